@@ -1,0 +1,89 @@
+/// A background job as users see it.
+public struct JobInfo: Sendable, Codable, Equatable {
+  public enum State: String, Sendable, Codable, CaseIterable {
+    /// Waits for a worker.
+    case available
+    case running
+    /// Failed for now; runs again at `runAt`.
+    case retrying
+    case completed
+    case failed
+    case cancelled
+
+    /// Whether nothing more will happen by itself.
+    public var isFinal: Bool {
+      switch self {
+      case .completed, .failed, .cancelled: true
+      case .available, .running, .retrying: false
+      }
+    }
+  }
+
+  public struct Progress: Sendable, Codable, Equatable {
+    /// What is being done: train, encode, index, catch-up, verify, swap …
+    public var phase: String
+    public var rowsDone: Int64
+    public var rowsTotal: Int64
+    public var rowsPerSecond: Double?
+    public var etaSeconds: Double?
+
+    public init(
+      phase: String, rowsDone: Int64, rowsTotal: Int64, rowsPerSecond: Double? = nil,
+      etaSeconds: Double? = nil
+    ) {
+      self.phase = phase
+      self.rowsDone = rowsDone
+      self.rowsTotal = rowsTotal
+      self.rowsPerSecond = rowsPerSecond
+      self.etaSeconds = etaSeconds
+    }
+  }
+
+  public var id: Int64
+  /// "switch" or "reindex".
+  public var kind: String
+  /// The collection it works on.
+  public var subject: String
+  public var state: State
+  public var attempt: Int
+  public var attemptsMax: Int
+  public var progress: Progress
+  /// Milliseconds since 1970.
+  public var createdAt: Int64
+  public var startedAt: Int64?
+  public var finishedAt: Int64?
+  /// When it runs next, for `available` and `retrying`.
+  public var runAt: Int64
+  public var cancelRequested: Bool
+  /// Why it failed (or why it will be tried again), in words.
+  public var error: String?
+  /// A `MoultError.Code` where the failure was one.
+  public var errorCode: String?
+  /// What a finished switch or reindex measured.
+  public var report: SwitchReport?
+  /// The generation that became live.
+  public var generation: Int64?
+
+  public init(
+    id: Int64, kind: String, subject: String, state: State, attempt: Int, attemptsMax: Int,
+    progress: Progress, createdAt: Int64, startedAt: Int64?, finishedAt: Int64?, runAt: Int64,
+    cancelRequested: Bool, error: String?, errorCode: String?, report: SwitchReport?, generation: Int64?
+  ) {
+    self.id = id
+    self.kind = kind
+    self.subject = subject
+    self.state = state
+    self.attempt = attempt
+    self.attemptsMax = attemptsMax
+    self.progress = progress
+    self.createdAt = createdAt
+    self.startedAt = startedAt
+    self.finishedAt = finishedAt
+    self.runAt = runAt
+    self.cancelRequested = cancelRequested
+    self.error = error
+    self.errorCode = errorCode
+    self.report = report
+    self.generation = generation
+  }
+}

@@ -1,0 +1,53 @@
+/// What may be asked of the recall gate before a swap.
+public struct RecallGateRequest: Sendable, Codable, Equatable {
+  /// The lower end of the 95 % interval of recall@k must reach this, 0 … 1. 0 measures and lets pass.
+  public var minimumRecall: Double
+  /// Neighbours per query that are compared.
+  public var k: Int
+  /// Queries, row-major, of the collection's dimension; empty takes perturbed documents and says so.
+  public var queries: [Float]
+
+  public static let defaultMinimumRecall = 0.9
+
+  public init(
+    minimumRecall: Double = RecallGateRequest.defaultMinimumRecall, k: Int = 10, queries: [Float] = []
+  ) {
+    self.minimumRecall = minimumRecall
+    self.k = k
+    self.queries = queries
+  }
+}
+
+/// Gives a live collection a new generation: another quantization, dimensions, transform or index.
+public struct SwitchRequest: Sendable, Codable, Equatable {
+  public var specification: EncodingSpecification
+  public var gate: RecallGateRequest
+
+  public init(specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest()) {
+    self.specification = specification
+    self.gate = gate
+  }
+}
+
+/// Copies a collection, payload and all, into a new one with another form, then moves an alias to it.
+public struct ReindexRequest: Sendable, Codable, Equatable {
+  /// Name of the collection to copy, or an alias of it.
+  public var source: String
+  /// Name of the collection to make.
+  public var target: String
+  public var specification: EncodingSpecification
+  /// Alias that moves to the target in the same instant in which the target appears; made when missing.
+  public var alias: String?
+  public var gate: RecallGateRequest
+
+  public init(
+    source: String, target: String, specification: EncodingSpecification, alias: String? = nil,
+    gate: RecallGateRequest = RecallGateRequest()
+  ) {
+    self.source = source
+    self.target = target
+    self.specification = specification
+    self.alias = alias
+    self.gate = gate
+  }
+}

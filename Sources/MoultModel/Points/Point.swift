@@ -1,0 +1,60 @@
+/// A primary key: an integer or a string, as the collection's schema says.
+public enum PointID: Hashable, Sendable, CustomStringConvertible {
+  case int64(Int64)
+  case string(String)
+
+  public var description: String {
+    switch self {
+    case .int64(let value): String(value)
+    case .string(let value): value
+    }
+  }
+}
+
+extension PointID: Comparable {
+  /// Integers before strings; integers by value, strings by their UTF-8 bytes.
+  public static func < (left: PointID, right: PointID) -> Bool {
+    switch (left, right) {
+    case (.int64(let a), .int64(let b)): a < b
+    case (.string(let a), .string(let b)): a.utf8.lexicographicallyPrecedes(b.utf8)
+    case (.int64, .string): true
+    case (.string, .int64): false
+    }
+  }
+}
+
+/// A batch of points in columns: the form in which points travel between layers.
+public struct PointBatch: Sendable {
+  /// Keys, one a point; empty when the collection gives out the keys itself.
+  public var ids: [PointID]
+  /// `count × dimension`, row-major.
+  public var vectors: [Float]
+  public var dimension: Int
+  /// JSON objects as text, one a point, stored byte for byte; empty when there are none.
+  public var payloads: [String]
+
+  public init(ids: [PointID], vectors: [Float], dimension: Int, payloads: [String] = []) {
+    self.ids = ids
+    self.vectors = vectors
+    self.dimension = dimension
+    self.payloads = payloads
+  }
+
+  /// Points in the batch, by its vectors.
+  public var count: Int { dimension > 0 ? vectors.count / dimension : 0 }
+}
+
+/// One stored point as it is read back.
+public struct Point: Sendable, Equatable {
+  public var id: PointID
+  /// Absent when it was not asked for.
+  public var vector: [Float]?
+  /// A JSON object as text, byte for byte as it was stored.
+  public var payload: String?
+
+  public init(id: PointID, vector: [Float]? = nil, payload: String? = nil) {
+    self.id = id
+    self.vector = vector
+    self.payload = payload
+  }
+}

@@ -1,0 +1,73 @@
+/// Nearest-neighbour search for one or several queries.
+public struct SearchRequest: Sendable {
+  /// `queryCount × dimension`, row-major.
+  public var queries: [Float]
+  public var dimension: Int
+  /// Hits wanted per query, 1 … 16 384 together with `offset`.
+  public var limit: Int
+  /// Hits skipped per query.
+  public var offset: Int
+  /// Candidates kept while a graph is searched; `nil` chooses. Ignored by flat indexes.
+  public var ef: Int?
+  /// Score every full-precision vector instead of codes.
+  public var exact: Bool
+  /// Candidates per hit rescored with full precision; overrides the generation's. 1 = no rescoring.
+  public var oversampling: Double?
+  public var includePayload: Bool
+  public var includeVectors: Bool
+
+  public init(
+    queries: [Float], dimension: Int, limit: Int, offset: Int = 0, ef: Int? = nil, exact: Bool = false,
+    oversampling: Double? = nil, includePayload: Bool = false, includeVectors: Bool = false
+  ) {
+    self.queries = queries
+    self.dimension = dimension
+    self.limit = limit
+    self.offset = offset
+    self.ef = ef
+    self.exact = exact
+    self.oversampling = oversampling
+    self.includePayload = includePayload
+    self.includeVectors = includeVectors
+  }
+}
+
+/// One hit.
+public struct SearchHit: Sendable, Equatable {
+  public var id: PointID
+  /// In the metric's own sense: cosine and inner product descending, squared Euclidean ascending.
+  public var score: Float
+  public var payload: String?
+  public var vector: [Float]?
+
+  public init(id: PointID, score: Float, payload: String? = nil, vector: [Float]? = nil) {
+    self.id = id
+    self.score = score
+    self.payload = payload
+    self.vector = vector
+  }
+}
+
+/// Which form of which collection answered a request.
+public struct ServedBy: Sendable, Equatable, Hashable {
+  /// The collection's own name, never an alias.
+  public var collection: String
+  /// The generation's number, unique in the data directory and rising.
+  public var generation: Int64
+
+  public init(collection: String, generation: Int64) {
+    self.collection = collection
+    self.generation = generation
+  }
+}
+
+/// Hits of each query, best first, and who found them.
+public struct SearchResponse: Sendable {
+  public var hits: [[SearchHit]]
+  public var servedBy: ServedBy
+
+  public init(hits: [[SearchHit]], servedBy: ServedBy) {
+    self.hits = hits
+    self.servedBy = servedBy
+  }
+}
