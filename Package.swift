@@ -53,7 +53,7 @@ let package = Package(
     .target(
       name: "CMoultKernels",
       path: "kernels",
-      exclude: ["README.md"],
+      exclude: ["README.md", "check-neon"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),

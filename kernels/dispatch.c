@@ -1,0 +1,108 @@
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "tables.h"
+
+enum { ISA_COUNT = MOULT_ISA_AVX512 + 1 };
+
+static const char *const names[ISA_COUNT] = {
+    [MOULT_ISA_SCALAR] = "scalar",
+    [MOULT_ISA_NEON] = "neon",
+    [MOULT_ISA_AVX2] = "avx2",
+    [MOULT_ISA_AVX512] = "avx512",
+};
+
+/// Written once, under `once`; only read afterwards.
+static struct {
+  pthread_once_t once;
+  bool offered[ISA_COUNT];
+  moult_kernels tables[ISA_COUNT];
+  const moult_kernels *highest;  ///< of the best level offered, whatever MOULT_ISA says
+  const moult_kernels *best;
+} state = {.once = PTHREAD_ONCE_INIT};
+
+/// Puts the kernels that `over` has on top of `table`.
+static void overlay(moult_kernels *table, const moult_kernels *over) {
+#define OVERLAY(entry) \
+  if (over->entry) table->entry = over->entry
+  OVERLAY(dot_f32);
+  OVERLAY(squared_l2_f32);
+  OVERLAY(dot_f32_rows);
+  OVERLAY(squared_l2_f32_rows);
+  OVERLAY(dot_i8);
+  OVERLAY(dot_u8);
+  OVERLAY(dot_u8_i8);
+  OVERLAY(dot_u8_i8x2_rows);
+  OVERLAY(hamming);
+  OVERLAY(hamming_rows);
+  OVERLAY(bit_plane_dot_rows);
+  OVERLAY(hadamard_f32);
+  OVERLAY(f16_to_f32);
+  OVERLAY(f32_to_f16);
+  OVERLAY(bf16_to_f32);
+  OVERLAY(f32_to_bf16);
+  OVERLAY(encode_u8);
+  OVERLAY(encode_signs);
+#undef OVERLAY
+  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 18 * sizeof(void (*)(void)),
+                 "a kernel was added to the table: overlay it here as well");
+}
+
+/// Offers a level: all that the highest level so far has, with the level's own kernels on top.
+static void offer(moult_isa isa, const moult_kernels *own) {
+  moult_kernels *table = &state.tables[isa];
+  if (state.highest) *table = *state.highest;
+  overlay(table, own);
+  table->isa = isa;
+  state.offered[isa] = true;
+  state.highest = table;
+}
+
+static const moult_kernels *find(const char *name) {
+  if (!name) return state.highest;
+  for (int isa = 0; isa < ISA_COUNT; isa++) {
+    if (strcmp(name, names[isa]) != 0) continue;
+    while (!state.offered[isa]) isa--;  // scalar always is
+    return &state.tables[isa];
+  }
+  return state.highest;
+}
+
+static void decide(void) {
+  offer(MOULT_ISA_SCALAR, &moult_scalar_table);
+#if defined(__aarch64__) || defined(__x86_64__)
+  const moult_cpu cpu = moult_cpu_detect();
+#endif
+#if defined(__aarch64__)
+  offer(MOULT_ISA_NEON, &moult_neon_table);
+  if (cpu.dot_product) overlay(&state.tables[MOULT_ISA_NEON], &moult_neon_dotprod_table);
+#endif
+#if defined(__x86_64__)
+  if (cpu.avx2) offer(MOULT_ISA_AVX2, &moult_avx2_table);
+  if (cpu.avx512) offer(MOULT_ISA_AVX512, &moult_avx512_table);
+#endif
+  state.best = find(getenv("MOULT_ISA"));
+}
+
+const moult_kernels *moult_kernels_best(void) {
+  pthread_once(&state.once, decide);
+  return state.best;
+}
+
+const moult_kernels *moult_kernels_named(const char *name) {
+  pthread_once(&state.once, decide);
+  return find(name);
+}
+
+const moult_kernels *moult_kernels_for(moult_isa isa) {
+  pthread_once(&state.once, decide);
+  return (unsigned)isa < ISA_COUNT && state.offered[isa] ? &state.tables[isa] : NULL;
+}
+
+const char *moult_isa_name(moult_isa isa) {
+  return (unsigned)isa < ISA_COUNT ? names[isa] : "unknown";
+}

@@ -1,0 +1,35 @@
+#if defined(__aarch64__)
+
+#include "tables.h"
+
+const moult_kernels moult_neon_table = {
+    .isa = MOULT_ISA_NEON,
+    .dot_f32 = moult_neon_dot_f32,
+    .squared_l2_f32 = moult_neon_squared_l2_f32,
+    .dot_f32_rows = moult_neon_dot_f32_rows,
+    .squared_l2_f32_rows = moult_neon_squared_l2_f32_rows,
+    .dot_i8 = moult_neon_dot_i8,
+    .dot_u8 = moult_neon_dot_u8,
+    .dot_u8_i8 = moult_neon_dot_u8_i8,
+    .dot_u8_i8x2_rows = moult_neon_dot_u8_i8x2_rows,
+    .hamming = moult_neon_hamming,
+    .hamming_rows = moult_neon_hamming_rows,
+    .bit_plane_dot_rows = moult_neon_bit_plane_dot_rows,
+    .hadamard_f32 = moult_neon_hadamard_f32,
+    .f16_to_f32 = moult_neon_f16_to_f32,
+    .f32_to_f16 = moult_neon_f32_to_f16,
+    .bf16_to_f32 = moult_neon_bf16_to_f32,
+    .f32_to_bf16 = moult_neon_f32_to_bf16,
+    .encode_u8 = moult_neon_encode_u8,
+    .encode_signs = moult_neon_encode_signs,
+};
+
+const moult_kernels moult_neon_dotprod_table = {
+    .isa = MOULT_ISA_NEON,
+    .dot_i8 = moult_neon_dotprod_dot_i8,
+    .dot_u8 = moult_neon_dotprod_dot_u8,
+    .dot_u8_i8 = moult_neon_dotprod_dot_u8_i8,
+    .dot_u8_i8x2_rows = moult_neon_dotprod_dot_u8_i8x2_rows,
+};
+
+#endif

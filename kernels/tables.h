@@ -1,0 +1,53 @@
+/// The kernels of every level by name, and the tables they stand in. Internal.
+#ifndef MOULT_TABLES_H
+#define MOULT_TABLES_H
+
+#include "moult/kernels.h"
+
+#define MOULT_DECLARE_KERNELS(isa)                                                                       \
+  float moult_##isa##_dot_f32(const float *a, const float *b, size_t dimension);                         \
+  float moult_##isa##_squared_l2_f32(const float *a, const float *b, size_t dimension);                  \
+  void moult_##isa##_dot_f32_rows(const float *query, const void *rows, size_t stride,                   \
+                                  const uint32_t *indices, size_t count, size_t dimension, float *out);  \
+  void moult_##isa##_squared_l2_f32_rows(const float *query, const void *rows, size_t stride,            \
+                                         const uint32_t *indices, size_t count, size_t dimension,        \
+                                         float *out);                                                    \
+  int32_t moult_##isa##_dot_i8(const int8_t *a, const int8_t *b, size_t dimension);                      \
+  uint32_t moult_##isa##_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension);                   \
+  int32_t moult_##isa##_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension);                  \
+  void moult_##isa##_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low,                 \
+                                      const void *rows, size_t stride, const uint32_t *indices,          \
+                                      size_t count, size_t dimension, int32_t *high, int32_t *low);      \
+  uint32_t moult_##isa##_hamming(const uint8_t *a, const uint8_t *b, size_t bytes);                      \
+  void moult_##isa##_hamming_rows(const uint8_t *query, const void *rows, size_t stride,                 \
+                                  const uint32_t *indices, size_t count, size_t bytes, uint32_t *out);   \
+  void moult_##isa##_bit_plane_dot_rows(const uint8_t *planes, size_t plane_count, const void *rows,     \
+                                        size_t stride, const uint32_t *indices, size_t count,            \
+                                        size_t bytes, uint32_t *out);                                    \
+  void moult_##isa##_hadamard_f32(float *values, size_t count);                                          \
+  void moult_##isa##_f16_to_f32(const uint16_t *source, float *target, size_t count);                    \
+  void moult_##isa##_f32_to_f16(const float *source, uint16_t *target, size_t count);                    \
+  void moult_##isa##_bf16_to_f32(const uint16_t *source, float *target, size_t count);                   \
+  void moult_##isa##_f32_to_bf16(const float *source, uint16_t *target, size_t count);                   \
+  uint64_t moult_##isa##_encode_u8(const float *values, float lower, float inverse_step,                 \
+                                   uint8_t *codes, size_t count);                                        \
+  void moult_##isa##_encode_signs(const float *values, uint8_t *codes, size_t count);                    \
+  extern const moult_kernels moult_##isa##_table;
+
+/// Complete: every other table inherits what it leaves NULL from the levels below, at last from here.
+MOULT_DECLARE_KERNELS(scalar)
+
+#if defined(__x86_64__)
+MOULT_DECLARE_KERNELS(avx2)
+MOULT_DECLARE_KERNELS(avx512)
+#endif
+
+#if defined(__aarch64__)
+MOULT_DECLARE_KERNELS(neon)
+/// Only the kernels that gain from SDOT and UDOT; laid over the table above where they are offered.
+MOULT_DECLARE_KERNELS(neon_dotprod)
+#endif
+
+#undef MOULT_DECLARE_KERNELS
+
+#endif
