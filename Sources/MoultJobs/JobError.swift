@@ -1,0 +1,36 @@
+/// What can be wrong with a request to the queue.
+package enum JobError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// No job has this id.
+  case notFound(id: Int64)
+  /// The worker's lease was taken away; nothing was written.
+  case leaseLost(JobLease)
+  /// The job's state does not allow the operation (`cancel`, `retry`); nothing was written.
+  case wrongState(id: Int64, state: JobState, operation: String)
+  /// The table holds a state that this version does not know.
+  case unknownState(id: Int64, state: String)
+
+  package var description: String {
+    switch self {
+    case .notFound(let id):
+      "there is no job \(id)"
+    case .leaseLost(let lease):
+      "lease \(lease.token) of job \(lease.jobID) was taken away; another worker may run it"
+    case .wrongState(let id, let state, let operation):
+      "job \(id) is \(state.rawValue); \(operation) does not apply to it"
+    case .unknownState(let id, let state):
+      "job \(id) has the unknown state '\(state)'; was it written by a newer version?"
+    }
+  }
+}
+
+/// An error of a job that knows what should become of the job.
+///
+/// Any other error counts as retryable, with the name of its type as code.
+package protocol JobFailure: Error {
+  /// Whether another attempt may succeed.
+  var isRetryable: Bool { get }
+  /// For programs: short, stable.
+  var code: String { get }
+  /// For people.
+  var message: String { get }
+}

@@ -1,0 +1,217 @@
+package import Foundation
+package import GRDB
+
+/// What a worker says about the job it holds. Each of these renews nothing and writes nothing when the lease
+/// has been taken away.
+extension JobQueue {
+  /// What ``claim(owner:)`` found.
+  enum Claim: Sendable {
+    case job(JobRecord)
+    /// Nothing now; the next waiting job is due at `nextRunAt` (milliseconds), if any is.
+    case none(nextRunAt: Int64?)
+  }
+
+  /// Takes the job that has been due longest and whose subject is free, and begins its next attempt.
+  ///
+  /// - Returns: the record with its new lease, or `nil` when nothing can run now.
+  package func claim(owner: String) throws -> JobRecord? {
+    guard case .job(let record) = try write({ db in try self.claim(owner: owner, in: db) }) else {
+      return nil
+    }
+    return record
+  }
+
+  func claim(owner: String, in db: Database) throws -> Claim {
+    let now = clock.now()
+    let row = try Row.fetchOne(
+      db,
+      sql: """
+        UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_owner = :owner,
+          lease_token = lease_token + 1, lease_expires_at = :expires, started_at = COALESCE(started_at, :now),
+          rows_per_second = NULL, eta_seconds = NULL
+        WHERE id = (
+          SELECT id FROM jobs AS candidate
+          WHERE state IN ('available', 'retrying') AND run_at <= :now AND NOT EXISTS (
+            SELECT 1 FROM jobs AS other
+            WHERE other.subject = candidate.subject AND other.id <> candidate.id
+              AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
+          ORDER BY run_at, id LIMIT 1)
+        RETURNING *
+        """,
+      arguments: ["owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds])
+    if let row {
+      let record = try JobRecord(row: row)
+      signals.send(changed: record.id, after: db)
+      return .job(record)
+    }
+    // Jobs that are due but wait for their subject are left out: the end of the job before them is signalled.
+    let nextRunAt = try Int64.fetchOne(
+      db, sql: "SELECT min(run_at) FROM jobs WHERE state IN ('available', 'retrying') AND run_at > ?",
+      arguments: [now])
+    return .none(nextRunAt: nextRunAt)
+  }
+
+  /// Renews a lease.
+  ///
+  /// A lease past its time that nobody has taken yet is renewed too: the token decides, not the clock.
+  package func heartbeat(_ lease: JobLease) throws -> JobLeaseStatus {
+    try write { db in try self.heartbeat(lease, in: db) }
+  }
+
+  func heartbeat(_ lease: JobLease, in db: Database) throws -> JobLeaseStatus {
+    let status = try status(of: lease, in: db)
+    if case .held = status {
+      try db.execute(
+        sql: "UPDATE jobs SET lease_expires_at = ? WHERE id = ?",
+        arguments: [clock.now() + configuration.leaseMilliseconds, lease.jobID])
+    }
+    return status
+  }
+
+  func status(of lease: JobLease, in db: Database) throws -> JobLeaseStatus {
+    let row = try Row.fetchOne(
+      db, sql: "SELECT state, cancel_requested FROM jobs WHERE id = ? AND lease_token = ?",
+      arguments: [lease.jobID, lease.token])
+    switch (row?["state"] as String?).flatMap(JobState.init(rawValue:)) {
+    case .running: return .held(cancelRequested: row?["cancel_requested"] ?? false)
+    case .completed: return .completed
+    case .available, .retrying, .failed, .cancelled, nil: return .lost
+    }
+  }
+
+  /// Writes progress, and a checkpoint if there is one, and renews the lease.
+  ///
+  /// - Throws: `JobError.leaseLost`.
+  func save(progress: JobProgress?, checkpoint: Data?, under lease: JobLease, in db: Database) throws {
+    guard case .held = try heartbeat(lease, in: db) else { throw JobError.leaseLost(lease) }
+    if let progress {
+      try db.execute(
+        sql: """
+          UPDATE jobs SET phase = ?, rows_done = ?, rows_total = ?, rows_per_second = ?, eta_seconds = ?
+          WHERE id = ?
+          """,
+        arguments: [
+          progress.phase, progress.rowsDone, progress.rowsTotal, progress.rowsPerSecond, progress.etaSeconds,
+          lease.jobID,
+        ])
+    }
+    if let checkpoint {
+      try db.execute(
+        sql: "UPDATE jobs SET checkpoint = ? WHERE id = ?", arguments: [checkpoint, lease.jobID])
+    }
+    signals.send(changed: lease.jobID, after: db)
+  }
+
+  /// Stores what the job has done so far, to resume from.
+  ///
+  /// - Throws: `JobError.leaseLost`.
+  package func saveCheckpoint(_ checkpoint: Data, under lease: JobLease) throws {
+    try write { db in try self.save(progress: nil, checkpoint: checkpoint, under: lease, in: db) }
+  }
+
+  // MARK: The end of an attempt
+
+  /// The attempt succeeded: `completed`. Once more under the same lease changes nothing.
+  ///
+  /// - Parameter result: JSON, if the job returns something.
+  /// - Throws: `JobError.leaseLost`.
+  package func complete(_ lease: JobLease, result: Data? = nil) throws {
+    try write { db in try self.complete(lease, result: result, in: db) }
+  }
+
+  /// The same in the caller's transaction.
+  package func complete(_ lease: JobLease, result: Data? = nil, in db: Database) throws {
+    switch try status(of: lease, in: db) {
+    case .completed: return
+    case .lost: throw JobError.leaseLost(lease)
+    case .held: break
+    }
+    try db.execute(
+      sql: """
+        UPDATE jobs SET state = 'completed', finished_at = ?, result = ?, error = NULL, error_code = NULL,
+          lease_owner = NULL, lease_expires_at = NULL, eta_seconds = NULL
+        WHERE id = ?
+        """,
+      arguments: [clock.now(), result, lease.jobID])
+    signals.send(changed: lease.jobID, claimable: true, after: db)
+  }
+
+  /// The attempt failed: `cancelled` if that was asked for, else `retrying` while attempts are left and
+  /// another may help, else `failed`.
+  ///
+  /// - Returns: the state the job is in now.
+  /// - Throws: `JobError.leaseLost`.
+  @discardableResult
+  package func fail(_ lease: JobLease, error: String, code: String, retryable: Bool) throws -> JobState {
+    try write { db in try self.fail(lease, error: error, code: code, retryable: retryable, in: db) }
+  }
+
+  @discardableResult
+  func fail(_ lease: JobLease, error: String, code: String, retryable: Bool, in db: Database) throws
+    -> JobState
+  {
+    guard case .held(let cancelRequested) = try status(of: lease, in: db) else {
+      throw JobError.leaseLost(lease)
+    }
+    let job = try record(lease.jobID, in: db)
+    let now = clock.now()
+    let next: JobState =
+      switch (cancelRequested, retryable && job.attempt < job.attemptsMax) {
+      case (true, _): .cancelled
+      case (false, true): .retrying
+      case (false, false): .failed
+      }
+    let delay = configuration.retry.delayMilliseconds(afterAttempt: job.attempt, jobID: job.id)
+    try db.execute(
+      sql: """
+        UPDATE jobs SET state = ?, run_at = ?, finished_at = ?, error = ?, error_code = ?, lease_owner = NULL,
+          lease_expires_at = NULL, eta_seconds = NULL
+        WHERE id = ?
+        """,
+      arguments: [
+        next.rawValue, next == .retrying ? now + delay : job.runAt.milliseconds, next.isFinal ? now : nil,
+        error,
+        code, job.id,
+      ])
+    signals.send(changed: job.id, claimable: true, after: db)
+    return next
+  }
+
+  /// The job stopped because it was asked to: `cancelled`, without an error.
+  ///
+  /// - Throws: `JobError.leaseLost`.
+  func acknowledgeCancel(_ lease: JobLease, in db: Database) throws {
+    guard case .held = try status(of: lease, in: db) else { throw JobError.leaseLost(lease) }
+    try db.execute(
+      sql: """
+        UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, lease_expires_at = NULL,
+          eta_seconds = NULL
+        WHERE id = ?
+        """,
+      arguments: [clock.now(), lease.jobID])
+    signals.send(changed: lease.jobID, claimable: true, after: db)
+  }
+
+  /// The worker stops, not the job: `available` again, with its attempt given back, or `cancelled` if that was
+  /// asked for.
+  ///
+  /// - Throws: `JobError.leaseLost`.
+  package func release(_ lease: JobLease) throws {
+    try write { db in try self.release(lease, in: db) }
+  }
+
+  func release(_ lease: JobLease, in db: Database) throws {
+    guard case .held(let cancelRequested) = try status(of: lease, in: db) else {
+      throw JobError.leaseLost(lease)
+    }
+    if cancelRequested { return try acknowledgeCancel(lease, in: db) }
+    try db.execute(
+      sql: """
+        UPDATE jobs SET state = 'available', attempt = attempt - 1, lease_owner = NULL, lease_expires_at = NULL,
+          eta_seconds = NULL
+        WHERE id = ?
+        """,
+      arguments: [lease.jobID])
+    signals.send(changed: lease.jobID, claimable: true, after: db)
+  }
+}
