@@ -1,0 +1,63 @@
+package import MoultModel
+
+/// An `.fvecs` file (float32 vectors, each behind its dimension) that is being read.
+package final class FvecsFile: Sendable {
+  private let rows: VecsFile
+
+  package var path: String { rows.file.path }
+  package var rowCount: Int { rows.rowCount }
+  package var dimension: Int { rows.dimension }
+
+  /// - Throws: `corrupted` for a truncated or foreign file. Dimensions after the first row's are checked
+  ///   when their rows are read.
+  package init(path: String) throws(MoultError) {
+    rows = try VecsFile(path: path, kind: ".fvecs")
+  }
+
+  /// - Parameter floats: `range.count × dimension`, row-major.
+  package func readRows(
+    _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>
+  ) throws(MoultError) {
+    try rows.read(range, into: UnsafeMutableRawBufferPointer(floats))
+  }
+}
+
+/// Writes rows to an `.fvecs` file.
+package final class FvecsWriter {
+  private var file: OutputFile
+  private let dimension: Int
+  package private(set) var rowCount = 0
+
+  /// - Parameter force: replace a file that is there already.
+  package init(path: String, dimension: Int, force: Bool = false) throws(MoultError) {
+    precondition(CollectionSchema.dimensionRange.contains(dimension), "a dimension is 1 to 32768")
+    self.dimension = dimension
+    file = try OutputFile(path: path, force: force)
+  }
+
+  /// Appends whole rows, row-major.
+  package func append(_ rows: UnsafeBufferPointer<Float>) throws(MoultError) {
+    precondition(rows.count.isMultiple(of: dimension), "rows must be whole")
+    let length = (0..<4).map { UInt8(truncatingIfNeeded: dimension >> (8 * $0)) }
+    for start in stride(from: 0, to: rows.count, by: dimension) {
+      try file.write(length)
+      try file.write(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: rows[start..<(start + dimension)])))
+    }
+    rowCount += rows.count / dimension
+  }
+
+  package func append(_ rows: [Float]) throws(MoultError) {
+    try rows.withUnsafeBufferPointer { rows throws(MoultError) in try append(rows) }
+  }
+
+  /// Completes the file and gives it its name. Without it nothing is left behind.
+  ///
+  /// - Throws: `unsupported` without rows, since the format could not say their dimension.
+  package func close() throws(MoultError) {
+    guard rowCount > 0 else {
+      throw MoultError(
+        .unsupported, "'\(file.path)': an .fvecs file cannot be empty, it would have no dimension; use .npy")
+    }
+    try file.commit()
+  }
+}

@@ -1,0 +1,108 @@
+package import MoultModel
+
+/// A file of vectors in any format that is read: `.npy` or `.fvecs`, told apart by the name.
+package struct VectorFile: Sendable {
+  private enum Format: Sendable {
+    case numpy(NumpyFile)
+    case fvecs(FvecsFile)
+  }
+
+  private let format: Format
+  package let path: String
+  package let rowCount: Int
+  package let dimension: Int
+  package let elementType: CollectionSchema.ElementType
+
+  package init(path: String) throws(MoultError) {
+    self.path = path
+    switch FileExtension(path) {
+    case "npy":
+      let file = try NumpyFile(path: path)
+      switch file.header.element {
+      case .float32: elementType = .float32
+      case .float16: elementType = .float16
+      case .int32, .int64:
+        throw MoultError(
+          .unsupported,
+          "'\(path)': expected vectors of float32 or float16, found integers; convert with "
+            + ".astype(np.float32) if they are vectors")
+      }
+      (rowCount, dimension) = (file.rowCount, file.columnCount)
+      format = .numpy(file)
+    case "fvecs":
+      let file = try FvecsFile(path: path)
+      elementType = .float32
+      (rowCount, dimension) = (file.rowCount, file.dimension)
+      format = .fvecs(file)
+    case let other: throw other.unsupported(expected: "a file of vectors (.npy or .fvecs)")
+    }
+  }
+
+  /// Reads rows as float32, without rounding.
+  ///
+  /// - Parameter floats: `rows.count × dimension`, row-major.
+  package func readRows(
+    _ rows: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>
+  ) throws(MoultError) {
+    switch format {
+    case .numpy(let file): try file.readRows(rows, into: floats)
+    case .fvecs(let file): try file.readRows(rows, into: floats)
+    }
+  }
+
+  /// - Returns: `rows.count × dimension`, row-major.
+  package func readRows(_ rows: Range<Int>) throws(MoultError) -> [Float] {
+    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows.count * dimension)
+    defer { floats.deallocate() }
+    try readRows(rows, into: floats)
+    return Array(floats)
+  }
+}
+
+/// Writes vectors in the format of the file's name: `.npy` or `.fvecs`.
+package struct VectorFileWriter {
+  private enum Format {
+    case numpy(NumpyWriter)
+    case fvecs(FvecsWriter)
+  }
+
+  private let format: Format
+
+  /// - Parameters:
+  ///   - elementType: of a `.npy`; `.fvecs` are always float32.
+  ///   - force: replace a file that is there already.
+  package init(
+    path: String, elementType: CollectionSchema.ElementType, dimension: Int, force: Bool = false
+  ) throws(MoultError) {
+    switch FileExtension(path) {
+    case "npy":
+      format = .numpy(
+        try NumpyWriter(path: path, elementType: elementType, dimension: dimension, force: force))
+    case "fvecs": format = .fvecs(try FvecsWriter(path: path, dimension: dimension, force: force))
+    case let other: throw other.unsupported(expected: "a file of vectors (.npy or .fvecs)")
+    }
+  }
+
+  /// Appends whole rows, row-major.
+  package func append(_ rows: [Float]) throws(MoultError) {
+    switch format {
+    case .numpy(let writer): try writer.append(rows)
+    case .fvecs(let writer): try writer.append(rows)
+    }
+  }
+
+  package var rowCount: Int {
+    switch format {
+    case .numpy(let writer): writer.rowCount
+    case .fvecs(let writer): writer.rowCount
+    }
+  }
+
+  /// Completes the file and gives it its name. Without it nothing is left behind.
+  package func close() throws(MoultError) {
+    switch format {
+    case .numpy(let writer): try writer.close()
+    case .fvecs(let writer): try writer.close()
+    }
+  }
+}
