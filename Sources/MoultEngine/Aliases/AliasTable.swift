@@ -1,0 +1,50 @@
+import MoultModel
+import Synchronization
+
+/// Every name that can be asked for, and what it stands for: one immutable map behind one lock.
+///
+/// A request resolves its name once. All aliases of one change appear in the same instant, because the whole
+/// map is exchanged. The catalog is written first; this map is what makes a change visible.
+final class AliasTable: Sendable {
+  struct Map: Sendable {
+    var collections: [String: Collection] = [:]
+    /// Alias → the collection's own name. Every target stands in `collections`.
+    var aliases: [String: String] = [:]
+
+    func collection(_ name: String) -> Collection? {
+      collections[aliases[name] ?? name]
+    }
+
+    /// Aliases of the collection with this own name, sorted.
+    func aliases(of collection: String) -> [String] {
+      aliases.filter { $0.value == collection }.map(\.key).sorted()
+    }
+  }
+
+  private let map = Mutex(Map())
+
+  var current: Map { map.withLock { $0 } }
+
+  func publish(_ change: (inout Map) -> Void) {
+    map.withLock { change(&$0) }
+  }
+
+  /// - Throws: `collectionNotFound`.
+  func resolve(_ name: String) throws -> Collection {
+    guard let collection = map.withLock({ $0.collection(name) }) else {
+      throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
+    }
+    return collection
+  }
+
+  /// As `resolve`, for requests from outside: a collection that a reindex is still filling is refused.
+  func resolveReady(_ name: String) throws -> Collection {
+    let collection = try resolve(name)
+    guard collection.isReady else {
+      throw MoultError(
+        .collectionNotReady,
+        "collection '\(collection.name)' is still being built by a reindex; watch its job, then use it")
+    }
+    return collection
+  }
+}

@@ -1,0 +1,79 @@
+import MoultCompute
+import MoultModel
+import MoultStorage
+import Synchronization
+
+/// A collection that is open: its current snapshot, and the gate its writers go through.
+final class Collection: Sendable {
+  let id: Int64
+  let name: String
+  let schema: CollectionSchema
+  let createdAt: Int64
+  let points: PointStore
+  /// Held while rows are written, a generation is attached or exchanged, and for a reindex's cut-over.
+  let writers = SerialGate()
+  /// Encodes what every vector file holds: the full-precision row and its inverse norm.
+  let identityEncoder: VectorEncoder
+
+  private struct State {
+    var snapshot: CollectionSnapshot
+    var isReady: Bool
+    var nextRow: Int64
+    var updatedAt: Int64
+  }
+
+  private let state: Mutex<State>
+
+  init(
+    id: Int64, name: String, schema: CollectionSchema, createdAt: Int64, points: PointStore,
+    identityEncoder: VectorEncoder, snapshot: CollectionSnapshot, isReady: Bool, nextRow: Int64
+  ) {
+    self.id = id
+    self.name = name
+    self.schema = schema
+    self.createdAt = createdAt
+    self.points = points
+    self.identityEncoder = identityEncoder
+    state = Mutex(
+      State(snapshot: snapshot, isReady: isReady, nextRow: nextRow, updatedAt: createdAt))
+  }
+
+  /// The snapshot to answer a request from, taken once a request.
+  var snapshot: CollectionSnapshot { state.withLock { $0.snapshot } }
+
+  /// False while a reindex fills the collection.
+  var isReady: Bool { state.withLock { $0.isReady } }
+  var nextRow: Int64 { state.withLock { $0.nextRow } }
+  var updatedAt: Int64 { state.withLock { $0.updatedAt } }
+
+  func markReady() { state.withLock { $0.isReady = true } }
+
+  /// Makes `snapshot` current. Only the holder of `writers` calls it.
+  func publish(_ snapshot: CollectionSnapshot, nextRow: Int64? = nil) {
+    state.withLock { state in
+      state.snapshot = snapshot
+      if let nextRow { state.nextRow = nextRow }
+    }
+  }
+
+  /// Keys for a collection that gives out its own: one more than the row, so they rise and, as rows, are
+  /// never used twice, restarts included.
+  func keys(firstRow: Int64, count: Int) -> [PointID] {
+    (firstRow + 1...firstRow + Int64(count)).map { key in
+      schema.keyKind == .int64 ? .int64(key) : .string(String(key))
+    }
+  }
+
+  func servedBy(_ snapshot: CollectionSnapshot) -> ServedBy {
+    ServedBy(collection: name, generation: snapshot.live.id)
+  }
+
+  func info(aliases: [String]) -> CollectionInfo {
+    let (snapshot, isReady, updatedAt) = state.withLock { ($0.snapshot, $0.isReady, $0.updatedAt) }
+    return CollectionInfo(
+      name: name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
+      generation: snapshot.live.info(state: .live),
+      previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt, updatedAt: updatedAt,
+      ready: isReady)
+  }
+}

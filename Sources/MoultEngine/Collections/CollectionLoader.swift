@@ -1,0 +1,109 @@
+import GRDB
+import Logging
+import MoultCompute
+import MoultModel
+import MoultStorage
+
+/// Opens a collection of the catalog: maps its segments, loads its generations, and brings codes of growing
+/// segments (which live in memory) and of segments whose sealing a crash cut short up to date.
+struct CollectionLoader: Sendable {
+  let directory: DataDirectory
+  let parallel: ParallelFor
+  let logger: Logger
+
+  func load(_ record: CollectionRecord) throws -> Collection {
+    let identityEncoder = VectorEncoder.identity(dimension: record.schema.dimension, metric: record.schema.metric)
+    let points = PointStore(collectionID: record.id, keyKind: record.schema.keyKind)
+    let (segmentRecords, generationRecords, dead) = try directory.read { db in
+      (
+        try directory.catalog.segments(of: record.id, in: db),
+        try directory.catalog.generations(of: record.id, in: db),
+        try points.deadRows(from: 0, to: record.nextRow, in: db)
+      )
+    }
+    let segments = try segmentRecords.map { try open($0, dead: dead, encoder: identityEncoder) }
+    let schema = record.schema
+    func load(_ id: Int64) throws -> GenerationView? {
+      guard let record = generationRecords.first(where: { $0.id == id }) else { return nil }
+      return try loadGeneration(record, schema: schema, segments: segments)
+    }
+    guard let live = try load(record.currentGeneration) else {
+      throw MoultError(.corrupted, "the catalog has no current generation for collection '\(record.name)'")
+    }
+    let snapshot = CollectionSnapshot(
+      segments: segments, live: live, previous: try record.previousGeneration.flatMap(load), building: nil)
+    return Collection(
+      id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt, points: points,
+      identityEncoder: identityEncoder, snapshot: snapshot, isReady: record.state == .live,
+      nextRow: record.nextRow)
+  }
+
+  /// A collection that was just made.
+  func empty(_ record: CollectionRecord, generation: GenerationRecord) throws -> Collection {
+    let encoder = try VectorEncoder.identity(
+      dimension: record.schema.dimension, metric: record.schema.metric, specification: generation.specification)
+    let live = GenerationView(
+      id: generation.id, encoder: encoder, codes: [:], graphs: [:], createdAt: generation.createdAt,
+      publishedAt: generation.publishedAt, report: nil)
+    return Collection(
+      id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt,
+      points: PointStore(collectionID: record.id, keyKind: record.schema.keyKind), identityEncoder: encoder,
+      snapshot: CollectionSnapshot(segments: [], live: live), isReady: record.state == .live,
+      nextRow: record.nextRow)
+  }
+
+  private func open(_ record: SegmentRecord, dead: [Int64], encoder: VectorEncoder) throws -> SegmentView {
+    let path = directory.absolutePath(record.file)
+    let deadHere = dead.lazy.filter { record.rows.contains($0) }.map { Int($0 - record.firstRow) }
+    let storage: VectorSegment
+    switch record.state {
+    case .sealed:
+      storage = .sealed(
+        try SegmentFile(
+          path: path, kind: .vectors, identity: record.identity, fileSystem: directory.fileSystem))
+    case .growing:
+      storage = .growing(
+        try GrowingSegment(
+          opening: path, identity: record.identity, rowCount: record.rowCount, fileSystem: directory.fileSystem))
+    }
+    return SegmentView(
+      id: record.id, firstRow: record.firstRow, count: record.rowCount, capacity: record.rowCapacity,
+      live: LiveBitmap(capacity: record.rowCapacity, live: record.rowCount, except: deadHere), storage: storage)
+  }
+
+  private func loadGeneration(
+    _ record: GenerationRecord, schema: CollectionSchema, segments: [SegmentView]
+  ) throws -> GenerationView {
+    var view = try GenerationLoader.load(record, schema: schema, segments: segments, directory: directory)
+    for segment in segments where view.codes[segment.id] == nil {
+      let buffer = CodeBuffer(encoder: view.encoder, capacity: segment.capacity)
+      if segment.count > 0 {
+        let vectors = segment.vectors
+        EncodeLoop.encode(
+          vectors.rows.assumingMemoryBound(to: Float.self), count: segment.count, with: view.encoder,
+          into: buffer, at: 0, parallel: parallel)
+      }
+      if segment.isSealed {
+        logger.notice("encoding segment \(segment.id) of generation \(record.id) again: its codes were cut off")
+        view.codes[segment.id] = .file(try persist(buffer, segment: segment, generation: view))
+      } else {
+        view.codes[segment.id] = .buffer(buffer)
+      }
+    }
+    return view
+  }
+
+  private func persist(
+    _ buffer: CodeBuffer, segment: SegmentView, generation: GenerationView
+  ) throws -> SegmentFile {
+    let record = try directory.read { db in try directory.catalog.segment(segment.id, in: db) }
+    let files = GenerationFiles(
+      directory: directory, collectionID: record.collectionID, generationID: generation.id)
+    return try files.writeCodes(buffer.view(count: segment.count), of: segment, encoder: generation.encoder) { path in
+      try directory.write { db in
+        try directory.catalog.recordCodes(
+          generation: generation.id, segment: segment.id, codesFile: path, graphFile: nil, in: db)
+      }
+    }
+  }
+}

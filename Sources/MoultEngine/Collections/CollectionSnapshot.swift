@@ -1,0 +1,113 @@
+import MoultCompute
+import MoultModel
+import MoultStorage
+
+/// What a request sees: rows, their liveness and one generation's codes, all of one instant.
+///
+/// Immutable. A request takes the current snapshot once and keeps it to the end, so its answer never mixes
+/// two generations and files stay mapped until the last reader is gone.
+struct CollectionSnapshot: Sendable {
+  /// In the order of their rows.
+  var segments: [SegmentView]
+  /// The generation that answers.
+  var live: GenerationView
+  /// The generation that `rollback` returns to; kept up to date by the writer.
+  var previous: GenerationView?
+  /// A generation that a switch is finishing; kept up to date by the writer, answers nothing yet.
+  var building: GenerationView?
+
+  var liveCount: Int { segments.reduce(0) { $0 + $1.live.liveCount } }
+  /// Rows in segments, dead ones included.
+  var rowCount: Int { segments.reduce(0) { $0 + $1.count } }
+
+  /// Every generation that writes must reach.
+  var openGenerations: [GenerationView] { [live] + [previous, building].compactMap { $0 } }
+
+  /// The segment that holds `row`, by binary search.
+  func segmentIndex(ofRow row: Int64) -> Int? {
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].firstRow + Int64(segments[middle].count) <= row { low = middle + 1 } else { high = middle }
+    }
+    guard low < segments.count, segments[low].firstRow <= row else { return nil }
+    return low
+  }
+
+  /// The full-precision vector of a row.
+  func vector(ofRow row: Int64, dimension: Int) -> [Float]? {
+    guard let index = segmentIndex(ofRow: row) else { return nil }
+    let segment = segments[index]
+    let view = segment.vectors
+    let start = (view.rows + Int(row - segment.firstRow) * view.rowStride).assumingMemoryBound(to: Float.self)
+    return Array(UnsafeBufferPointer(start: start, count: dimension))
+  }
+
+  func codes(of generation: GenerationView, segment: SegmentView) -> CodeView {
+    switch generation.codes[segment.id] {
+    case .buffer(let buffer): buffer.view(count: segment.count)
+    case .file(let file): file.codeView
+    case .vectors, nil: segment.vectors
+    }
+  }
+}
+
+/// One segment as a snapshot sees it.
+struct SegmentView: Sendable {
+  let id: Int64
+  let firstRow: Int64
+  /// Rows that this snapshot may read.
+  var count: Int
+  let capacity: Int
+  var live: LiveBitmap
+  var storage: VectorSegment
+
+  var isSealed: Bool {
+    if case .sealed = storage { true } else { false }
+  }
+
+  /// Full-precision rows and, as side data, their inverse norms.
+  var vectors: CodeView {
+    switch storage {
+    case .sealed(let file): file.codeView
+    case .growing(let growing):
+      CodeView(
+        rows: growing.rows, rowStride: growing.rowStride, side: growing.side, sideStride: growing.sideStride,
+        count: count)
+    }
+  }
+}
+
+/// Where the full-precision vectors of a segment are.
+enum VectorSegment: Sendable {
+  case growing(GrowingSegment)
+  case sealed(SegmentFile)
+}
+
+extension SegmentFile {
+  var codeView: CodeView {
+    CodeView(rows: rows, rowStride: rowStride, side: side, sideStride: sideStride, count: count)
+  }
+}
+
+/// One generation as a snapshot sees it.
+struct GenerationView: Sendable {
+  let id: Int64
+  let encoder: VectorEncoder
+  /// By segment id; complete for every segment of the snapshot.
+  var codes: [Int64: SegmentCodes]
+  /// By segment id; only sealed segments of a graph index.
+  var graphs: [Int64: SegmentGraph]
+  var createdAt: Int64
+  var publishedAt: Int64?
+  var report: SwitchReport?
+
+  var specification: EncodingSpecification { encoder.specification }
+
+  func info(state: GenerationInfo.State) -> GenerationInfo {
+    GenerationInfo(
+      id: id, state: state, specification: specification, bytesPerVector: encoder.bytesPerVector,
+      createdAt: createdAt, publishedAt: publishedAt, report: report)
+  }
+}

@@ -1,0 +1,123 @@
+import MoultCompute
+import MoultModel
+import MoultStorage
+
+/// The files of a generation: encoder, codes and graphs. Joins what compute knows (the bytes' meaning) with
+/// what storage knows (where they are).
+struct GenerationFiles: Sendable {
+  let directory: DataDirectory
+  let collectionID: Int64
+  let generationID: Int64
+
+  // MARK: Encoder
+
+  /// Writes the encoder; returns the path that the catalog stores.
+  func write(_ encoder: VectorEncoder) throws -> String {
+    let path = FileNames.encoder(collection: collectionID, generation: generationID)
+    try encoder.serialized().withUnsafeBytes { bytes in
+      _ = try SegmentWriter.write(
+        bytes, to: directory.absolutePath(path), kind: .encoder, identity: encoderIdentity,
+        fileSystem: directory.fileSystem)
+    }
+    return path
+  }
+
+  func readEncoder(_ path: String) throws -> VectorEncoder {
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .encoder, identity: encoderIdentity,
+      fileSystem: directory.fileSystem)
+    try file.verify()
+    return try VectorEncoder(serialized: file.payload)
+  }
+
+  private var encoderIdentity: SegmentIdentity {
+    SegmentIdentity(collectionID: collectionID, generationID: generationID)
+  }
+
+  // MARK: Codes
+
+  func codesPath(_ segment: SegmentView) -> String {
+    FileNames.codes(collection: collectionID, segment: segment.id, generation: generationID)
+  }
+
+  /// A writer for the codes of a whole sealed segment.
+  func codesWriter(_ segment: SegmentView, encoder: VectorEncoder) throws -> SegmentWriter {
+    try SegmentWriter(
+      path: directory.absolutePath(codesPath(segment)), kind: .codes, identity: identity(of: segment),
+      rowCount: segment.count, rowStride: encoder.rowBytes, sideStride: encoder.sideBytes,
+      fileSystem: directory.fileSystem)
+  }
+
+  /// Writes codes that are all in memory.
+  ///
+  /// - Parameter record: stores the path in the catalog, once the file is durable.
+  func writeCodes(
+    _ codes: CodeView, of segment: SegmentView, encoder: VectorEncoder, record: (String) throws -> Void
+  ) throws -> SegmentFile {
+    let writer = try codesWriter(segment, encoder: encoder)
+    if codes.count > 0 { try writer.append(rows: codes.rows, side: codes.side, count: codes.count) }
+    _ = try writer.finish()
+    let path = codesPath(segment)
+    try record(path)
+    return try openCodes(path, segment: segment, encoder: encoder)
+  }
+
+  func openCodes(_ path: String, segment: SegmentView, encoder: VectorEncoder) throws -> SegmentFile {
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .codes, identity: identity(of: segment),
+      fileSystem: directory.fileSystem)
+    guard
+      file.count == segment.count, file.rowStride == encoder.rowBytes, file.sideStride == encoder.sideBytes
+    else {
+      throw MoultError(
+        .corrupted,
+        "\(file.path): expected \(segment.count) rows of \(encoder.rowBytes) + \(encoder.sideBytes) bytes, found "
+          + "\(file.count) of \(file.rowStride) + \(file.sideStride)")
+    }
+    return file
+  }
+
+  // MARK: Graphs
+
+  func graphPath(_ segment: SegmentView) -> String {
+    FileNames.graph(collection: collectionID, segment: segment.id, generation: generationID)
+  }
+
+  func write(graph bytes: [UInt8], of segment: SegmentView) throws {
+    try bytes.withUnsafeBytes { bytes in
+      _ = try SegmentWriter.write(
+        bytes, to: directory.absolutePath(graphPath(segment)), kind: .graph, identity: graphIdentity(of: segment),
+        fileSystem: directory.fileSystem)
+    }
+  }
+
+  /// Gives this generation the graph of another by a second name of the same file.
+  func share(_ graph: SegmentGraph, of segment: SegmentView) throws {
+    let target = directory.absolutePath(graphPath(segment))
+    try directory.fileSystem.remove(target)
+    try directory.fileSystem.link(graph.file.path, to: target)
+    try directory.fileSystem.syncDirectory(directory.directory(ofCollection: collectionID))
+  }
+
+  func openGraph(_ path: String, segment: SegmentView) throws -> SegmentGraph {
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .graph, identity: graphIdentity(of: segment),
+      fileSystem: directory.fileSystem)
+    let index = try GraphIndex(bytes: file.payload)
+    guard index.rowCount == segment.count else {
+      throw MoultError(
+        .corrupted, "\(file.path): expected a graph of \(segment.count) rows, found one of \(index.rowCount)")
+    }
+    return SegmentGraph(index: index, file: file)
+  }
+
+  /// A graph names no generation: its edges serve any codes of the segment's rows.
+  private func graphIdentity(of segment: SegmentView) -> SegmentIdentity {
+    SegmentIdentity(collectionID: collectionID, segmentID: segment.id, firstRow: segment.firstRow)
+  }
+
+  private func identity(of segment: SegmentView) -> SegmentIdentity {
+    SegmentIdentity(
+      collectionID: collectionID, generationID: generationID, segmentID: segment.id, firstRow: segment.firstRow)
+  }
+}

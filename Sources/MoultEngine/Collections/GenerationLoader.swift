@@ -1,0 +1,70 @@
+import Foundation
+import GRDB
+import MoultCompute
+import MoultModel
+import MoultStorage
+
+/// Opens a generation as far as its files go.
+enum GenerationLoader {
+  /// - Parameters:
+  ///   - encoder: the generation's, when it is at hand already.
+  ///   - segments: of the collection's snapshot.
+  /// - Returns: the generation with the codes and graphs of those sealed segments that have them; what is
+  ///   missing (a crash came first, or the segment grows) is left out.
+  /// - Throws: `corrupted` when a file that the catalog names cannot be used.
+  static func load(
+    _ record: GenerationRecord, encoder: VectorEncoder? = nil, schema: CollectionSchema,
+    segments: [SegmentView], directory: DataDirectory
+  ) throws -> GenerationView {
+    let files = GenerationFiles(
+      directory: directory, collectionID: record.collectionID, generationID: record.id)
+    let encoder = try encoder ?? self.encoder(of: record, schema: schema, files: files)
+    var view = GenerationView(
+      id: record.id, encoder: encoder, codes: [:], graphs: [:], createdAt: record.createdAt,
+      publishedAt: record.publishedAt, report: try report(of: record))
+    let rows = try directory.read { db in try directory.catalog.generationSegments(of: record.id, in: db) }
+    for row in rows {
+      guard let segment = segments.first(where: { $0.id == row.segmentID && $0.isSealed }) else { continue }
+      if let path = row.codesFile {
+        view.codes[segment.id] = .file(try files.openCodes(path, segment: segment, encoder: encoder))
+      }
+      if let path = row.graphFile {
+        view.graphs[segment.id] = try files.openGraph(path, segment: segment)
+      }
+    }
+    if view.specification.isIdentity {
+      for segment in segments { view.codes[segment.id] = .vectors }
+    }
+    return view
+  }
+
+  static func encoder(
+    of record: GenerationRecord, schema: CollectionSchema, files: GenerationFiles
+  ) throws -> VectorEncoder {
+    if let path = record.encoderFile { return try files.readEncoder(path) }
+    guard record.specification.isIdentity else {
+      throw MoultError(.corrupted, "the catalog names no encoder file for generation \(record.id)")
+    }
+    return try VectorEncoder.identity(
+      dimension: schema.dimension, metric: schema.metric, specification: record.specification)
+  }
+
+  private static func report(of record: GenerationRecord) throws -> SwitchReport? {
+    try record.report.map { try JSONDecoder().decode(SwitchReport.self, from: Data($0.utf8)) }
+  }
+}
+
+extension VectorEncoder {
+  /// The encoder of a generation that keeps full precision; `specification` may choose index and oversampling.
+  static func identity(
+    dimension: Int, metric: Metric, specification: EncodingSpecification
+  ) throws -> VectorEncoder {
+    precondition(specification.isIdentity)
+    let none: [Float] = [0]
+    return try none.withUnsafeBufferPointer { none in
+      try train(
+        specification: specification, dimension: dimension, metric: metric, sample: none.baseAddress!,
+        sampleCount: 0, seed: 0)
+    }
+  }
+}

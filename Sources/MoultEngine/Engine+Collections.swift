@@ -1,0 +1,123 @@
+import GRDB
+import Logging
+import MoultCompute
+import MoultJobs
+package import MoultModel
+import MoultStorage
+
+extension Engine {
+  /// Makes an empty collection that answers at once.
+  ///
+  /// A quantization or transform is learned from data, so a new collection has none; `specification` may
+  /// choose the index.
+  ///
+  /// - Throws: `invalidArgument`, `collectionExists`, `nameConflict` (an alias has the name).
+  package func createCollection(
+    _ name: String, schema: CollectionSchema, specification: EncodingSpecification = EncodingSpecification()
+  ) async throws -> CollectionInfo {
+    try Name.validate(name, what: "collection")
+    try Self.check(schema)
+    guard specification.isIdentity else {
+      throw MoultError(
+        .invalidArgument,
+        "a new collection is empty, and \(specification.quantization.rawValue) with transform "
+          + "\(specification.transform.rawValue) is learned from its vectors; create it without, import, then switch")
+    }
+    return try await names.run {
+      let (record, generation) = try await resources.directory.write { [resources] db in
+        try resources.directory.catalog.insertCollection(
+          name: name, schema: schema, specification: specification, in: db)
+      }
+      let loader = CollectionLoader(
+        directory: resources.directory, parallel: resources.background.parallelFor, logger: resources.logger)
+      let collection = try loader.empty(record, generation: generation)
+      aliases.publish { $0.collections[name] = collection }
+      return collection.info(aliases: [])
+    }
+  }
+
+  private static func check(_ schema: CollectionSchema) throws {
+    guard CollectionSchema.dimensionRange.contains(schema.dimension) else {
+      throw MoultError(
+        .invalidArgument,
+        "dimension must be in \(CollectionSchema.dimensionRange.lowerBound) … "
+          + "\(CollectionSchema.dimensionRange.upperBound), got \(schema.dimension)")
+    }
+    for (field, value) in [("keyField", schema.keyField), ("vectorField", schema.vectorField)] {
+      try Name.validate(value, what: field)
+    }
+    guard schema.keyField != schema.vectorField else {
+      throw MoultError(.invalidArgument, "keyField and vectorField must differ; both are '\(schema.keyField)'")
+    }
+    guard schema.summary.utf8.count <= 1024 else {
+      throw MoultError(.invalidArgument, "summary must be at most 1024 bytes, got \(schema.summary.utf8.count)")
+    }
+  }
+
+  /// By name or alias. - Throws: `collectionNotFound`.
+  package func describeCollection(_ name: String) throws -> CollectionInfo {
+    let map = aliases.current
+    guard let collection = map.collection(name) else {
+      throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
+    }
+    return collection.info(aliases: map.aliases(of: collection.name))
+  }
+
+  /// Sorted by name. Building ones (not `ready`) included.
+  package func listCollections() throws -> [CollectionInfo] {
+    let map = aliases.current
+    return map.collections.values.map { $0.info(aliases: map.aliases(of: $0.name)) }
+      .sorted { $0.name < $1.name }
+  }
+
+  /// True for an alias as well.
+  package func hasCollection(_ name: String) -> Bool { aliases.current.collection(name) != nil }
+
+  /// - Throws: `collectionNotFound`, `collectionHasAliases`, `invalidArgument` when `name` is an alias,
+  ///   `switchInProgress`.
+  package func dropCollection(_ name: String) async throws {
+    try await names.run {
+      let map = aliases.current
+      if let target = map.aliases[name] {
+        throw MoultError(
+          .invalidArgument, "'\(name)' is an alias of '\(target)'; drop the collection by its own name")
+      }
+      guard let collection = map.collections[name] else {
+        throw MoultError(.collectionNotFound, "there is no collection '\(name)'")
+      }
+      let pointing = map.aliases(of: name)
+      guard pointing.isEmpty else {
+        throw MoultError(
+          .collectionHasAliases,
+          "collection '\(name)' has aliases (\(pointing.joined(separator: ", "))): drop or move them first")
+      }
+      try await collection.writers.run {
+        try await resources.writing.run { [resources] in
+          try resources.directory.write { db in
+            try self.ensureNoJob(on: collection, in: db)
+            try resources.directory.catalog.deleteCollection(collection.id, in: db)
+          }
+        }
+        aliases.publish { $0.collections[name] = nil }
+      }
+      // Requests that hold a snapshot keep their mappings; only the names of the files go.
+      do {
+        try resources.directory.removeFiles(ofCollection: collection.id)
+      } catch {
+        resources.logger.warning("files of '\(name)' remain until the next start: \(error)")
+      }
+    }
+  }
+
+  /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
+  func ensureNoJob(on collection: Collection, in db: Database) throws {
+    let unfinished = try resources.queue.unfinished(in: db)
+    let own = unfinished.first { $0.subject == collection.name }
+    guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
+      return
+    }
+    throw MoultError(
+      .switchInProgress,
+      "job \(job.id) (\(job.kind)) is at work on collection '\(collection.name)'; wait for it or cancel it first")
+  }
+}

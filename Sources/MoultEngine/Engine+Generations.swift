@@ -1,0 +1,142 @@
+import Foundation
+import GRDB
+import MoultCompute
+import MoultJobs
+package import MoultModel
+import MoultStorage
+
+extension Engine {
+  /// Live, retained and building ones, newest first.
+  package func generations(of name: String) throws -> [GenerationInfo] {
+    let snapshot = try aliases.resolve(name).snapshot
+    var generations = [snapshot.live.info(state: .live)]
+    if let previous = snapshot.previous { generations.append(previous.info(state: .retained)) }
+    if let building = snapshot.building { generations.append(building.info(state: .building)) }
+    return generations.sorted { $0.id > $1.id }
+  }
+
+  /// Enqueues a switch of a live collection; the job does the rest.
+  ///
+  /// - Throws: `switchInProgress`, `invalidArgument` (dimensions out of range …), `dimensionMismatch` (queries).
+  package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
+    let collection = try aliases.resolveReady(name)
+    try Self.check(request.specification, gate: request.gate, schema: collection.schema)
+    let arguments = try JSONEncoder().encode(
+      SwitchJob.Arguments(
+        collection: collection.id, specification: request.specification,
+        minimumRecall: request.gate.minimumRecall, k: request.gate.k))
+    return try await enqueue(
+      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries) { _ in }
+  }
+
+  /// - Throws: as `startSwitch`; `collectionExists`/`nameConflict` for the target's name or the alias.
+  package func startReindex(_ request: ReindexRequest) async throws -> JobInfo {
+    let source = try aliases.resolveReady(request.source)
+    try Self.check(request.specification, gate: request.gate, schema: source.schema)
+    try Name.validate(request.target, what: "collection")
+    if let alias = request.alias { try Name.validate(alias, what: "alias") }
+    let arguments = try JSONEncoder().encode(
+      ReindexJob.Arguments(
+        source: source.id, target: request.target, alias: request.alias, specification: request.specification,
+        minimumRecall: request.gate.minimumRecall, k: request.gate.k))
+    return try await enqueue(
+      ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries
+    ) { [aliases] _ in
+      let map = aliases.current
+      if map.collections[request.target] != nil {
+        throw MoultError(.collectionExists, "there is a collection '\(request.target)' already; choose another name")
+      }
+      if map.aliases[request.target] != nil {
+        throw MoultError(.nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
+      }
+      if let alias = request.alias, map.collections[alias] != nil || alias == request.target {
+        throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
+      }
+    }
+  }
+
+  /// Makes the previous generation live again: a pointer move. The generation left becomes the previous one.
+  ///
+  /// - Throws: `nothingToRollBack`, `switchInProgress`.
+  package func rollback(_ name: String) async throws -> GenerationInfo {
+    let collection = try aliases.resolveReady(name)
+    return try await collection.writers.run { [resources] in
+      try await resources.writing.run {
+        let snapshot = collection.snapshot
+        guard snapshot.building == nil else {
+          throw MoultError(
+            .switchInProgress, "a switch of '\(collection.name)' is about to finish; wait for it or cancel it first")
+        }
+        let swap = try resources.directory.write { db in
+          try self.ensureNoJob(on: collection, in: db)
+          return try resources.directory.catalog.rollback(collection.id, in: db)
+        }
+        guard var next = snapshot.previous, next.id == swap.current.id else {
+          throw MoultError(
+            .internalError, "the catalog and the open collection '\(collection.name)' disagree; restart the server")
+        }
+        next.publishedAt = swap.current.publishedAt
+        var moved = snapshot
+        moved.previous = snapshot.live
+        moved.live = next
+        collection.publish(moved)
+        return next.info(state: .live)
+      }
+    }
+  }
+
+  private func enqueue(
+    _ kind: String, on collection: Collection, arguments: Data, queries: [Float],
+    precondition check: @escaping @Sendable (Database) throws -> Void
+  ) async throws -> JobInfo {
+    try await resources.directory.write { [resources] db in
+      try self.ensureNoJob(on: collection, in: db)
+      try check(db)
+      let id = try resources.queue.enqueue(
+        in: db, kind: kind, subject: collection.name, arguments: arguments)
+      try JobQueries.store(queries, of: id, in: db)
+      return JobInfo(try resources.queue.record(id, in: db))
+    }
+  }
+
+  private static func check(
+    _ specification: EncodingSpecification, gate: RecallGateRequest, schema: CollectionSchema
+  ) throws {
+    if let dimensions = specification.dimensions {
+      guard (1...schema.dimension).contains(dimensions) else {
+        throw MoultError(
+          .invalidArgument, "dimensions must be in 1 … \(schema.dimension) (the collection's), got \(dimensions)")
+      }
+      guard specification.transform != .none else {
+        throw MoultError(
+          .invalidArgument, "fewer dimensions need a transform: prefix (Matryoshka models) or pca (any model)")
+      }
+    } else if specification.transform == .prefix {
+      throw MoultError(.invalidArgument, "the transform prefix needs dimensions: how many to keep")
+    }
+    if case .hnsw(let m, let efConstruction) = specification.index {
+      guard (2...256).contains(m), (1...10_000).contains(efConstruction) else {
+        throw MoultError(
+          .invalidArgument,
+          "hnsw takes m in 2 … 256 and efConstruction in 1 … 10000, got \(m) and \(efConstruction)")
+      }
+    }
+    if let oversampling = specification.oversampling { try check(oversampling: oversampling) }
+    guard (0...1).contains(gate.minimumRecall) else {
+      throw MoultError(.invalidArgument, "minimumRecall must be in 0 … 1, got \(gate.minimumRecall)")
+    }
+    guard (1...1_000).contains(gate.k) else {
+      throw MoultError(.invalidArgument, "k must be in 1 … 1000, got \(gate.k)")
+    }
+    guard gate.queries.count % schema.dimension == 0 else {
+      throw MoultError(
+        .dimensionMismatch,
+        "the gate's queries must be \(schema.dimension)-dimensional; got \(gate.queries.count) numbers in all")
+    }
+    guard gate.queries.count / schema.dimension <= 10_000 else {
+      throw MoultError(
+        .invalidArgument, "at most 10000 queries for the gate, got \(gate.queries.count / schema.dimension)")
+    }
+    try PointValidation.checkFinite(gate.queries, dimension: schema.dimension, what: "query") { "number \($0)" }
+  }
+}

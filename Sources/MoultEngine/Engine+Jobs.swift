@@ -1,0 +1,119 @@
+import Foundation
+import MoultJobs
+package import MoultModel
+
+extension Engine {
+  /// Newest first.
+  package func jobs(state: JobInfo.State? = nil, subject: String? = nil, limit: Int = 100) throws -> [JobInfo] {
+    guard (1...10_000).contains(limit) else {
+      throw MoultError(.invalidArgument, "limit must be in 1 … 10000, got \(limit)")
+    }
+    return try resources.publication.hold {
+      try resources.queue.list(
+        state: state.flatMap { JobState(rawValue: $0.rawValue) }, subject: subject, limit: limit)
+    }.map { JobInfo($0) }
+  }
+
+  /// - Throws: `jobNotFound`.
+  package func job(_ id: Int64) throws -> JobInfo {
+    try translatingJobErrors { JobInfo(try resources.publication.hold { try resources.queue.record(id) }) }
+  }
+
+  /// A running job stops at its next tile; the live generation is untouched.
+  ///
+  /// - Throws: `jobNotFound`, `jobStateConflict` when it has ended.
+  package func cancelJob(_ id: Int64) async throws -> JobInfo {
+    let info = try translatingJobErrors { JobInfo(try resources.queue.cancel(id)) }
+    // A job that was not running left what an earlier attempt had built.
+    if info.state == .cancelled { await discardUnfinished(of: id) }
+    return info
+  }
+
+  /// - Throws: `jobNotFound`, `jobStateConflict` unless failed or cancelled.
+  package func retryJob(_ id: Int64) async throws -> JobInfo {
+    try translatingJobErrors { JobInfo(try resources.queue.retry(id)) }
+  }
+
+  /// Waits until the job's record differs from `since` or `seconds` have passed; for long polling.
+  package func waitForJob(_ id: Int64, changedSince since: JobInfo?, seconds: Double) async throws -> JobInfo {
+    let first = try job(id)
+    guard since == nil || first == since, !first.state.isFinal, seconds > 0 else { return first }
+    let (queue, publication) = (resources.queue, resources.publication)
+    return try await withThrowingTaskGroup(of: JobInfo?.self) { group in
+      group.addTask {
+        for try await record in queue.watch(id) {
+          let info = JobInfo(record)
+          // Once the lock is free, a swap that this record speaks of is in effect.
+          publication.hold {}
+          if info != since ?? first { return info }
+        }
+        return nil
+      }
+      group.addTask {
+        try await Task.sleep(for: .seconds(seconds))
+        return nil
+      }
+      let changed = try await group.next() ?? nil
+      group.cancelAll()
+      return try changed ?? self.job(id)
+    }
+  }
+
+  private func discardUnfinished(of id: Int64) async {
+    guard let record = try? resources.queue.record(id), let checkpoint = record.checkpoint else { return }
+    if let unfinished = try? JSONDecoder().decode(SwitchJob.Checkpoint.self, from: checkpoint),
+      let collection = aliases.current.collections[record.subject], record.kind == SwitchJob.kind
+    {
+      await GenerationDisposal(resources: resources, collection: collection)
+        .detach(unfinished.generation, discard: true)
+    }
+    if let unfinished = try? JSONDecoder().decode(ReindexJob.Checkpoint.self, from: checkpoint),
+      record.kind == ReindexJob.kind,
+      let target = aliases.current.collections.values.first(where: { $0.id == unfinished.target })
+    {
+      await GenerationDisposal(resources: resources, collection: target).discardCollection(names: names, aliases: aliases)
+    }
+  }
+
+  private func translatingJobErrors<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as JobError {
+      switch error {
+      case .notFound: throw MoultError(.jobNotFound, error.description)
+      case .wrongState: throw MoultError(.jobStateConflict, error.description)
+      case .leaseLost, .unknownState: throw MoultError(.internalError, error.description)
+      }
+    }
+  }
+}
+
+extension JobInfo {
+  init(_ record: JobRecord) {
+    let result = record.result.flatMap { try? JSONDecoder().decode(SwitchJob.Result.self, from: $0) }
+    func milliseconds(_ date: Date?) -> Int64? { date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) } }
+    self.init(
+      id: record.id, kind: record.kind, subject: record.subject,
+      state: JobInfo.State(record.state), attempt: record.attempt, attemptsMax: record.attemptsMax,
+      progress: Progress(
+        phase: record.progress.phase, rowsDone: record.progress.rowsDone, rowsTotal: record.progress.rowsTotal,
+        rowsPerSecond: record.progress.rowsPerSecond, etaSeconds: record.progress.etaSeconds),
+      createdAt: milliseconds(record.createdAt) ?? 0, startedAt: milliseconds(record.startedAt),
+      finishedAt: milliseconds(record.finishedAt), runAt: milliseconds(record.runAt) ?? 0,
+      cancelRequested: record.cancelRequested, error: record.error, errorCode: record.errorCode,
+      report: result?.report, generation: result?.generation)
+  }
+}
+
+extension JobInfo.State {
+  init(_ state: JobState) {
+    switch state {
+    case .available: self = .available
+    case .running: self = .running
+    case .retrying: self = .retrying
+    case .completed: self = .completed
+    case .failed: self = .failed
+    case .cancelled: self = .cancelled
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import GRDB
+package import MoultModel
+import MoultStorage
+
+package enum WriteMode: Sendable {
+  /// A stored id is an error (`pointExists`); nothing is written.
+  case insert
+  /// A stored point of the same id is replaced.
+  case upsert
+}
+
+package struct WriteResult: Sendable {
+  /// Ids in the order of the batch, given out or as they came.
+  package var ids: [PointID]
+  package var servedBy: ServedBy
+}
+
+package struct PointPage: Sendable {
+  package var points: [Point]
+  package var servedBy: ServedBy
+}
+
+// Every method takes a collection's name or an alias.
+extension Engine {
+  /// Durable and visible to searches when it returns. `batch.ids` is empty when the collection gives out keys.
+  ///
+  /// - Throws: `dimensionMismatch`, `invalidVector` (NaN, infinite; zero under cosine), `duplicateID`,
+  ///   `pointExists`, `invalidArgument` (empty batch, wrong key kind, payload count, payload no JSON object),
+  ///   `diskFull`. Nothing is written then.
+  package func write(_ batch: PointBatch, to name: String, mode: WriteMode) async throws -> WriteResult {
+    try await withWriter(of: name, check: { collection in
+      try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+    }) { try $0.write(batch, mode: mode) }
+  }
+
+  /// Ids that are not stored are passed over; returns those that were deleted.
+  package func delete(_ ids: [PointID], from name: String) async throws -> WriteResult {
+    try await withWriter(of: name, check: { collection in
+      try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
+    }) { try $0.delete(ids) }
+  }
+
+  /// Runs `body` as the only writer of the collection that `name` stands for at that moment: whoever waited
+  /// while a cut-over moved the name follows it to the new collection, so nothing is written to the old one.
+  private func withWriter(
+    of name: String, check: @escaping @Sendable (Collection) throws -> Void,
+    _ body: @escaping @Sendable (CollectionWriter) throws -> [PointID]
+  ) async throws -> WriteResult {
+    while true {
+      let collection = try aliases.resolveReady(name)
+      // Outside the gate, so that a batch under inspection keeps nobody waiting.
+      try await resources.writing.run { try check(collection) }
+      let result: WriteResult? = try await collection.writers.run { [resources, aliases] in
+        guard aliases.current.collection(name) === collection else { return nil }
+        let ids = try await resources.writing.run { try body(resources.writer(of: collection)) }
+        return WriteResult(ids: ids, servedBy: collection.servedBy(collection.snapshot))
+      }
+      if let result { return result }
+    }
+  }
+
+  /// In the order of `ids`, unknown ids left out.
+  package func get(
+    _ ids: [PointID], from name: String, includeVectors: Bool, includePayload: Bool
+  ) async throws -> PointPage {
+    let collection = try aliases.resolveReady(name)
+    try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
+    return try await read(collection, includeVectors: includeVectors) { db in
+      let rows = try collection.points.rows(ids: ids, in: db)
+      let stored = try collection.points.points(rows: rows.values, payloads: includePayload, in: db)
+      return ids.compactMap { id in rows[id].flatMap { stored[$0] } }
+    }
+  }
+
+  /// Points in the order of their ids, after `after`, at most `limit`; for export.
+  package func scan(
+    _ name: String, after: PointID?, limit: Int, includeVectors: Bool, includePayload: Bool
+  ) async throws -> PointPage {
+    guard (1...100_000).contains(limit) else {
+      throw MoultError(.invalidArgument, "limit must be in 1 … 100000, got \(limit)")
+    }
+    let collection = try aliases.resolveReady(name)
+    if let after {
+      try PointValidation.checkKeys([after], kind: collection.schema.keyKind, collection: collection.name)
+    }
+    return try await read(collection, includeVectors: includeVectors) { db in
+      try collection.points.scanLiveByKey(after: after, limit: limit, payloads: includePayload, in: db)
+    }
+  }
+
+  /// Reads rows of one database state and their vectors.
+  ///
+  /// A write publishes its snapshot just after its commit. A transaction that saw the commit first finds a
+  /// row without a vector: the snapshot that has it is on its way, so the look is taken again.
+  private func read(
+    _ collection: Collection, includeVectors: Bool,
+    _ look: @escaping @Sendable (Database) throws -> [StoredPoint]
+  ) async throws -> PointPage {
+    while true {
+      let stored = try await resources.directory.read(look)
+      let snapshot = collection.snapshot
+      var points: [Point] = []
+      points.reserveCapacity(stored.count)
+      for point in stored {
+        guard includeVectors else {
+          points.append(Point(id: point.id, payload: point.payload))
+          continue
+        }
+        guard let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension) else { break }
+        points.append(Point(id: point.id, vector: vector, payload: point.payload))
+      }
+      if points.count == stored.count {
+        return PointPage(points: points, servedBy: collection.servedBy(snapshot))
+      }
+      // The writer that publishes it holds the gate until it has.
+      await collection.writers.run {}
+    }
+  }
+}

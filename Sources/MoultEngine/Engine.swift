@@ -1,0 +1,105 @@
+import Foundation
+import GRDB
+package import Logging
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+package import ServiceLifecycle
+
+/// The verbs of the service: everything that a protocol or command can ask for.
+///
+/// One engine owns one data directory. All methods may be called from any task at the same time. A request
+/// resolves its collection once and is answered by that one generation to the end.
+package final class Engine: Sendable {
+  let resources: EngineResources
+  let aliases: AliasTable
+  /// Held while names change: collections made and dropped, aliases moved. Taken before a collection's gate.
+  let names: SerialGate
+
+  /// The job worker and rescuer; run them beside the listeners.
+  package let backgroundServices: [any Service]
+
+  private init(
+    resources: EngineResources, aliases: AliasTable, names: SerialGate, backgroundServices: [any Service]
+  ) {
+    self.resources = resources
+    self.aliases = aliases
+    self.names = names
+    self.backgroundServices = backgroundServices
+  }
+
+  /// Opens (or makes) a data directory and loads every collection.
+  ///
+  /// What a crash left unfinished is taken up (jobs) or swept (files that nothing names, generations and
+  /// collections that no unfinished job will complete).
+  ///
+  /// - Throws: `dataDirectoryInUse`, `unsupportedVersion`, `corrupted`, `diskFull`.
+  package static func open(_ configuration: EngineConfiguration, logger: Logger) async throws -> Engine {
+    let directory = try DataDirectory(path: configuration.dataDirectory)
+    do {
+      return try await open(directory, configuration: configuration, logger: logger)
+    } catch {
+      directory.close()
+      throw error
+    }
+  }
+
+  private static func open(
+    _ directory: DataDirectory, configuration: EngineConfiguration, logger: Logger
+  ) async throws -> Engine {
+    var migrator = DatabaseMigrator()
+    JobQueue.registerMigrations(in: &migrator)
+    JobQueries.registerMigrations(in: &migrator)
+    try migrator.migrate(directory.database)
+    let queue = JobQueue(database: directory.database)
+    // The directory is ours alone, so whoever held a lease is dead.
+    _ = try queue.releaseLeasesOfDeadProcesses()
+    try UnfinishedWork.remove(from: directory, queue: queue, logger: logger)
+    let orphans = try directory.sweepOrphans()
+    if !orphans.isEmpty { logger.notice("removed \(orphans.count) unfinished files") }
+
+    let processors = ProcessInfo.processInfo.activeProcessorCount
+    let threads = configuration.computeThreads > 0 ? configuration.computeThreads : processors
+    let resources = EngineResources(
+      configuration: configuration, directory: directory, queue: queue,
+      searching: ComputePool(name: "search", threadCount: threads),
+      writing: ComputePool(name: "write", threadCount: 2),
+      background: ComputePool(name: "jobs", threadCount: threads, niceness: 10), logger: logger)
+    let aliases = AliasTable()
+    let names = SerialGate()
+    try await resources.background.run {
+      let (collections, aliasRecords) = try directory.read { db in
+        (try directory.catalog.collections(in: db), try directory.catalog.aliases(in: db))
+      }
+      let loader = CollectionLoader(
+        directory: directory, parallel: resources.background.parallelFor, logger: logger)
+      let opened = try collections.map { try loader.load($0) }
+      aliases.publish { map in
+        for collection in opened { map.collections[collection.name] = collection }
+        for alias in aliasRecords {
+          map.aliases[alias.name] = opened.first { $0.id == alias.collectionID }?.name
+        }
+      }
+    }
+    var registry = JobRegistry()
+    EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)
+    return Engine(
+      resources: resources, aliases: aliases, names: names,
+      backgroundServices: [
+        JobRescuer(queue: queue, logger: logger),
+        JobWorker(queue: queue, registry: registry, logger: logger),
+      ])
+  }
+
+  /// Waits for writes in progress, then closes files. Nothing may be asked of the engine afterwards.
+  package func close() async {
+    await names.run {
+      for collection in aliases.current.collections.values { await collection.writers.run {} }
+    }
+    resources.directory.close()
+    resources.searching.close()
+    resources.writing.close()
+    resources.background.close()
+  }
+}

@@ -1,0 +1,15 @@
+/// How an engine is set up.
+package struct EngineConfiguration: Sendable {
+  /// The data directory; made when missing.
+  package var dataDirectory: String
+  /// Threads that search and encode; 0 takes one per processor.
+  package var computeThreads: Int
+  /// Rows of one segment at most; the bytes of a segment are bounded as well.
+  package var segmentRowsMax: Int
+
+  package init(dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536) {
+    self.dataDirectory = dataDirectory
+    self.computeThreads = computeThreads
+    self.segmentRowsMax = segmentRowsMax
+  }
+}

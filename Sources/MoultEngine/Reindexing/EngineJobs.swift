@@ -1,0 +1,47 @@
+import Foundation
+import MoultJobs
+import MoultModel
+
+/// The kinds of jobs that the engine runs.
+struct EngineJobs: Sendable {
+  let resources: EngineResources
+  let aliases: AliasTable
+  let names: SerialGate
+
+  func register(in registry: inout JobRegistry) {
+    registry.register(SwitchJob.kind) { record, context in
+      try await translatingErrors {
+        let arguments = try JSONDecoder().decode(SwitchJob.Arguments.self, from: record.arguments)
+        return try await SwitchJob(
+          resources: resources, collection: try collection(arguments.collection), arguments: arguments,
+          context: context
+        ).run()
+      }
+    }
+    registry.register(ReindexJob.kind) { record, context in
+      try await translatingErrors {
+        let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: record.arguments)
+        return try await ReindexJob(
+          resources: resources, aliases: aliases, names: names, source: try collection(arguments.source),
+          arguments: arguments, context: context
+        ).run()
+      }
+    }
+  }
+
+  private func collection(_ id: Int64) throws -> Collection {
+    guard let collection = aliases.current.collections.values.first(where: { $0.id == id }) else {
+      throw MoultError(.collectionNotFound, "the job's collection was dropped")
+    }
+    return collection
+  }
+
+  private func translatingErrors<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do {
+      return try await body()
+    } catch let error as MoultError {
+      if error.code == .cancelled { throw CancellationError() }
+      throw EngineJobFailure(error: error)
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import GRDB
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Builds a generation beside the live one and attaches it, so that from then on the writer keeps it up to date.
+///
+/// Every sealed segment that is finished is recorded in the catalog, so an attempt that is cut off anywhere
+/// loses at most one segment's work. All methods block; they run on the background pool.
+struct GenerationBuilder: Sendable {
+  /// Rows the encoder learns from at most, when the dimension does not ask for more.
+  static let trainingRowsMin = 20_000
+  /// Rows per dimension that the principal components want.
+  static let trainingRowsPerDimension = 10
+  /// Rows that are encoded between two writes.
+  static let blockRows = 8_192
+
+  struct Costs: Sendable {
+    var trainSeconds = 0.0
+    var encodeSeconds = 0.0
+    var indexSeconds = 0.0
+    var writersPausedSeconds = 0.0
+    var keptGraph = false
+    var trainingRows = 0
+    var notes: [String] = []
+  }
+
+  let resources: EngineResources
+  let collection: Collection
+  let generationID: Int64
+  let specification: EncodingSpecification
+  let context: JobContext
+
+  private var directory: DataDirectory { resources.directory }
+  private var files: GenerationFiles {
+    GenerationFiles(directory: directory, collectionID: collection.id, generationID: generationID)
+  }
+  private var parallel: ParallelFor { resources.background.parallelFor }
+
+  /// Everything up to the moment at which the generation is attached as the snapshot's `building`.
+  func build() async throws -> Costs {
+    var costs = Costs()
+    let encoder = try await timed(&costs.trainSeconds) { try train() }
+    costs.trainingRows = encoder.report.sampleCount
+    if let shrinkage = encoder.report.shrinkage, shrinkage > 0 {
+      costs.notes.append(
+        "only \(encoder.report.sampleCount) vectors to learn \(collection.schema.dimension) dimensions from; the "
+          + "covariance was shrunk. Switch again when there are more")
+    }
+    if collection.snapshot.building?.id == generationID { return costs }
+
+    var built = try await resources.background.run { try loadFinished(encoder: encoder) }
+    while true {
+      built = try await timed(&costs.encodeSeconds) { [built] in try encodeSealed(built) }
+      if case .hnsw(let m, let efConstruction) = specification.index {
+        let kept = KeptGraphs()
+        built = try await timed(&costs.indexSeconds) { [built] in
+          try indexSealed(built, m: m, efConstruction: efConstruction, kept: kept)
+        }
+        costs.keptGraph = kept.any
+      }
+      // Most of the growing rows are encoded while writers still run; the rest below, while they wait.
+      built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
+      let paused = ContinuousClock.now
+      let isAttached = try await collection.writers.run { [built] in
+        try await resources.background.run { try attach(built) }
+      }
+      costs.writersPausedSeconds += paused.secondsToNow
+      if isAttached { return costs }
+    }
+  }
+
+  // MARK: Train
+
+  private func train() throws -> VectorEncoder {
+    let record = try directory.read { db in try directory.catalog.generation(generationID, in: db) }
+    if let path = record.encoderFile {
+      return try files.readEncoder(path)
+    }
+    try context.reportProgress(phase: "train", rowsDone: 0, rowsTotal: 0)
+    try context.checkCancellation()
+    let snapshot = collection.snapshot
+    let dimension = collection.schema.dimension
+    let rows = max(Self.trainingRowsMin, Self.trainingRowsPerDimension * dimension)
+    let sample =
+      specification.isIdentity
+      ? []
+      : RowSample.vectors(of: snapshot, count: rows, dimension: dimension, seed: UInt64(bitPattern: generationID))
+    guard specification.isIdentity || !sample.isEmpty else {
+      throw MoultError(
+        .invalidArgument,
+        "collection '\(collection.name)' is empty; there is nothing to learn \(specification.quantization.rawValue) "
+          + "from. Import points first, then switch")
+    }
+    let encoder = try sample.withUnsafeBufferPointer { sample in
+      try VectorEncoder.train(
+        specification: specification, dimension: dimension, metric: collection.schema.metric,
+        sample: sample.baseAddress ?? UnsafePointer(bitPattern: 64)!, sampleCount: sample.count / dimension,
+        seed: UInt64(bitPattern: generationID))
+    }
+    let path = try files.write(encoder)
+    try directory.write { db in
+      try directory.catalog.updateGeneration(generationID, encoderFile: path, in: db)
+    }
+    return encoder
+  }
+
+  // MARK: Sealed segments
+
+  /// The generation as far as earlier attempts (or the writer) have finished it.
+  private func loadFinished(encoder: VectorEncoder) throws -> GenerationView {
+    let record = try directory.read { db in try directory.catalog.generation(generationID, in: db) }
+    return try GenerationLoader.load(
+      record, encoder: encoder, schema: collection.schema, segments: collection.snapshot.segments,
+      directory: directory)
+  }
+
+  private func encodeSealed(_ built: GenerationView) throws -> GenerationView {
+    var built = built
+    let snapshot = collection.snapshot
+    let sealed = snapshot.segments.filter(\.isSealed)
+    let total = Int64(snapshot.rowCount)
+    var done = Int64(0)
+    for segment in sealed {
+      if built.codes[segment.id]?.isDurable != true {
+        if specification.isIdentity {
+          built.codes[segment.id] = .vectors
+        } else {
+          built.codes[segment.id] = .file(try encode(segment, with: built.encoder, done: done, total: total))
+        }
+      }
+      done += Int64(segment.count)
+    }
+    return built
+  }
+
+  private func encode(
+    _ segment: SegmentView, with encoder: VectorEncoder, done: Int64, total: Int64
+  ) throws -> SegmentFile {
+    let block = CodeBuffer(encoder: encoder, capacity: Self.blockRows)
+    let writer = try files.codesWriter(segment, encoder: encoder)
+    let vectors = segment.vectors
+    for first in stride(from: 0, to: segment.count, by: Self.blockRows) {
+      try context.checkCancellation()
+      let count = min(Self.blockRows, segment.count - first)
+      let start = (vectors.rows + first * vectors.rowStride).assumingMemoryBound(to: Float.self)
+      EncodeLoop.encode(start, count: count, with: encoder, into: block, at: 0, parallel: parallel)
+      try writer.append(rows: UnsafeRawPointer(block.rows), side: block.side.map { UnsafeRawPointer($0) }, count: count)
+      try context.reportProgress(phase: "encode", rowsDone: done + Int64(first + count), rowsTotal: total)
+    }
+    _ = try writer.finish()
+    let path = files.codesPath(segment)
+    let file = try files.openCodes(path, segment: segment, encoder: encoder)
+    try directory.write { db in
+      try directory.catalog.recordCodes(
+        generation: generationID, segment: segment.id, codesFile: path, graphFile: nil, in: db)
+    }
+    return file
+  }
+
+  // MARK: Graphs
+
+  /// Remembers whether a graph of the earlier generation was taken over.
+  private final class KeptGraphs: @unchecked Sendable {
+    var any = false
+  }
+
+  private func indexSealed(
+    _ built: GenerationView, m: Int, efConstruction: Int, kept: KeptGraphs
+  ) throws -> GenerationView {
+    var built = built
+    let snapshot = collection.snapshot
+    let sealed = snapshot.segments.filter(\.isSealed)
+    let total = Int64(sealed.reduce(0) { $0 + $1.count })
+    var done = Int64(0)
+    for segment in sealed {
+      if built.graphs[segment.id] == nil {
+        // A graph's edges do not care which codes found them (QUANTIZATION.md B5.3, measured; the recall gate
+        // is the proof each time), so the one at hand is shared.
+        if let graph = snapshot.live.graphs[segment.id], snapshot.live.specification.index == specification.index {
+          try files.share(graph, of: segment)
+          kept.any = true
+        } else {
+          let bytes = try GraphIndexBuilder.build(
+            encoder: built.encoder, codes: snapshot.codes(of: built, segment: segment), m: m,
+            efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id), parallel: parallel,
+            isCancelled: { context.isCancelled },
+            progress: { [done] rows in
+              try? context.reportProgress(phase: "index", rowsDone: done + Int64(rows), rowsTotal: total)
+            })
+          try context.checkCancellation()
+          try files.write(graph: bytes, of: segment)
+        }
+        let path = files.graphPath(segment)
+        built.graphs[segment.id] = try files.openGraph(path, segment: segment)
+        try directory.write { db in
+          try directory.catalog.recordCodes(
+            generation: generationID, segment: segment.id,
+            codesFile: specification.isIdentity ? nil : files.codesPath(segment), graphFile: path, in: db)
+        }
+      }
+      done += Int64(segment.count)
+    }
+    return built
+  }
+
+  // MARK: Growing segments
+
+  /// Codes of growing segments, up to where the present snapshot reaches.
+  private func encodeGrowing(_ built: GenerationView) throws -> GenerationView {
+    var built = built
+    for segment in collection.snapshot.segments where !segment.isSealed {
+      try context.checkCancellation()
+      encodeRest(of: segment, in: &built)
+    }
+    return built
+  }
+
+  private func encodeRest(of segment: SegmentView, in built: inout GenerationView) {
+    if specification.isIdentity {
+      built.codes[segment.id] = .vectors
+      return
+    }
+    let buffer: CodeBuffer
+    if case .buffer(let present) = built.codes[segment.id] {
+      buffer = present
+    } else {
+      buffer = CodeBuffer(encoder: built.encoder, capacity: segment.capacity)
+      built.codes[segment.id] = .buffer(buffer)
+    }
+    guard segment.count > buffer.encodedCount else { return }
+    let vectors = segment.vectors
+    let start = (vectors.rows + buffer.encodedCount * vectors.rowStride).assumingMemoryBound(to: Float.self)
+    EncodeLoop.encode(
+      start, count: segment.count - buffer.encodedCount, with: built.encoder, into: buffer,
+      at: buffer.encodedCount, parallel: parallel)
+    buffer.encodedCount = segment.count
+  }
+
+  /// Under the writers' gate: encodes what came last and publishes the generation as `building`.
+  ///
+  /// - Returns: `false` when a segment was sealed meanwhile that has no codes yet; try again.
+  private func attach(_ built: GenerationView) throws -> Bool {
+    var built = built
+    var snapshot = collection.snapshot
+    for segment in snapshot.segments {
+      if segment.isSealed {
+        guard built.codes[segment.id]?.isDurable == true else { return false }
+      } else {
+        encodeRest(of: segment, in: &built)
+      }
+    }
+    snapshot.building = built
+    collection.publish(snapshot)
+    return true
+  }
+
+  private func timed<Result: Sendable>(
+    _ seconds: inout Double, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    let start = ContinuousClock.now
+    let result = try await resources.background.run(body)
+    seconds += start.secondsToNow
+    return result
+  }
+}
+
+extension ContinuousClock.Instant {
+  var secondsToNow: Double {
+    let duration = ContinuousClock.now - self
+    return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  }
+}

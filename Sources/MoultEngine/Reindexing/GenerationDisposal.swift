@@ -1,0 +1,98 @@
+import Foundation
+import Logging
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Takes away a generation that will not go live, and leaves one that another attempt will finish.
+struct GenerationDisposal: Sendable {
+  let resources: EngineResources
+  let collection: Collection
+
+  /// Called by a job that ends with `error`.
+  ///
+  /// Before a shutdown or another attempt only the attachment is undone; what is finished stays on disk.
+  func afterFailure(_ error: any Error, generation: Int64, context: JobContext) async {
+    let willGoOn = JobOutcome.willRunAgain(after: error, context: context, queue: resources.queue)
+    await detach(generation, discard: !willGoOn)
+  }
+
+  /// Detaches the generation from the collection and, with `discard`, removes its record and files.
+  func detach(_ generation: Int64, discard: Bool) async {
+    await collection.writers.run {
+      var snapshot = collection.snapshot
+      if snapshot.building?.id == generation {
+        snapshot.building = nil
+        collection.publish(snapshot)
+      }
+    }
+    guard discard else { return }
+    do {
+      try await resources.writing.run {
+        let files = try resources.directory.write { db -> [String] in
+          let present = try resources.directory.catalog.generations(of: collection.id, in: db)
+          guard present.contains(where: { $0.id == generation && $0.state == .building }) else { return [] }
+          return try resources.directory.catalog.deleteGeneration(generation, in: db)
+        }
+        try resources.directory.removeFiles(files)
+      }
+    } catch {
+      // The next start finds no unfinished job that names the generation, and removes it.
+      resources.logger.warning("generation \(generation) could not be removed yet: \(error)")
+    }
+  }
+}
+
+extension GenerationDisposal {
+  /// Removes the collection itself: the unfinished target of a reindex.
+  func discardCollection(names: SerialGate, aliases: AliasTable) async {
+    await names.run {
+      aliases.publish { map in
+        if map.collections[collection.name]?.id == collection.id { map.collections[collection.name] = nil }
+      }
+    }
+    do {
+      try await resources.writing.run {
+        try resources.directory.write { db in
+          try resources.directory.catalog.deleteCollection(collection.id, in: db)
+        }
+        try resources.directory.removeFiles(ofCollection: collection.id)
+      }
+    } catch {
+      // The next start finds no unfinished job that names the collection, and removes it.
+      resources.logger.warning(
+        "the unfinished collection '\(collection.name)' could not be removed yet: \(error)")
+    }
+  }
+}
+
+/// What becomes of a job after an error, told before the queue records it.
+enum JobOutcome {
+  static func willRunAgain(after error: any Error, context: JobContext, queue: JobQueue) -> Bool {
+    guard let record = try? queue.record(context.record.id) else { return true }
+    if record.cancelRequested { return false }
+    if error is CancellationError { return true }
+    if case JobError.leaseLost = error { return true }
+    if let error = error as? MoultError, !error.mayPass { return false }
+    return record.attempt < record.attemptsMax
+  }
+}
+
+/// A `MoultError` as the queue wants it.
+struct EngineJobFailure: JobFailure {
+  let error: MoultError
+
+  var isRetryable: Bool { error.mayPass }
+  var code: String { error.code.rawValue }
+  var message: String { error.message }
+}
+
+extension MoultError {
+  /// Whether waiting may help: the disk may get room again, an unforeseen error may have been a passing one.
+  var mayPass: Bool {
+    switch code {
+    case .diskFull, .internalError, .unavailable: true
+    default: false
+    }
+  }
+}

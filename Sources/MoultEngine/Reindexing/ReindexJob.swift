@@ -1,0 +1,273 @@
+import Foundation
+import GRDB
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Makes a new collection from a live one: copy, build the wanted form, measure, catch up, cut over.
+///
+/// The copy follows the source by its own numbers, never by clocks: row numbers for what was written, write
+/// sequences for what died. A point that is written again gets a new row, so a scan of rising rows meets its
+/// newest version; a tombstone whose key is live again is passed over, because that row is still to come.
+struct ReindexJob: Sendable {
+  static let kind = "reindex"
+  /// Points copied between two checkpoints.
+  static let batchPoints = 2_000
+  /// With no more operations than this outstanding, the rest is copied while writers wait.
+  static let cutOverOperations = 500
+  /// Rounds of catching up before the cut-over is made at whatever is outstanding: a source that is written
+  /// faster than it can be copied would never get there.
+  static let catchUpRoundsMax = 50
+
+  struct Arguments: Codable, Sendable {
+    var source: Int64
+    var target: String
+    var alias: String?
+    var specification: EncodingSpecification
+    var minimumRecall: Double
+    var k: Int
+  }
+
+  struct Checkpoint: Codable, Sendable {
+    var target: Int64
+    /// The form that is asked for; `nil` when full precision without an index is, which needs no building.
+    var generation: Int64?
+    /// Source rows up to here were copied.
+    var row: Int64
+    /// Source tombstones up to here were followed.
+    var sequence: Int64
+    var copied: Int64
+  }
+
+  let resources: EngineResources
+  let aliases: AliasTable
+  /// Held while names change.
+  let names: SerialGate
+  let source: Collection
+  let arguments: Arguments
+  let context: JobContext
+
+  private var directory: DataDirectory { resources.directory }
+
+  func run() async throws -> Data? {
+    let start = ContinuousClock.now
+    var checkpoint = try await resources.writing.run { try ensureTarget() }
+    let target = try target(checkpoint)
+    do {
+      checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "copy")
+      var report = try await build(checkpoint, target: target)
+      checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
+      let pause = ContinuousClock.now
+      let (result, obsolete) = try await names.run { [checkpoint, report] in
+        try await source.writers.run {
+          try await resources.writing.run {
+            var report = report
+            report.writersPausedSeconds += pause.secondsToNow
+            report.totalSeconds = start.secondsToNow
+            return try cutOver(checkpoint, target: target, report: &report)
+          }
+        }
+      }
+      report.totalSeconds = start.secondsToNow
+      try? directory.removeFiles(obsolete)
+      return result
+    } catch {
+      if !JobOutcome.willRunAgain(after: error, context: context, queue: resources.queue) {
+        await GenerationDisposal(resources: resources, collection: target)
+          .discardCollection(names: names, aliases: aliases)
+      } else if let generation = checkpoint.generation {
+        await GenerationDisposal(resources: resources, collection: target).detach(generation, discard: false)
+      }
+      throw error
+    }
+  }
+
+  // MARK: Target
+
+  /// The target of an earlier attempt, or a new one; recorded together with the checkpoint that names it.
+  private func ensureTarget() throws -> Checkpoint {
+    let (checkpoint, made) = try directory.write { db -> (Checkpoint, (CollectionRecord, GenerationRecord)?) in
+      if let data = context.record.checkpoint {
+        let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: data)
+        if try directory.catalog.collections(in: db).contains(where: { $0.id == checkpoint.target }) {
+          return (checkpoint, nil)
+        }
+      }
+      let (collection, first) = try directory.catalog.insertCollection(
+        name: arguments.target, schema: source.schema, specification: EncodingSpecification(), state: .building,
+        in: db)
+      let generation =
+        arguments.specification == EncodingSpecification()
+        ? nil
+        : try directory.catalog.insertGeneration(
+          collection: collection.id, specification: arguments.specification, in: db
+        ).id
+      let sequence = try directory.catalog.collection(source.id, in: db).nextSequence - 1
+      let checkpoint = Checkpoint(
+        target: collection.id, generation: generation, row: -1, sequence: sequence, copied: 0)
+      try context.saveCheckpoint(JSONEncoder().encode(checkpoint), in: db)
+      return (checkpoint, (collection, first))
+    }
+    if let (record, generation) = made {
+      let loader = CollectionLoader(
+        directory: directory, parallel: resources.background.parallelFor, logger: resources.logger)
+      let collection = try loader.empty(record, generation: generation)
+      aliases.publish { $0.collections[collection.name] = collection }
+    }
+    return checkpoint
+  }
+
+  private func target(_ checkpoint: Checkpoint) throws -> Collection {
+    guard let target = aliases.current.collections[arguments.target], target.id == checkpoint.target else {
+      throw MoultError(.internalError, "the target collection '\(arguments.target)' is not open")
+    }
+    return target
+  }
+
+  // MARK: Copy
+
+  /// What one look at the source found to be done.
+  private struct Round: Sendable {
+    var points: [StoredPoint] = []
+    var deleted: [PointID] = []
+    /// Tombstones up to here are in `deleted` or void.
+    var sequence: Int64
+
+    var operations: Int { points.count + deleted.count }
+  }
+
+  private func copyUntilClose(_ checkpoint: Checkpoint, to target: Collection, phase: String) async throws -> Checkpoint {
+    var checkpoint = checkpoint
+    var roundsBehind = 0
+    while true {
+      try context.checkCancellation()
+      let operations: Int
+      (checkpoint, operations) = try await target.writers.run { [checkpoint] in
+        try await resources.writing.run { try copyRound(checkpoint, to: target) }
+      }
+      try context.reportProgress(
+        phase: phase, rowsDone: checkpoint.copied, rowsTotal: max(checkpoint.copied, Int64(source.snapshot.liveCount)))
+      if operations <= Self.cutOverOperations { return checkpoint }
+      if phase == "catch-up" {
+        roundsBehind += 1
+        if roundsBehind > Self.catchUpRoundsMax { return checkpoint }
+      }
+    }
+  }
+
+  /// Copies at most a batch. Under the gate of the target; under that of the source too for the last rounds.
+  private func copyRound(_ checkpoint: Checkpoint, to target: Collection) throws -> (Checkpoint, operations: Int) {
+    let round = try look(checkpoint)
+    // Taken after the look, so it holds every row that the transaction saw, but for those whose commit has
+    // not been published yet: the batch ends before them.
+    let snapshot = source.snapshot
+    let dimension = source.schema.dimension
+    var batch = PointBatch(ids: [], vectors: [], dimension: dimension)
+    var lastRow = checkpoint.row
+    for point in round.points {
+      guard let vector = snapshot.vector(ofRow: point.row, dimension: dimension) else { break }
+      batch.ids.append(point.id)
+      batch.vectors.append(contentsOf: vector)
+      batch.payloads.append(point.payload ?? "")
+      lastRow = point.row
+    }
+    if batch.payloads.allSatisfy(\.isEmpty) { batch.payloads = [] }
+    let writer = resources.writer(of: target)
+    if !round.deleted.isEmpty { _ = try writer.delete(round.deleted) }
+    if !batch.ids.isEmpty { _ = try writer.write(batch, mode: .upsert) }
+    var next = checkpoint
+    next.row = lastRow
+    next.sequence = round.sequence
+    next.copied += Int64(batch.ids.count)
+    // Written after the copy: repeating a round that was copied already changes nothing.
+    if round.operations > 0 { try context.saveCheckpoint(JSONEncoder().encode(next)) }
+    return (next, round.operations)
+  }
+
+  private func look(_ checkpoint: Checkpoint) throws -> Round {
+    try directory.read { db in
+      let newest = try directory.catalog.collection(source.id, in: db).nextSequence - 1
+      let tombstones = try source.points.died(
+        afterSequence: checkpoint.sequence, throughSequence: newest, in: db)
+      let keys = Set(tombstones.map(\.id))
+      let liveAgain = try source.points.rows(ids: Array(keys), in: db)
+      return Round(
+        points: try source.points.scanLive(
+          afterRow: checkpoint.row, limit: Self.batchPoints, payloads: true, in: db),
+        deleted: keys.filter { liveAgain[$0] == nil }, sequence: newest)
+    }
+  }
+
+  // MARK: Build and measure
+
+  private func build(_ checkpoint: Checkpoint, target: Collection) async throws -> SwitchReport {
+    var costs = GenerationBuilder.Costs()
+    if let generation = checkpoint.generation {
+      costs = try await GenerationBuilder(
+        resources: resources, collection: target, generationID: generation,
+        specification: arguments.specification, context: context
+      ).build()
+    }
+    try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
+    let start = ContinuousClock.now
+    let snapshot = target.snapshot
+    let after = snapshot.building ?? snapshot.live
+    let sourceSnapshot = source.snapshot
+    let measurement = try await resources.background.run {
+      let queries = try directory.read { db in try JobQueries.load(of: context.record.id, in: db) }
+      let gate = RecallGate(
+        request: RecallGateRequest(
+          minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
+        seed: UInt64(bitPattern: target.id))
+      let parallel = resources.background.parallelFor
+      var measurement = gate.measure(snapshot, before: nil, after: after, parallel: parallel)
+      try context.checkCancellation()
+      measurement.before =
+        gate.measure(sourceSnapshot, before: nil, after: sourceSnapshot.live, parallel: parallel).after
+      try gate.check(measurement, of: arguments.specification)
+      return measurement
+    }
+    return SwitchReport(
+      measurement, before: sourceSnapshot.live, after: after, rows: snapshot.liveCount,
+      minimumRecall: arguments.minimumRecall, costs: costs, verifySeconds: start.secondsToNow)
+  }
+
+  // MARK: Cut-over
+
+  /// With names and the source's writers held: copies the rest, then makes target, alias and the job's
+  /// completion durable in one transaction and visible in one instant.
+  ///
+  /// Writers that wait at the source's gate resolve their name again and so follow the alias.
+  private func cutOver(
+    _ checkpoint: Checkpoint, target: Collection, report: inout SwitchReport
+  ) throws -> (result: Data, obsolete: [String]) {
+    var checkpoint = checkpoint
+    var operations = 0
+    repeat { (checkpoint, operations) = try copyRound(checkpoint, to: target) } while operations > 0
+    report.rows = target.snapshot.liveCount
+    let generation = checkpoint.generation ?? target.snapshot.live.id
+    let result = try JSONEncoder().encode(SwitchJob.Result(generation: generation, report: report))
+    return try resources.publication.hold {
+      try commitCutOver(generation, target: target, report: report, result: result)
+    }
+  }
+
+  private func commitCutOver(
+    _ generation: Int64, target: Collection, report: SwitchReport, result: Data
+  ) throws -> (result: Data, obsolete: [String]) {
+    let (record, obsolete) = try directory.write { db in
+      let (record, obsolete) = try GenerationSwap.publish(
+        generation, of: target.id, report: report, catalog: directory.catalog, in: db)
+      try directory.catalog.setCollectionState(.live, of: target.id, in: db)
+      if let alias = arguments.alias { try directory.catalog.setAlias(alias, to: target.id, in: db) }
+      try JobQueries.delete(of: context.record.id, in: db)
+      try context.completeInTransaction(db, result: result)
+      return (record, obsolete)
+    }
+    target.publish(target.snapshot.swapped(to: record, report: report))
+    target.markReady()
+    if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
+    return (result, obsolete)
+  }
+}

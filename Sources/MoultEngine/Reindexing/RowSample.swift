@@ -1,0 +1,33 @@
+import MoultCompute
+
+/// A seeded sample of a snapshot's live rows, without replacement.
+enum RowSample {
+  /// At most `count` rows, rising. All live rows when there are no more than that.
+  static func rows(of snapshot: CollectionSnapshot, count: Int, random: inout SplitMix64) -> [Int64] {
+    // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): one pass, each live row equally likely.
+    var remaining = snapshot.liveCount
+    var wanted = min(count, remaining)
+    var sample: [Int64] = []
+    sample.reserveCapacity(wanted)
+    for segment in snapshot.segments {
+      for row in 0..<segment.count where wanted > 0 && segment.live.contains(row) {
+        if random.next() % UInt64(remaining) < UInt64(wanted) {
+          sample.append(segment.firstRow + Int64(row))
+          wanted -= 1
+        }
+        remaining -= 1
+      }
+    }
+    return sample
+  }
+
+  /// The full-precision vectors of a sample, `sample × dimension`, row-major.
+  static func vectors(of snapshot: CollectionSnapshot, count: Int, dimension: Int, seed: UInt64) -> [Float] {
+    var random = SplitMix64(seed: seed)
+    var vectors: [Float] = []
+    for row in rows(of: snapshot, count: count, random: &random) {
+      if let vector = snapshot.vector(ofRow: row, dimension: dimension) { vectors.append(contentsOf: vector) }
+    }
+    return vectors
+  }
+}

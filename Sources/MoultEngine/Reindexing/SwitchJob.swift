@@ -1,0 +1,174 @@
+import Foundation
+import GRDB
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Gives a live collection a new generation: train, encode, index, attach, measure, swap.
+struct SwitchJob: Sendable {
+  static let kind = "switch"
+
+  struct Arguments: Codable, Sendable {
+    var collection: Int64
+    var specification: EncodingSpecification
+    var minimumRecall: Double
+    var k: Int
+  }
+
+  /// Where a later attempt goes on; the generation's own progress is in the catalog.
+  struct Checkpoint: Codable, Sendable {
+    var generation: Int64
+  }
+
+  struct Result: Codable, Sendable {
+    var generation: Int64
+    var report: SwitchReport
+  }
+
+  let resources: EngineResources
+  let collection: Collection
+  let arguments: Arguments
+  let context: JobContext
+
+  private var directory: DataDirectory { resources.directory }
+
+  func run() async throws -> Data? {
+    let start = ContinuousClock.now
+    let generation = try await resources.writing.run { try ensureGeneration() }
+    let builder = GenerationBuilder(
+      resources: resources, collection: collection, generationID: generation,
+      specification: arguments.specification, context: context)
+    do {
+      let costs = try await builder.build()
+      var report = try await verify(generation, costs: costs)
+      report.totalSeconds = start.secondsToNow
+      return try await swap(to: generation, report: report)
+    } catch {
+      await GenerationDisposal(resources: resources, collection: collection)
+        .afterFailure(error, generation: generation, context: context)
+      throw error
+    }
+  }
+
+  /// The generation of an earlier attempt, or a new one; recorded together with the checkpoint that names it.
+  private func ensureGeneration() throws -> Int64 {
+    try directory.write { db in
+      if let data = context.record.checkpoint {
+        let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: data)
+        let present = try directory.catalog.generations(of: collection.id, in: db)
+        if present.contains(where: { $0.id == checkpoint.generation && $0.state == .building }) {
+          return checkpoint.generation
+        }
+      }
+      let record = try directory.catalog.insertGeneration(
+        collection: collection.id, specification: arguments.specification, in: db)
+      try context.saveCheckpoint(JSONEncoder().encode(Checkpoint(generation: record.id)), in: db)
+      return record.id
+    }
+  }
+
+  private func verify(_ generation: Int64, costs: GenerationBuilder.Costs) async throws -> SwitchReport {
+    let snapshot = collection.snapshot
+    guard let building = snapshot.building, building.id == generation else {
+      throw MoultError(.internalError, "generation \(generation) of '\(collection.name)' is not attached")
+    }
+    try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
+    let start = ContinuousClock.now
+    let measurement = try await resources.background.run {
+      let queries = try directory.read { db in try JobQueries.load(of: context.record.id, in: db) }
+      let gate = RecallGate(
+        request: RecallGateRequest(
+          minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
+        seed: UInt64(bitPattern: generation))
+      let measurement = gate.measure(
+        snapshot, before: snapshot.live, after: building, parallel: resources.background.parallelFor)
+      try context.checkCancellation()
+      try gate.check(measurement, of: arguments.specification)
+      return measurement
+    }
+    return SwitchReport(
+      measurement, before: snapshot.live, after: building, rows: snapshot.liveCount,
+      minimumRecall: arguments.minimumRecall, costs: costs, verifySeconds: start.secondsToNow)
+  }
+
+  /// The pointer moves and the job completes in one transaction; then new requests see the generation.
+  private func swap(to generation: Int64, report: SwitchReport) async throws -> Data {
+    try context.reportProgress(phase: "swap", rowsDone: 0, rowsTotal: 0, force: true)
+    let result = try JSONEncoder().encode(Result(generation: generation, report: report))
+    let obsolete = try await collection.writers.run {
+      try await resources.writing.run {
+        try resources.publication.hold {
+          let (record, obsolete) = try directory.write { db in
+            let (record, obsolete) = try GenerationSwap.publish(
+              generation, of: collection.id, report: report, catalog: directory.catalog, in: db)
+            try JobQueries.delete(of: context.record.id, in: db)
+            try context.completeInTransaction(db, result: result)
+            return (record, obsolete)
+          }
+          collection.publish(collection.snapshot.swapped(to: record, report: report))
+          return obsolete
+        }
+      }
+    }
+    // Readers of the retired generation keep their mappings; only the names go.
+    try? directory.removeFiles(obsolete)
+    return result
+  }
+}
+
+/// The transaction that moves a collection's pointer, and what it does to the snapshot.
+enum GenerationSwap {
+  /// - Returns: the new current generation, and the files of generations that are not kept any longer.
+  static func publish(
+    _ generation: Int64, of collection: Int64, report: SwitchReport?, catalog: Catalog, in db: Database
+  ) throws -> (GenerationRecord, [String]) {
+    if let report {
+      let text = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
+      try catalog.updateGeneration(generation, report: text, in: db)
+    }
+    let swap = try catalog.publishGeneration(generation, of: collection, in: db)
+    var obsolete: [String] = []
+    for superseded in swap.superseded {
+      obsolete += try catalog.deleteGeneration(superseded.id, in: db)
+    }
+    return (swap.current, obsolete)
+  }
+}
+
+extension CollectionSnapshot {
+  /// `building` becomes live, live becomes previous, previous is let go.
+  func swapped(to record: GenerationRecord, report: SwitchReport?) -> CollectionSnapshot {
+    guard var next = building, next.id == record.id else { return self }
+    next.publishedAt = record.publishedAt
+    next.report = report
+    var snapshot = self
+    snapshot.previous = live
+    snapshot.live = next
+    snapshot.building = nil
+    return snapshot
+  }
+}
+
+extension SwitchReport {
+  init(
+    _ measurement: RecallGate.Measurement, before: GenerationView, after: GenerationView, rows: Int,
+    minimumRecall: Double, costs: GenerationBuilder.Costs, verifySeconds: Double
+  ) {
+    var notes = costs.notes
+    switch measurement.source {
+    case .given: break
+    case .perturbedDocuments:
+      notes.append(
+        "recall was measured on stored vectors with noise added, which is optimistic; give real queries with --queries")
+    case .none: notes.append("the collection is empty; recall could not be measured")
+    }
+    self.init(
+      querySource: measurement.source, recallBefore: measurement.before, recallAfter: measurement.after,
+      recallWithoutRescoring: measurement.withoutRescoring, minimumRecall: minimumRecall, rows: rows,
+      bytesPerVectorBefore: before.encoder.bytesPerVector, bytesPerVectorAfter: after.encoder.bytesPerVector,
+      trainSeconds: costs.trainSeconds, encodeSeconds: costs.encodeSeconds, indexSeconds: costs.indexSeconds,
+      verifySeconds: verifySeconds, writersPausedSeconds: costs.writersPausedSeconds, totalSeconds: 0,
+      keptGraph: costs.keptGraph, trainingRows: costs.trainingRows, notes: notes)
+  }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import GRDB
+import Logging
+import MoultJobs
+import MoultStorage
+
+/// What a crash, a cancelled or a failed job left in the catalog.
+enum UnfinishedWork {
+  /// Removes generations and collections that are being built by no unfinished job.
+  static func remove(from directory: DataDirectory, queue: JobQueue, logger: Logger) throws {
+    let unfinished = try queue.unfinished().compactMap(\.checkpoint)
+    let decoder = JSONDecoder()
+    let switches = unfinished.compactMap { try? decoder.decode(SwitchJob.Checkpoint.self, from: $0) }
+    let reindexes = unfinished.compactMap { try? decoder.decode(ReindexJob.Checkpoint.self, from: $0) }
+    let generations = Set(switches.map(\.generation)).union(reindexes.compactMap(\.generation))
+    let targets = Set(reindexes.map(\.target))
+    try directory.write { db in
+      for collection in try directory.catalog.collections(in: db) {
+        if collection.state == .building {
+          guard !targets.contains(collection.id) else { continue }
+          logger.notice("removing the unfinished collection '\(collection.name)'")
+          try directory.catalog.deleteCollection(collection.id, in: db)
+          continue
+        }
+        for generation in try directory.catalog.generations(of: collection.id, in: db)
+        where generation.state == .building && !generations.contains(generation.id) {
+          logger.notice("removing the unfinished generation \(generation.id) of '\(collection.name)'")
+          _ = try directory.catalog.deleteGeneration(generation.id, in: db)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import Dispatch
+import Foundation
+import Glibc
+import MoultCompute
+import Synchronization
+
+/// Threads for mathematics, apart from the event loops and Swift's own executor.
+///
+/// Searches and jobs have a pool each; the jobs' threads run at a lower priority, so that a switch takes the
+/// time that searches leave over.
+final class ComputePool: Sendable {
+  private struct Queue {
+    var tasks: [@Sendable () -> Void] = []
+    /// Index of the next task; the array is emptied when it is reached, so taking is O(1).
+    var head = 0
+    var isClosed = false
+  }
+
+  let threadCount: Int
+  private let queue = Mutex(Queue())
+  private let wakeUps = DispatchSemaphore(value: 0)
+
+  /// - Parameters:
+  ///   - threadCount: at least 1.
+  ///   - niceness: added to the threads' scheduling niceness, 0 … 19; larger gives way to others.
+  init(name: String, threadCount: Int, niceness: Int32 = 0) {
+    precondition(threadCount >= 1)
+    self.threadCount = threadCount
+    for number in 0..<threadCount {
+      let thread = Thread { [self] in
+        if niceness > 0 {
+          // On Linux niceness belongs to the thread. Refusal only costs the priority.
+          _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+        }
+        work()
+      }
+      thread.name = "\(name)-\(number)"
+      thread.stackSize = 4 << 20
+      thread.start()
+    }
+  }
+
+  /// Lets the threads end once the queue is empty.
+  func close() {
+    queue.withLock { $0.isClosed = true }
+    for _ in 0..<threadCount { wakeUps.signal() }
+  }
+
+  /// Runs `body` on one of the threads.
+  func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      submit { continuation.resume(with: Swift.Result { try body() }) }
+    }
+  }
+
+  /// A loop whose rounds are spread over the caller and idle threads of the pool. It never waits for a
+  /// thread that is busy elsewhere: what nobody else took, the caller does.
+  var parallelFor: ParallelFor {
+    ParallelFor { [self] count, body in
+      guard count > 1, threadCount > 1 else {
+        for index in 0..<count { body(index) }
+        return
+      }
+      withoutActuallyEscaping(body) { body in
+        let loop = SharedLoop(count: count, body: body)
+        for _ in 1..<min(threadCount, count) { submit { loop.help() } }
+        loop.lead()
+      }
+    }
+  }
+
+  private func submit(_ task: @escaping @Sendable () -> Void) {
+    queue.withLock { $0.tasks.append(task) }
+    wakeUps.signal()
+  }
+
+  private func work() {
+    while true {
+      wakeUps.wait()
+      let task: (@Sendable () -> Void)? = queue.withLock { queue in
+        guard queue.head < queue.tasks.count else { return nil }
+        let task = queue.tasks[queue.head]
+        queue.head += 1
+        if queue.head == queue.tasks.count {
+          queue.tasks.removeAll(keepingCapacity: true)
+          queue.head = 0
+        }
+        return task
+      }
+      guard let task else {
+        if queue.withLock({ $0.isClosed }) { return }
+        continue
+      }
+      task()
+    }
+  }
+}
+
+/// One parallel loop: rounds are handed out by a counter; helpers that come too late find it closed.
+private final class SharedLoop: Sendable {
+  private struct State {
+    /// Dropped when the loop closes: the closure must not outlive the call of `parallelFor`.
+    var body: (@Sendable (Int) -> Void)?
+    var activeHelpers = 0
+  }
+
+  private let count: Int
+  private let next = Atomic<Int>(0)
+  private let state: Mutex<State>
+  private let helpersFinished = DispatchSemaphore(value: 0)
+
+  init(count: Int, body: @escaping @Sendable (Int) -> Void) {
+    self.count = count
+    state = Mutex(State(body: body))
+  }
+
+  func help() {
+    guard takeRounds(asHelper: true) else { return }
+    let wasLast = state.withLock { state in
+      state.activeHelpers -= 1
+      return state.body == nil && state.activeHelpers == 0
+    }
+    if wasLast { helpersFinished.signal() }
+  }
+
+  func lead() {
+    _ = takeRounds(asHelper: false)
+    let mustWait = state.withLock { state in
+      state.body = nil
+      return state.activeHelpers > 0
+    }
+    if mustWait { helpersFinished.wait() }
+  }
+
+  /// A function of its own, so that its reference to the closure is gone when it returns.
+  @inline(never)
+  private func takeRounds(asHelper: Bool) -> Bool {
+    let body: (@Sendable (Int) -> Void)? = state.withLock { state in
+      if asHelper, state.body != nil { state.activeHelpers += 1 }
+      return state.body
+    }
+    guard let body else { return false }
+    while true {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard index < count else { return true }
+      body(index)
+    }
+  }
+}

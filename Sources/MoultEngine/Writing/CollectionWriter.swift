@@ -1,0 +1,258 @@
+import GRDB
+import Logging
+import MoultCompute
+import MoultModel
+import MoultStorage
+
+/// Changes the points of one collection. Every method is called by the holder of the collection's gate, on a
+/// thread that may block.
+struct CollectionWriter: Sendable {
+  /// Full-precision bytes of one segment at most, whatever the dimension.
+  static let segmentBytesMax = 256 << 20
+
+  let collection: Collection
+  let directory: DataDirectory
+  let segmentRowsMax: Int
+  let parallel: ParallelFor
+  let logger: Logger
+
+  private var schema: CollectionSchema { collection.schema }
+
+  /// Rows of a new segment.
+  private var segmentCapacity: Int {
+    max(1, min(segmentRowsMax, Self.segmentBytesMax / (schema.dimension * MemoryLayout<Float>.stride)))
+  }
+
+  /// Part of a batch that goes to one segment.
+  private struct Placement {
+    var segmentIndex: Int
+    /// Index in the segment of its first row.
+    var at: Int
+    /// Points of the batch.
+    var points: Range<Int>
+  }
+
+  /// Stores a batch that `PointValidation` has passed. Durable and visible when it returns.
+  ///
+  /// Files first, each synced, then one SQLite transaction: the commit point. What a failure leaves in files
+  /// lies beyond the committed rows and is written over.
+  func write(_ batch: PointBatch, mode: WriteMode) throws -> [PointID] {
+    let norms = inverseNorms(of: batch)
+    if schema.metric == .cosine, let zero = norms.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
+      throw MoultError(
+        .invalidVector,
+        "the vector of point \(batch.ids.isEmpty ? "number \(zero)" : "'\(batch.ids[zero])'") has no direction "
+          + "(all entries are zero, or so small or large that its length is not a float32); the metric cosine needs one")
+    }
+    var snapshot = collection.snapshot
+    let firstRow = collection.nextRow
+    let ids = batch.ids.isEmpty ? collection.keys(firstRow: firstRow, count: batch.count) : batch.ids
+    let placements = try place(batch.count, firstRow: firstRow, in: &snapshot)
+
+    try batch.vectors.withUnsafeBufferPointer { vectors in
+      for placement in placements {
+        let start = vectors.baseAddress! + placement.points.lowerBound * schema.dimension
+        try store(start, norms: norms, placement, in: snapshot)
+      }
+    }
+    let died = try directory.write { [snapshot, ids] db in
+      let sequence = try directory.catalog.advance(
+        collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
+      for placement in placements {
+        try directory.catalog.updateSegment(
+          snapshot.segments[placement.segmentIndex].id, rowCount: placement.at + placement.points.count, in: db)
+      }
+      return try collection.points.insert(
+        firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
+        replaceExisting: mode == .upsert, in: db)
+    }
+    for placement in placements {
+      let end = placement.at + placement.points.count
+      snapshot.segments[placement.segmentIndex].count = end
+      snapshot.segments[placement.segmentIndex].live =
+        snapshot.segments[placement.segmentIndex].live.changed(adding: placement.at..<end, removing: [])
+    }
+    snapshot.kill(rows: died)
+    collection.publish(snapshot, nextRow: firstRow + Int64(batch.count))
+    sealFullSegments()
+    return ids
+  }
+
+  /// Deletes what is stored of `ids`; returns those that were.
+  func delete(_ ids: [PointID]) throws -> [PointID] {
+    let deleted = try directory.write { db in
+      let rows = try collection.points.rows(ids: ids, in: db)
+      guard !rows.isEmpty else { return rows }
+      let sequence = try directory.catalog.advance(collection: collection.id, rows: 0, sequences: 1, in: db)
+      _ = try collection.points.delete(ids: Array(rows.keys), sequence: sequence, in: db)
+      return rows
+    }
+    guard !deleted.isEmpty else { return [] }
+    var snapshot = collection.snapshot
+    snapshot.kill(rows: Array(deleted.values))
+    collection.publish(snapshot)
+    var seen = Set<PointID>()
+    return ids.filter { deleted[$0] != nil && seen.insert($0).inserted }
+  }
+
+  // MARK: Segments
+
+  /// Decides which rows go where, making segments as needed. New ones are empty in the catalog and in the
+  /// published snapshot until the batch is committed.
+  private func place(_ count: Int, firstRow: Int64, in snapshot: inout CollectionSnapshot) throws -> [Placement] {
+    var placements: [Placement] = []
+    var placed = 0
+    while placed < count {
+      let row = firstRow + Int64(placed)
+      // A failed batch can leave several empty segments; each row belongs to the one that begins where the
+      // rows before it end.
+      let index = snapshot.segments.lastIndex { segment in
+        !segment.isSealed && segment.firstRow <= row && row < segment.firstRow + Int64(segment.capacity)
+      }
+      guard let index else {
+        try addSegment(firstRow: row, to: &snapshot)
+        continue
+      }
+      let at = Int(row - snapshot.segments[index].firstRow)
+      let points = placed..<min(count, placed + snapshot.segments[index].capacity - at)
+      placements.append(Placement(segmentIndex: index, at: at, points: points))
+      placed = points.upperBound
+    }
+    return placements
+  }
+
+  private func addSegment(firstRow: Int64, to snapshot: inout CollectionSnapshot) throws {
+    let capacity = segmentCapacity
+    // The file is made inside the transaction: without it there is no row, and a file whose transaction did
+    // not commit is swept when the data directory is opened.
+    let (id, growing) = try directory.write { db in
+      let record = try directory.catalog.insertSegment(
+        collection: collection.id, firstRow: firstRow, rowCapacity: capacity, in: db)
+      let growing = try GrowingSegment(
+        creating: directory.absolutePath(record.file), identity: record.identity, rowCapacity: capacity,
+        rowStride: collection.identityEncoder.rowBytes, sideStride: collection.identityEncoder.sideBytes,
+        fileSystem: directory.fileSystem)
+      return (record.id, growing)
+    }
+    snapshot.add(
+      SegmentView(
+        id: id, firstRow: firstRow, count: 0, capacity: capacity,
+        live: LiveBitmap(capacity: capacity, live: 0, except: []), storage: .growing(growing)))
+    // Published at once (it is empty), so that a batch that fails leaves a segment that the next one finds.
+    collection.publish(snapshot)
+  }
+
+  /// Writes the full-precision rows of a placement to the segment's file and their codes to every open
+  /// generation's buffer.
+  private func store(
+    _ vectors: UnsafePointer<Float>, norms: [Float], _ placement: Placement, in snapshot: CollectionSnapshot
+  ) throws {
+    let segment = snapshot.segments[placement.segmentIndex]
+    guard case .growing(let growing) = segment.storage else { preconditionFailure("rows go to growing segments") }
+    let count = placement.points.count
+    for generation in snapshot.openGenerations {
+      guard case .buffer(let buffer) = generation.codes[segment.id] else { continue }
+      EncodeLoop.encode(
+        vectors, count: count, with: generation.encoder, into: buffer, at: placement.at, parallel: parallel)
+    }
+    try norms.withUnsafeBufferPointer { norms in
+      try growing.append(
+        rows: UnsafeRawPointer(vectors), side: UnsafeRawPointer(norms.baseAddress! + placement.points.lowerBound),
+        count: count, at: placement.at)
+    }
+    try growing.sync()
+  }
+
+  private func inverseNorms(of batch: PointBatch) -> [Float] {
+    let encoder = collection.identityEncoder
+    var rows = [Float](repeating: 0, count: batch.vectors.count)
+    var norms = [Float](repeating: 0, count: batch.count)
+    batch.vectors.withUnsafeBufferPointer { vectors in
+      rows.withUnsafeMutableBytes { rows in
+        norms.withUnsafeMutableBytes { norms in
+          encoder.encode(
+            vectors.baseAddress!, count: batch.count, rows: rows.baseAddress!, side: norms.baseAddress!)
+        }
+      }
+    }
+    return norms
+  }
+
+  /// Turns segments that are full into sealed files, with their codes. The rows are durable already, so a
+  /// failure (a full disk) is only put off: the next write tries again.
+  func sealFullSegments() {
+    let snapshot = collection.snapshot
+    for segment in snapshot.segments where !segment.isSealed && segment.count == segment.capacity {
+      do {
+        try seal(segment)
+      } catch {
+        logger.warning("segment \(segment.id) of '\(collection.name)' could not be sealed yet: \(error)")
+        return
+      }
+    }
+  }
+
+  private func seal(_ segment: SegmentView) throws {
+    guard case .growing(let growing) = segment.storage else { return }
+    var snapshot = collection.snapshot
+    let file = try growing.seal(count: segment.count)
+    snapshot.replaceStorage(of: segment.id, with: .sealed(file))
+    let sealed = snapshot.segments.first { $0.id == segment.id }!
+    var codeFiles: [Int64: SegmentFile] = [:]
+    var paths: [Int64: String] = [:]
+    for generation in snapshot.openGenerations {
+      guard case .buffer(let buffer) = generation.codes[segment.id] else { continue }
+      let files = GenerationFiles(
+        directory: directory, collectionID: collection.id, generationID: generation.id)
+      codeFiles[generation.id] = try files.writeCodes(
+        buffer.view(count: sealed.count), of: sealed, encoder: generation.encoder
+      ) { paths[generation.id] = $0 }
+    }
+    try directory.write { [paths] db in
+      try directory.catalog.sealSegment(sealed.id, rowCount: sealed.count, in: db)
+      for (generation, path) in paths {
+        try directory.catalog.recordCodes(
+          generation: generation, segment: sealed.id, codesFile: path, graphFile: nil, in: db)
+      }
+    }
+    for (generation, codes) in codeFiles {
+      snapshot.updateGeneration(generation) { $0.codes[sealed.id] = .file(codes) }
+    }
+    collection.publish(snapshot)
+  }
+}
+
+extension CollectionSnapshot {
+  /// Marks rows dead, wherever they are.
+  mutating func kill(rows: [Int64]) {
+    var bySegment: [Int: [Int]] = [:]
+    for row in rows {
+      guard let index = segmentIndex(ofRow: row) else { continue }
+      bySegment[index, default: []].append(Int(row - segments[index].firstRow))
+    }
+    for (index, dead) in bySegment { segments[index].live = segments[index].live.changed(removing: dead) }
+  }
+
+  /// Adds an empty segment, with a code buffer in every generation that needs one.
+  mutating func add(_ segment: SegmentView) {
+    segments.append(segment)
+    for generation in openGenerations {
+      updateGeneration(generation.id) { view in
+        view.codes[segment.id] =
+          view.specification.isIdentity
+          ? .vectors : .buffer(CodeBuffer(encoder: view.encoder, capacity: segment.capacity))
+      }
+    }
+  }
+
+  mutating func replaceStorage(of segmentID: Int64, with storage: VectorSegment) {
+    guard let index = segments.firstIndex(where: { $0.id == segmentID }) else { return }
+    segments[index].storage = storage
+  }
+
+  mutating func updateGeneration(_ id: Int64, _ change: (inout GenerationView) -> Void) {
+    if live.id == id { change(&live) }
+    if previous?.id == id { change(&previous!) }
+    if building?.id == id { change(&building!) }
+  }
+}

@@ -1,0 +1,93 @@
+import MoultModel
+
+/// The one place where points from outside are checked.
+enum PointValidation {
+  /// Bytes of a string key at most (Milvus' VarChar limit).
+  static let keyBytesMax = 65_535
+
+  /// - Throws: `dimensionMismatch`, `invalidVector`, `duplicateID`, `invalidArgument`.
+  static func check(_ batch: PointBatch, schema: CollectionSchema, collection: String) throws {
+    guard !batch.vectors.isEmpty else {
+      throw MoultError(.invalidArgument, "the batch for collection '\(collection)' is empty; send at least one point")
+    }
+    guard batch.dimension == schema.dimension, batch.vectors.count % schema.dimension == 0 else {
+      throw MoultError(
+        .dimensionMismatch,
+        "collection '\(collection)' stores \(schema.dimension)-dimensional vectors; the batch has "
+          + "\(batch.dimension)-dimensional ones (\(batch.vectors.count) numbers)")
+    }
+    let count = batch.count
+    try checkKeys(batch.ids, count: count, schema: schema, collection: collection)
+    guard batch.payloads.isEmpty || batch.payloads.count == count else {
+      throw MoultError(
+        .invalidArgument, "the batch has \(count) vectors but \(batch.payloads.count) payloads; send one each or none")
+    }
+    for (index, payload) in batch.payloads.enumerated() {
+      do {
+        try JSONText.validateObject(payload)
+      } catch {
+        throw MoultError(.invalidArgument, "payload \(index) of the batch is not a JSON object: \(error)")
+      }
+    }
+    try checkFinite(batch.vectors, dimension: schema.dimension, what: "point") { index in
+      batch.ids.isEmpty ? "number \(index)" : "'\(batch.ids[index])'"
+    }
+  }
+
+  /// - Throws: `invalidVector` naming the first entry that is NaN or infinite.
+  static func checkFinite(
+    _ vectors: [Float], dimension: Int, what: String, name: (Int) -> String
+  ) throws {
+    // Exponent bits all set means NaN or infinity. A maximum over integers vectorizes; a search for the place
+    // follows only when there is one.
+    let exponentMask: UInt32 = 0x7F80_0000
+    let largest = vectors.withUnsafeBufferPointer { values in
+      var largest: UInt32 = 0
+      for value in values { largest = max(largest, value.bitPattern & exponentMask) }
+      return largest
+    }
+    guard largest == exponentMask, let place = vectors.firstIndex(where: { !$0.isFinite }) else { return }
+    throw MoultError(
+      .invalidVector,
+      "the vector of \(what) \(name(place / dimension)) has \(vectors[place]) at entry \(place % dimension); "
+        + "every entry must be a finite number")
+  }
+
+  static func checkKeys(_ ids: [PointID], kind: CollectionSchema.KeyKind, collection: String) throws {
+    for id in ids {
+      switch (id, kind) {
+      case (.int64, .int64): continue
+      case (.string(let text), .string):
+        guard !text.isEmpty, text.utf8.count <= keyBytesMax else {
+          throw MoultError(
+            .invalidArgument,
+            "an id of collection '\(collection)' has \(text.utf8.count) bytes; 1 to \(keyBytesMax) are allowed")
+        }
+      case (.int64, .string), (.string, .int64):
+        throw MoultError(
+          .invalidArgument, "ids of collection '\(collection)' are of type \(kind.rawValue); got '\(id)'")
+      }
+    }
+  }
+
+  private static func checkKeys(
+    _ ids: [PointID], count: Int, schema: CollectionSchema, collection: String
+  ) throws {
+    if schema.automaticKeys {
+      guard ids.isEmpty else {
+        throw MoultError(
+          .invalidArgument, "collection '\(collection)' gives out the ids itself; send the points without '\(schema.keyField)'")
+      }
+      return
+    }
+    guard ids.count == count else {
+      throw MoultError(
+        .invalidArgument, "the batch has \(count) vectors but \(ids.count) ids; every point needs '\(schema.keyField)'")
+    }
+    try checkKeys(ids, kind: schema.keyKind, collection: collection)
+    var seen = Set<PointID>(minimumCapacity: ids.count)
+    for id in ids where !seen.insert(id).inserted {
+      throw MoultError(.duplicateID, "id '\(id)' stands more than once in the batch")
+    }
+  }
+}

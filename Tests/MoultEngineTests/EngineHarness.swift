@@ -1,0 +1,79 @@
+import Logging
+import MoultEngine
+import MoultModel
+import MoultTesting
+import ServiceLifecycle
+
+/// An engine on a temporary data directory, with its job worker running.
+final class EngineHarness: Sendable {
+  let directory: TemporaryDirectory
+  let engine: Engine
+  private let services: ServiceGroup
+  private let running: Task<Void, any Error>
+
+  init(directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536) async throws {
+    var logger = Logger(label: "engine-test")
+    logger.logLevel = .error
+    self.directory = directory
+    let engine = try await Engine.open(
+      EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
+      logger: logger)
+    self.engine = engine
+    let services = ServiceGroup(services: engine.backgroundServices, logger: logger)
+    self.services = services
+    running = Task { try await services.run() }
+  }
+
+  /// Stops the worker as a server does, and gives the data directory back.
+  func shutDown() async throws {
+    await services.triggerGracefulShutdown()
+    try await running.value
+    await engine.close()
+  }
+
+  /// Follows a job to its end.
+  func finish(_ job: JobInfo) async throws -> JobInfo {
+    var seen = job
+    while !seen.state.isFinal {
+      seen = try await engine.waitForJob(job.id, changedSince: seen, seconds: 30)
+    }
+    return seen
+  }
+
+  /// A collection of the first `rows` vectors of the sample; the row number is the id.
+  func importSample(_ name: String, rows: Int, metric: Metric = .cosine, batch: Int = 1000) async throws {
+    _ = try await engine.createCollection(
+      name, schema: CollectionSchema(dimension: SampleVectors.dimension, metric: metric))
+    let base = SampleVectors.base(rows)
+    for first in stride(from: 0, to: rows, by: batch) {
+      let end = min(rows, first + batch)
+      _ = try await engine.write(
+        PointBatch(
+          ids: (first..<end).map { .int64(Int64($0)) },
+          vectors: Array(base[first * SampleVectors.dimension..<end * SampleVectors.dimension]),
+          dimension: SampleVectors.dimension, payloads: (first..<end).map { #"{"row":\#($0)}"# }),
+        to: name, mode: .upsert)
+    }
+  }
+
+  /// Ids of the hits of one query each.
+  func search(
+    _ name: String, queries: [Float], limit: Int = 10, exact: Bool = false, oversampling: Double? = nil
+  ) async throws -> [[PointID]] {
+    try await engine.search(
+      SearchRequest(
+        queries: queries, dimension: SampleVectors.dimension, limit: limit, exact: exact,
+        oversampling: oversampling),
+      in: name
+    ).hits.map { $0.map(\.id) }
+  }
+}
+
+/// Share of `truth`'s first `k` that was found.
+func recall(_ found: [[PointID]], truth: [[Int64]], k: Int = 10) -> Double {
+  var hits = 0
+  for (found, truth) in zip(found, truth) {
+    hits += Set(found.prefix(k)).intersection(truth.prefix(k).map { PointID.int64($0) }).count
+  }
+  return Double(hits) / Double(found.count * k)
+}
