@@ -1,0 +1,89 @@
+import GRDB
+import MoultModel
+
+/// The catalog's tables. Each collection has, besides, a table of its own: see `PointStore`.
+enum CatalogMigrations {
+  /// The version of the data directory as a whole: raise it when an older Moult must not open it.
+  static let formatVersion = 1
+
+  /// - Throws: `unsupportedVersion` when a newer Moult wrote the database.
+  static func requireReadableVersion(_ db: Database, path: String) throws {
+    guard try db.tableExists("meta") else { return }
+    let text = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'format_version'")
+    guard let text, let version = Int(text), version >= 1 else {
+      throw MoultError(
+        .corrupted, "\(path): expected a format version of at least 1, got \(text ?? "none")")
+    }
+    guard version <= formatVersion else {
+      throw MoultError(
+        .unsupportedVersion,
+        "\(path) was written by a newer Moult (format \(version), this one reads up to \(formatVersion)); "
+          + "nothing was changed. Use the newer Moult, or another data directory")
+    }
+  }
+
+  /// Idempotent. Migrations of other modules may live in the same database under other names.
+  static func migrate(_ writer: some DatabaseWriter) throws {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("catalog-1") { db in try db.execute(sql: catalog1) }
+    try migrator.migrate(writer)
+  }
+
+  private static let catalog1 = """
+    CREATE TABLE meta (
+      name TEXT NOT NULL PRIMARY KEY,
+      value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta (name, value) VALUES ('format_version', '\(formatVersion)');
+
+    CREATE TABLE collections (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      name TEXT NOT NULL UNIQUE,
+      schema TEXT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('live', 'building')),
+      next_row INTEGER NOT NULL DEFAULT 0,
+      next_sequence INTEGER NOT NULL DEFAULT 1,
+      current_generation INTEGER NOT NULL REFERENCES generations (id) DEFERRABLE INITIALLY DEFERRED,
+      previous_generation INTEGER REFERENCES generations (id) DEFERRABLE INITIALLY DEFERRED,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE generations (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      collection_id INTEGER NOT NULL REFERENCES collections (id),
+      specification TEXT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('building', 'live', 'retained')),
+      report TEXT,
+      encoder_file TEXT,
+      created_at INTEGER NOT NULL,
+      published_at INTEGER
+    ) STRICT;
+    CREATE INDEX generations_collection ON generations (collection_id);
+
+    CREATE TABLE segments (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      collection_id INTEGER NOT NULL REFERENCES collections (id),
+      first_row INTEGER NOT NULL CHECK (first_row >= 0),
+      row_capacity INTEGER NOT NULL CHECK (row_capacity > 0),
+      row_count INTEGER NOT NULL DEFAULT 0 CHECK (row_count BETWEEN 0 AND row_capacity),
+      state TEXT NOT NULL CHECK (state IN ('growing', 'sealed')),
+      file TEXT NOT NULL,
+      UNIQUE (collection_id, first_row)
+    ) STRICT;
+
+    CREATE TABLE generation_segments (
+      generation_id INTEGER NOT NULL REFERENCES generations (id),
+      segment_id INTEGER NOT NULL REFERENCES segments (id),
+      codes_file TEXT,
+      graph_file TEXT,
+      PRIMARY KEY (generation_id, segment_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX generation_segments_segment ON generation_segments (segment_id);
+
+    CREATE TABLE aliases (
+      name TEXT NOT NULL PRIMARY KEY,
+      collection_id INTEGER NOT NULL REFERENCES collections (id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX aliases_collection ON aliases (collection_id);
+    """
+}

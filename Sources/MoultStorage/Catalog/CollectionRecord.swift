@@ -1,0 +1,24 @@
+package import MoultModel
+
+/// A collection as the catalog knows it.
+package struct CollectionRecord: Sendable, Equatable {
+  package enum State: String, Sendable {
+    case live
+    /// The target of a reindex that is still at work.
+    case building
+  }
+
+  package let id: Int64
+  package var name: String
+  package var schema: CollectionSchema
+  package var state: State
+  /// The row number that the next point gets; row numbers rise for ever.
+  package var nextRow: Int64
+  /// The number that the next committed batch gets, from 1.
+  package var nextSequence: Int64
+  package var currentGeneration: Int64
+  /// What a rollback goes back to.
+  package var previousGeneration: Int64?
+  /// Milliseconds since 1970.
+  package var createdAt: Int64
+}

@@ -1,0 +1,183 @@
+import GRDB
+import MoultModel
+
+/// What `DataDirectory.check` found.
+package struct DataDirectoryReport: Sendable, Equatable {
+  package struct Problem: Sendable, Equatable {
+    package let path: String
+    package let message: String
+  }
+
+  /// Files that the catalog names.
+  package var fileCount = 0
+  /// What they take.
+  package var byteCount = 0
+  package var problems: [Problem] = []
+  /// Files that no row of the catalog names, relative to the data directory; harmless.
+  package var orphans: [String] = []
+
+  package var isSound: Bool { problems.isEmpty }
+}
+
+extension DataDirectory {
+  /// Removes files that no row of the catalog names: unfinished ones, and what a crash left between a
+  /// commit and the removal. For the start, before jobs run: a file that is just being built is not named
+  /// yet either.
+  ///
+  /// Files whose names are not Moult's are left alone.
+  ///
+  /// - Returns: what was removed, relative to the data directory.
+  @discardableResult
+  package func sweepOrphans() throws -> [String] {
+    let orphans = try orphans(named: Set(try read { try namedFiles(in: $0).map(\.path) }))
+    try removeFiles(orphans)
+    let known = Set(try read { try catalog.collections(in: $0).map { String($0.id) } })
+    for name in try fileSystem.list(absolutePath(FileNames.collections))
+    where Int64(name) != nil && !known.contains(name) {
+      let directory = absolutePath("\(FileNames.collections)/\(name)")
+      if try fileSystem.list(directory).isEmpty { try fileSystem.removeDirectory(directory) }
+    }
+    return orphans
+  }
+
+  /// Looks at every file that the catalog names: present, its header right, the right one.
+  ///
+  /// - Parameter deep: reads all of it, to compare checksums, and lets SQLite check the database.
+  package func check(deep: Bool) -> DataDirectoryReport {
+    var report = DataDirectoryReport()
+    let databasePath = databasePath
+    func note(_ path: String, _ error: any Error) {
+      let message = (error as? MoultError)?.message ?? "\(error)"
+      report.problems.append(.init(path: path, message: message))
+    }
+    var files: [NamedFile] = []
+    do {
+      files = try read { db in
+        for text in try databaseFaults(in: db, deep: deep) {
+          report.problems.append(.init(path: databasePath, message: text))
+        }
+        return try namedFiles(in: db)
+      }
+    } catch { note(databasePath, error) }
+    for file in files {
+      report.fileCount += 1
+      do { report.byteCount += try check(file, deep: deep) } catch { note(file.path, error) }
+    }
+    do { report.orphans = try orphans(named: Set(files.map(\.path))) } catch {
+      note(FileNames.collections, error)
+    }
+    return report
+  }
+
+  // MARK: Parts
+
+  private struct NamedFile {
+    let path: String
+    let kind: SegmentHeader.Kind
+    let identity: SegmentIdentity
+    /// Rows that the catalog counts; `nil` when the file decides.
+    let rowCount: Int?
+    let isGrowing: Bool
+  }
+
+  private func namedFiles(in db: Database) throws -> [NamedFile] {
+    try catalog.collections(in: db).flatMap { collection in
+      let segments = try catalog.segments(of: collection.id, in: db)
+      let byID = Dictionary(uniqueKeysWithValues: segments.map { ($0.id, $0) })
+      var files = segments.map {
+        NamedFile(
+          path: $0.file, kind: .vectors, identity: $0.identity, rowCount: $0.rowCount,
+          isGrowing: $0.state == .growing)
+      }
+      for generation in try catalog.generations(of: collection.id, in: db) {
+        if let path = generation.encoderFile {
+          let identity = SegmentIdentity(collectionID: collection.id, generationID: generation.id)
+          files.append(.init(path: path, kind: .encoder, identity: identity, rowCount: nil, isGrowing: false))
+        }
+        for built in try catalog.generationSegments(of: generation.id, in: db) {
+          guard let segment = byID[built.segmentID] else { continue }
+          let identity = segment.identity(inGeneration: generation.id)
+          if let path = built.codesFile {
+            files.append(
+              .init(
+                path: path, kind: .codes, identity: identity, rowCount: segment.rowCount, isGrowing: false))
+          }
+          if let path = built.graphFile {
+            files.append(
+              .init(path: path, kind: .graph, identity: segment.identity, rowCount: nil, isGrowing: false))
+          }
+        }
+      }
+      return files
+    }
+  }
+
+  /// - Returns: bytes that the file takes.
+  private func check(_ file: NamedFile, deep: Bool) throws -> Int {
+    let path = absolutePath(file.path)
+    if file.isGrowing { return try checkGrowing(file, path: path) }
+    let segment = try SegmentFile(
+      path: path, kind: file.kind, identity: file.identity, fileSystem: fileSystem)
+    if let rowCount = file.rowCount, segment.count != rowCount {
+      throw corruption(
+        path, SegmentHeader.Field.rowCount.rawValue, "row count", expected: "\(rowCount) as in the catalog",
+        got: "\(segment.count)")
+    }
+    if deep { try segment.verify() }
+    return segment.sizeBytes
+  }
+
+  private func checkGrowing(_ named: NamedFile, path: String) throws -> Int {
+    let file = try openSegment(path, .read, fileSystem)
+    defer { fileSystem.close(file) }
+    let header = try SegmentHeader(readingFrom: file, fileSystem: fileSystem)
+    try header.require(kind: .vectors, identity: named.identity, path: path)
+    let rowCount = named.rowCount ?? 0
+    guard rowCount <= header.rowCapacity else {
+      throw corruption(
+        path, SegmentHeader.Field.rowCapacity.rawValue, "row capacity", expected: "at least \(rowCount)",
+        got: "\(header.rowCapacity)")
+    }
+    let size = try fileSystem.size(of: file)
+    let expected = header.fileSize(rowCount: rowCount)
+    guard size >= expected else {
+      throw corruption(
+        path, size, "file size", expected: "at least \(expected) bytes for \(rowCount) rows", got: "\(size)")
+    }
+    return size
+  }
+
+  private func databaseFaults(in db: Database, deep: Bool) throws -> [String] {
+    var faults: [String] = []
+    if deep {
+      faults += try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+      faults += try Row.fetchAll(db, sql: "PRAGMA foreign_key_check").map { "dangling reference: \($0)" }
+    }
+    for collection in try catalog.collections(in: db) {
+      var next: Int64 = 0
+      for segment in try catalog.segments(of: collection.id, in: db) {
+        if segment.firstRow < next {
+          faults.append("segment \(segment.id) of '\(collection.name)' overlaps the one before")
+        }
+        next = segment.rows.upperBound
+      }
+      let store = PointStore(collectionID: collection.id, keyKind: collection.schema.keyKind)
+      let last = try Int64.fetchOne(db, sql: "SELECT max(row) FROM \(store.table)") ?? -1
+      if last >= collection.nextRow || next > collection.nextRow {
+        faults.append(
+          "collection '\(collection.name)' hands out row \(collection.nextRow) next, but row "
+            + "\(max(last, next - 1)) is stored")
+      }
+    }
+    return faults
+  }
+
+  private func orphans(named: Set<String>) throws -> [String] {
+    try fileSystem.list(absolutePath(FileNames.collections)).flatMap { directory in
+      try fileSystem.list(absolutePath("\(FileNames.collections)/\(directory)"))
+        .filter(FileNames.isOurs)
+        .map { "\(FileNames.collections)/\(directory)/\($0)" }
+        .filter { !named.contains($0) }
+    }
+  }
+}

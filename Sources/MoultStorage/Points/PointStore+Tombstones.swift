@@ -1,0 +1,71 @@
+package import GRDB
+package import MoultModel
+
+/// A row that is dead.
+package struct Tombstone: Sendable, Equatable {
+  package var row: Int64
+  package var id: PointID
+  /// The batch that killed it.
+  package var sequence: Int64
+
+  package init(row: Int64, id: PointID, sequence: Int64) {
+    self.row = row
+    self.id = id
+    self.sequence = sequence
+  }
+}
+
+extension PointStore {
+  /// Rows that died in batches `afterSequence + 1 … throughSequence`, in that order: what a copy made at
+  /// `afterSequence` has to catch up with.
+  package func died(
+    afterSequence: Int64, throughSequence: Int64, in db: Database
+  ) throws -> [Tombstone] {
+    let statement = try db.cachedStatement(
+      sql: """
+        SELECT row, key, died FROM \(table) INDEXED BY \(table)_died
+        WHERE died > ? AND died <= ? ORDER BY died, row
+        """)
+    var tombstones: [Tombstone] = []
+    let rows = try Row.fetchCursor(statement, arguments: [afterSequence, throughSequence])
+    while let row = try rows.next() {
+      tombstones.append(Tombstone(row: row[0], id: id(row, at: 1), sequence: row[2]))
+    }
+    return tombstones
+  }
+
+  /// Dead rows with `from ≤ row < to`, ascending.
+  ///
+  /// - Complexity: O(all dead rows of the collection), whatever the range: ask once for all segments.
+  package func deadRows(from: Int64, to: Int64, in db: Database) throws -> [Int64] {
+    let statement = try db.cachedStatement(
+      sql: """
+        SELECT row FROM \(table) INDEXED BY \(table)_died
+        WHERE died IS NOT NULL AND row >= ? AND row < ?
+        """)
+    return try Int64.fetchAll(statement, arguments: [from, to]).sorted()
+  }
+
+  /// Drops payloads of rows that died in batches up to `throughSequence`; keys and tombstones stay.
+  ///
+  /// - Parameter limit: rows looked at in one go, to keep transactions short.
+  /// - Returns: rows changed; call again until 0.
+  package func purgeDeadPayloads(
+    throughSequence: Int64, limit: Int = 10_000, in db: Database
+  ) throws -> Int {
+    let statement = try db.cachedStatement(
+      sql: """
+        UPDATE \(table) SET payload = NULL WHERE row IN (
+          SELECT row FROM \(table) INDEXED BY \(table)_died
+          WHERE died <= ? AND payload IS NOT NULL LIMIT ?)
+        """)
+    try statement.execute(arguments: [throughSequence, limit])
+    return db.changesCount
+  }
+
+  /// Forgets dead rows with `from ≤ row < to`: their segment is gone.
+  package func deleteDead(from: Int64, to: Int64, in db: Database) throws {
+    try db.execute(
+      sql: "DELETE FROM \(table) WHERE row >= ? AND row < ? AND died IS NOT NULL", arguments: [from, to])
+  }
+}

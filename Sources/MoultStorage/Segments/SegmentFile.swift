@@ -1,0 +1,70 @@
+import MoultModel
+
+/// A sealed segment, mapped read-only. The pointers live as long as the object.
+package final class SegmentFile: @unchecked Sendable {
+  package let path: String
+  package let header: SegmentHeader
+  private let mapping: MappedFile
+
+  /// Opens and checks the header against the file; the payload is checked by `verify()`.
+  ///
+  /// - Parameters:
+  ///   - identity: whose rows it should hold; `nil` takes any.
+  /// - Throws: `corrupted` when the file is missing, damaged, not sealed or another one;
+  ///   `unsupportedVersion` for a newer format.
+  package init(
+    path: String, kind: SegmentHeader.Kind, identity: SegmentIdentity? = nil,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    let file = try openSegment(path, .read, fileSystem)
+    defer { fileSystem.close(file) }
+    let header = try SegmentHeader(readingFrom: file, fileSystem: fileSystem)
+    try header.require(kind: kind, identity: identity, path: path)
+    let fileSize = try fileSystem.size(of: file)
+    try header.requireSealed(fileSize: fileSize, path: path)
+    self.path = path
+    self.header = header
+    mapping = try MappedFile(file, byteCount: fileSize)
+  }
+
+  /// Rows in the segment.
+  package var count: Int { header.rowCount }
+  /// Bytes a row.
+  package var rowStride: Int { header.rowStride }
+  /// Bytes a row in the side section; 0 when there is none.
+  package var sideStride: Int { header.sideStride }
+  /// `count × rowStride` bytes, 4 096-byte aligned.
+  package var rows: UnsafeRawPointer { mapping.bytes.baseAddress! + header.rowsOffset }
+  /// `count × sideStride` bytes, 64-byte aligned.
+  package var side: UnsafeRawPointer { mapping.bytes.baseAddress! + SegmentHeader.sideOffset }
+  /// The rows as bytes: the whole content of a graph or an encoder.
+  package var payload: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: rows, count: count * rowStride)
+  }
+  /// What the file takes.
+  package var sizeBytes: Int { mapping.bytes.count }
+
+  /// Reads everything and compares its checksum.
+  ///
+  /// - Throws: `corrupted` naming the file and both checksums.
+  /// - Complexity: about 1 s a gigabyte.
+  package func verify() throws {
+    let payload = UnsafeRawBufferPointer(rebasing: mapping.bytes[SegmentHeader.sizeBytes...])
+    let checksum = SegmentChecksum.of(payload)
+    guard checksum == header.payloadChecksum else {
+      throw corruption(
+        path, SegmentHeader.sizeBytes, "payload checksum",
+        expected: String(header.payloadChecksum, radix: 16), got: String(checksum, radix: 16))
+    }
+  }
+
+  package func advise(_ pattern: AccessPattern) { mapping.advise(pattern) }
+}
+
+/// Opens a file that the catalog names: its absence is damage.
+func openSegment(_ path: String, _ mode: OpenMode, _ fileSystem: any FileSystem) throws -> OpenFile {
+  guard try fileSystem.size(atPath: path) != nil else {
+    throw MoultError(.corrupted, "\(path) is missing: expected a segment file, found none")
+  }
+  return try fileSystem.open(path, mode)
+}

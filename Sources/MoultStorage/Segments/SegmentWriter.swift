@@ -1,0 +1,96 @@
+import MoultModel
+
+/// Streams a sealed file: codes row by row, a graph or an encoder as one blob.
+///
+/// Everything goes to `path.partial`; `finish()` syncs it, gives it its name and syncs the directory, so
+/// that `path` is whole or absent. A writer that goes away unfinished removes its file.
+package final class SegmentWriter {
+  package let path: String
+  private let header: SegmentHeader
+  private let fileSystem: any FileSystem
+  private let file: OpenFile
+  private var sideChecksum = SegmentChecksum()
+  private var rowsChecksum = SegmentChecksum()
+  private var isFinished = false
+  /// Rows that were appended.
+  package private(set) var count = 0
+
+  /// - Parameters:
+  ///   - rowCount: rows that will come, exactly.
+  ///   - rowStride: bytes a row, at least 1.
+  ///   - sideStride: bytes a row in the side section, 0 for none.
+  package init(
+    path: String, kind: SegmentHeader.Kind, identity: SegmentIdentity, rowCount: Int, rowStride: Int,
+    sideStride: Int = 0, fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws {
+    header = SegmentHeader(
+      kind: kind, identity: identity, rowCapacity: rowCount, rowStride: rowStride,
+      sideStride: sideStride)
+    self.path = path
+    self.fileSystem = fileSystem
+    try fileSystem.makeDirectories(parentDirectory(of: path))
+    let partial = path + partialSuffix
+    try fileSystem.remove(partial)
+    file = try fileSystem.open(partial, .create)
+  }
+
+  deinit {
+    fileSystem.close(file)
+    if !isFinished { try? fileSystem.remove(file.path) }
+  }
+
+  /// Writes one file from bytes that are all there.
+  @discardableResult
+  package static func write(
+    _ bytes: UnsafeRawBufferPointer, to path: String, kind: SegmentHeader.Kind, identity: SegmentIdentity,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws -> SegmentHeader {
+    let writer = try SegmentWriter(
+      path: path, kind: kind, identity: identity, rowCount: bytes.count, rowStride: 1,
+      fileSystem: fileSystem)
+    if let base = bytes.baseAddress { try writer.append(rows: base, count: bytes.count) }
+    return try writer.finish()
+  }
+
+  /// - Parameters:
+  ///   - rows: `count × rowStride` bytes.
+  ///   - side: `count × sideStride` bytes; may be `nil` when there is no side section.
+  /// - Precondition: not more rows than were announced; not finished.
+  package func append(rows: UnsafeRawPointer, side: UnsafeRawPointer? = nil, count: Int) throws {
+    precondition(!isFinished && count >= 0 && count <= header.rowCapacity - self.count)
+    if header.sideStride > 0, count > 0 {
+      guard let side else { preconditionFailure("side bytes are missing") }
+      let bytes = UnsafeRawBufferPointer(start: side, count: count * header.sideStride)
+      try fileSystem.writeAll(
+        bytes, to: file, at: SegmentHeader.sideOffset + self.count * header.sideStride)
+      sideChecksum.update(bytes)
+    }
+    let bytes = UnsafeRawBufferPointer(start: rows, count: count * header.rowStride)
+    try fileSystem.writeAll(bytes, to: file, at: header.fileSize(rowCount: self.count))
+    rowsChecksum.update(bytes)
+    self.count += count
+  }
+
+  /// Gives the file its name; it is durable when this returns.
+  ///
+  /// - Precondition: all announced rows have come.
+  @discardableResult
+  package func finish() throws -> SegmentHeader {
+    precondition(!isFinished && count == header.rowCapacity, "\(count) of \(header.rowCapacity) rows came")
+    // The payload in file order: side section, gap, rows.
+    var checksum = sideChecksum
+    checksum.updateZeros(count: header.rowsOffset - SegmentHeader.sideOffset - sideChecksum.byteCount)
+    checksum.append(rowsChecksum)
+    let sealed = header.sealed(rowCount: count, payloadChecksum: checksum.value)
+    try fileSystem.resize(file, to: header.fullSize)
+    try sealed.encoded().withUnsafeBytes { try fileSystem.writeAll($0, to: file, at: 0) }
+    try fileSystem.sync(file)
+    try fileSystem.rename(file.path, to: path)
+    isFinished = true
+    try fileSystem.syncDirectory(parentDirectory(of: path))
+    return sealed
+  }
+}
+
+/// What an unfinished file's name ends with.
+let partialSuffix = ".partial"

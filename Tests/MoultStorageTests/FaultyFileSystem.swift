@@ -1,0 +1,129 @@
+import Glibc
+import MoultModel
+import Synchronization
+
+@testable import MoultStorage
+
+/// The real file system, except that one call that changes something goes wrong.
+final class FaultyFileSystem: FileSystem {
+  enum Fault: Sendable, CaseIterable {
+    /// The call fails with ENOSPC; later ones succeed.
+    case diskFull
+    /// The call fails with EIO; later ones succeed.
+    case brokenDisk
+    /// A write writes half and says so; other calls succeed.
+    case shortWrite
+    /// A write writes half and fails with ENOSPC; other calls fail likewise, having done nothing.
+    case tornWrite
+    /// This call and all after it fail, having done nothing: as if the process had been killed.
+    case death
+  }
+
+  private struct State {
+    var calls = 0
+    var failed = false
+  }
+
+  private let base = POSIXFileSystem()
+  private let fault: Fault
+  /// The number of the call that goes wrong, from 0; `nil` for none.
+  private let faultyCall: Int?
+  private let state = Mutex(State())
+
+  init(_ fault: Fault = .death, atCall faultyCall: Int?) {
+    self.fault = fault
+    self.faultyCall = faultyCall
+  }
+
+  /// Whether the call that goes wrong was reached.
+  var hasFailed: Bool { state.withLock { $0.failed } }
+
+  /// Counts a call; throws if it is to fail.
+  ///
+  /// - Returns: whether it is the faulty one and a write that has to do half of its work.
+  private func count(_ path: String, isWrite: Bool = false) throws -> Bool {
+    let isFaulty = state.withLock { state in
+      defer { state.calls += 1 }
+      let isFaulty = state.calls == faultyCall || (fault == .death && state.failed)
+      if isFaulty { state.failed = true }
+      return isFaulty
+    }
+    guard isFaulty else { return false }
+    switch fault {
+    case .shortWrite: return isWrite
+    case .tornWrite where isWrite: return true
+    case .brokenDisk, .death: throw MoultError.system(EIO, "use", path)
+    case .diskFull, .tornWrite: throw MoultError.system(ENOSPC, "use", path)
+    }
+  }
+
+  func open(_ path: String, _ mode: OpenMode) throws -> OpenFile {
+    if case .create = mode { _ = try count(path) }
+    return try base.open(path, mode)
+  }
+
+  func close(_ file: OpenFile) { base.close(file) }
+
+  func write(_ bytes: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int) throws -> Int {
+    guard try count(file.path, isWrite: true) else { return try base.write(bytes, to: file, at: offset) }
+    let half = UnsafeRawBufferPointer(rebasing: bytes[..<((bytes.count + 1) / 2)])
+    let written = try base.write(half, to: file, at: offset)
+    if fault == .tornWrite { throw MoultError.system(ENOSPC, "write to", file.path) }
+    return written
+  }
+
+  func read(into bytes: UnsafeMutableRawBufferPointer, from file: OpenFile, at offset: Int) throws -> Int {
+    try base.read(into: bytes, from: file, at: offset)
+  }
+
+  func size(of file: OpenFile) throws -> Int { try base.size(of: file) }
+
+  func resize(_ file: OpenFile, to sizeBytes: Int) throws {
+    _ = try count(file.path)
+    try base.resize(file, to: sizeBytes)
+  }
+
+  func sync(_ file: OpenFile) throws {
+    _ = try count(file.path)
+    try base.sync(file)
+  }
+
+  func syncData(_ file: OpenFile) throws {
+    _ = try count(file.path)
+    try base.syncData(file)
+  }
+
+  func rename(_ path: String, to target: String) throws {
+    _ = try count(path)
+    try base.rename(path, to: target)
+  }
+
+  func link(_ path: String, to target: String) throws {
+    _ = try count(path)
+    try base.link(path, to: target)
+  }
+
+  func remove(_ path: String) throws {
+    _ = try count(path)
+    try base.remove(path)
+  }
+
+  func makeDirectory(_ path: String) throws {
+    _ = try count(path)
+    try base.makeDirectory(path)
+  }
+
+  func removeDirectory(_ path: String) throws {
+    _ = try count(path)
+    try base.removeDirectory(path)
+  }
+
+  func syncDirectory(_ path: String) throws {
+    _ = try count(path)
+    try base.syncDirectory(path)
+  }
+
+  func list(_ path: String) throws -> [String] { try base.list(path) }
+  func size(atPath path: String) throws -> Int? { try base.size(atPath: path) }
+  func freeBytes(at path: String) throws -> Int { try base.freeBytes(at: path) }
+}
