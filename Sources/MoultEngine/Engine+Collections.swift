@@ -111,7 +111,8 @@ extension Engine {
 
   /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
   func ensureNoJob(on collection: Collection, in db: Database) throws {
-    let unfinished = try resources.queue.unfinished(in: db)
+    // A job that only adds graphs keeps nobody from anything.
+    let unfinished = try resources.queue.unfinished(in: db).filter { $0.kind != IndexJob.kind }
     let own = unfinished.first { $0.subject == collection.name }
     guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
       return

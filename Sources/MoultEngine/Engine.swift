@@ -4,7 +4,7 @@ package import Logging
 import MoultCompute
 import MoultJobs
 import MoultModel
-import MoultStorage
+package import MoultStorage
 package import ServiceLifecycle
 
 /// The verbs of the service: everything that a protocol or command can ask for.
@@ -35,8 +35,10 @@ package final class Engine: Sendable {
   /// collections that no unfinished job will complete).
   ///
   /// - Throws: `dataDirectoryInUse`, `unsupportedVersion`, `corrupted`, `diskFull`.
-  package static func open(_ configuration: EngineConfiguration, logger: Logger) async throws -> Engine {
-    let directory = try DataDirectory(path: configuration.dataDirectory)
+  package static func open(
+    _ configuration: EngineConfiguration, logger: Logger, fileSystem: any FileSystem = POSIXFileSystem()
+  ) async throws -> Engine {
+    let directory = try DataDirectory(path: configuration.dataDirectory, fileSystem: fileSystem)
     do {
       return try await open(directory, configuration: configuration, logger: logger)
     } catch {

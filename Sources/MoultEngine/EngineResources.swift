@@ -21,7 +21,8 @@ struct EngineResources: Sendable {
   func writer(of collection: Collection) -> CollectionWriter {
     CollectionWriter(
       collection: collection, directory: directory, segmentRowsMax: configuration.segmentRowsMax,
-      parallel: searching.parallelFor, logger: logger)
+      parallel: searching.parallelFor, logger: logger,
+      onSealed: { collection in try IndexJob.enqueue(for: collection, in: self) })
   }
 }
 

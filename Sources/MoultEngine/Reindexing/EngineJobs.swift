@@ -18,6 +18,14 @@ struct EngineJobs: Sendable {
         ).run()
       }
     }
+    registry.register(IndexJob.kind) { record, context in
+      try await translatingErrors {
+        let arguments = try JSONDecoder().decode(IndexJob.Arguments.self, from: record.arguments)
+        return try await IndexJob(
+          resources: resources, collection: try collection(arguments.collection), context: context
+        ).run()
+      }
+    }
     registry.register(ReindexJob.kind) { record, context in
       try await translatingErrors {
         let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: record.arguments)

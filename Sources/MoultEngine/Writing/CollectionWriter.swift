@@ -15,6 +15,8 @@ struct CollectionWriter: Sendable {
   let segmentRowsMax: Int
   let parallel: ParallelFor
   let logger: Logger
+  /// Called after segments were sealed.
+  let onSealed: @Sendable (Collection) throws -> Void
 
   private var schema: CollectionSchema { collection.schema }
 
@@ -181,14 +183,13 @@ struct CollectionWriter: Sendable {
   /// Turns segments that are full into sealed files, with their codes. The rows are durable already, so a
   /// failure (a full disk) is only put off: the next write tries again.
   func sealFullSegments() {
-    let snapshot = collection.snapshot
-    for segment in snapshot.segments where !segment.isSealed && segment.count == segment.capacity {
-      do {
-        try seal(segment)
-      } catch {
-        logger.warning("segment \(segment.id) of '\(collection.name)' could not be sealed yet: \(error)")
-        return
-      }
+    let full = collection.snapshot.segments.filter { !$0.isSealed && $0.count == $0.capacity }
+    guard !full.isEmpty else { return }
+    do {
+      for segment in full { try seal(segment) }
+      try onSealed(collection)
+    } catch {
+      logger.warning("a full segment of '\(collection.name)' could not be sealed yet: \(error)")
     }
   }
 

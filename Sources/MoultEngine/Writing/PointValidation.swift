@@ -22,7 +22,7 @@ enum PointValidation {
       throw MoultError(
         .invalidArgument, "the batch has \(count) vectors but \(batch.payloads.count) payloads; send one each or none")
     }
-    for (index, payload) in batch.payloads.enumerated() {
+    for (index, payload) in batch.payloads.enumerated() where !payload.isEmpty {
       do {
         try JSONText.validateObject(payload)
       } catch {

@@ -11,6 +11,25 @@ public enum PointID: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+// Strings are equal when their bytes are: Unicode's canonical equivalence would make one key of what SQLite
+// stores as two.
+extension PointID {
+  public static func == (left: PointID, right: PointID) -> Bool {
+    switch (left, right) {
+    case (.int64(let a), .int64(let b)): a == b
+    case (.string(let a), .string(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.int64, .string), (.string, .int64): false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .int64(let value): hasher.combine(value)
+    case .string(var value): value.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+  }
+}
+
 extension PointID: Comparable {
   /// Integers before strings; integers by value, strings by their UTF-8 bytes.
   public static func < (left: PointID, right: PointID) -> Bool {
@@ -30,7 +49,8 @@ public struct PointBatch: Sendable {
   /// `count × dimension`, row-major.
   public var vectors: [Float]
   public var dimension: Int
-  /// JSON objects as text, one a point, stored byte for byte; empty when there are none.
+  /// JSON objects as text, one a point, stored byte for byte (an empty text for a point without payload);
+  /// empty when no point has one.
   public var payloads: [String]
 
   public init(ids: [PointID], vectors: [Float], dimension: Int, payloads: [String] = []) {

@@ -55,7 +55,7 @@ package struct PointStore: Sendable {
   /// Stores points in rows `firstRow`, `firstRow + 1`, ….
   ///
   /// - Parameters:
-  ///   - payloads: JSON objects as text, one a point, or empty.
+  ///   - payloads: JSON objects as text, one a point (an empty text is none), or empty.
   ///   - sequence: of this batch; rows that are replaced die with it.
   ///   - replaceExisting: whether a live point with the same id dies (upsert) or is an error (insert).
   /// - Returns: the rows that died, in the order of `ids`.
@@ -71,7 +71,7 @@ package struct PointStore: Sendable {
     for (offset, id) in ids.enumerated() {
       let key = try storableKey(id)
       if replaceExisting, let row = try kill(key, sequence: sequence, in: db) { died.append(row) }
-      let payload = payloads.isEmpty ? nil : payloads[offset]
+      let payload = payloads.isEmpty || payloads[offset].isEmpty ? nil : payloads[offset]
       if let payload, payload.utf8.contains(0) {
         throw MoultError(.invalidArgument, "the payload of point \(id) holds a NUL byte; JSON has none")
       }

@@ -1,0 +1,84 @@
+import Foundation
+import GRDB
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Gives graphs to segments that were sealed after their generation went live. Until then they are scanned flat.
+struct IndexJob: Sendable {
+  static let kind = "index"
+
+  struct Arguments: Codable, Sendable {
+    var collection: Int64
+  }
+
+  let resources: EngineResources
+  let collection: Collection
+  let context: JobContext
+
+  /// Enqueues the job unless one is waiting or at work.
+  static func enqueue(for collection: Collection, in resources: EngineResources) throws {
+    let needsGraphs = collection.snapshot.openGenerations.contains { missingGraph(of: $0, in: collection.snapshot) != nil }
+    guard needsGraphs else { return }
+    let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
+    try resources.directory.write { db in
+      let unfinished = try resources.queue.unfinished(subject: collection.name, in: db)
+      guard !unfinished.contains(where: { $0.kind == kind }) else { return }
+      _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
+    }
+  }
+
+  func run() async throws -> Data? {
+    while try await indexNext() { try context.checkCancellation() }
+    return nil
+  }
+
+  private static func missingGraph(of generation: GenerationView, in snapshot: CollectionSnapshot) -> SegmentView? {
+    guard case .hnsw = generation.specification.index else { return nil }
+    return snapshot.segments.first { $0.isSealed && generation.graphs[$0.id] == nil }
+  }
+
+  /// - Returns: whether there was a segment without its graph.
+  private func indexNext() async throws -> Bool {
+    let snapshot = collection.snapshot
+    for generation in snapshot.openGenerations {
+      guard let segment = Self.missingGraph(of: generation, in: snapshot),
+        case .hnsw(let m, let efConstruction) = generation.specification.index
+      else { continue }
+      let files = GenerationFiles(
+        directory: resources.directory, collectionID: collection.id, generationID: generation.id)
+      try await resources.background.run {
+        let bytes = try GraphIndexBuilder.build(
+          encoder: generation.encoder, codes: snapshot.codes(of: generation, segment: segment), m: m,
+          efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id),
+          parallel: resources.background.parallelFor, isCancelled: { context.isCancelled },
+          progress: { rows in
+            try? context.reportProgress(phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(segment.count))
+          })
+        try context.checkCancellation()
+        try files.write(graph: bytes, of: segment)
+      }
+      try await collection.writers.run {
+        try await resources.writing.run { try attach(segment, generation: generation, files: files) }
+      }
+      return true
+    }
+    return false
+  }
+
+  private func attach(_ segment: SegmentView, generation: GenerationView, files: GenerationFiles) throws {
+    var snapshot = collection.snapshot
+    // The generation may have been retired meanwhile; its graph then goes with the next sweep.
+    guard snapshot.openGenerations.contains(where: { $0.id == generation.id }) else { return }
+    let path = files.graphPath(segment)
+    let graph = try files.openGraph(path, segment: segment)
+    try resources.directory.write { db in
+      try resources.directory.catalog.recordCodes(
+        generation: generation.id, segment: segment.id,
+        codesFile: generation.specification.isIdentity ? nil : files.codesPath(segment), graphFile: path, in: db)
+    }
+    snapshot.updateGeneration(generation.id) { $0.graphs[segment.id] = graph }
+    collection.publish(snapshot)
+  }
+}
