@@ -1,0 +1,118 @@
+/// The best keys so far in a sorted array, nearest first, with a cursor at the nearest one that is not
+/// expanded. At the usual sizes moving a few cache lines is cheaper than two heaps.
+struct GraphBeam {
+  private(set) var keys: UnsafeMutablePointer<UInt64>
+  private(set) var count = 0
+  private var capacity = 0
+  private var allocated = 64
+  private var cursor = 0
+
+  init() {
+    keys = .allocate(capacity: allocated)
+  }
+
+  func deallocate() {
+    keys.deallocate()
+  }
+
+  /// Empties the beam; from now on it keeps the `ef` nearest.
+  mutating func reset(ef: Int) {
+    if ef > allocated {
+      keys.deallocate()
+      allocated = ef
+      keys = .allocate(capacity: ef)
+    }
+    capacity = ef
+    count = 0
+    cursor = 0
+  }
+
+  /// Whether `key` would enter the beam.
+  @inline(__always)
+  func admits(_ key: UInt64) -> Bool { count < capacity || key > keys[count &- 1] }
+
+  @inline(__always)
+  mutating func insert(_ key: UInt64) {
+    guard admits(key) else { return }
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low &+ high) >> 1
+      if keys[middle] > key { low = middle &+ 1 } else { high = middle }
+    }
+    let kept = count < capacity ? count : capacity &- 1
+    (keys + low + 1).update(from: keys + low, count: kept &- low)
+    keys[low] = key
+    count = kept &+ 1
+    if low < cursor { cursor = low }
+  }
+
+  /// The nearest row that was not expanded yet, marked as expanded.
+  @inline(__always)
+  mutating func next() -> UInt32? {
+    while cursor < count, keys[cursor] & GraphKey.expandedBit != 0 {
+      cursor &+= 1
+    }
+    guard cursor < count else { return nil }
+    let key = keys[cursor]
+    keys[cursor] = key | GraphKey.expandedBit
+    cursor &+= 1
+    return GraphKey.row(key)
+  }
+}
+
+/// A binary heap of keys, nearest on top.
+struct GraphFrontier {
+  private var keys: UnsafeMutablePointer<UInt64>
+  private(set) var count = 0
+  private var allocated = 256
+
+  init() {
+    keys = .allocate(capacity: allocated)
+  }
+
+  func deallocate() {
+    keys.deallocate()
+  }
+
+  mutating func reset() {
+    count = 0
+  }
+
+  mutating func push(_ key: UInt64) {
+    if count == allocated {
+      let grown = UnsafeMutablePointer<UInt64>.allocate(capacity: 2 * allocated)
+      grown.update(from: keys, count: count)
+      keys.deallocate()
+      keys = grown
+      allocated *= 2
+    }
+    var hole = count
+    count &+= 1
+    while hole > 0 {
+      let parent = (hole &- 1) >> 1
+      if keys[parent] >= key { break }
+      keys[hole] = keys[parent]
+      hole = parent
+    }
+    keys[hole] = key
+  }
+
+  mutating func pop() -> UInt64? {
+    guard count > 0 else { return nil }
+    let top = keys[0]
+    count &-= 1
+    let last = keys[count]
+    var hole = 0
+    while true {
+      var child = 2 &* hole &+ 1
+      if child >= count { break }
+      if child &+ 1 < count, keys[child &+ 1] > keys[child] { child &+= 1 }
+      if keys[child] <= last { break }
+      keys[hole] = keys[child]
+      hole = child
+    }
+    keys[hole] = last
+    return top
+  }
+}

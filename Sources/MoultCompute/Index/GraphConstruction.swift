@@ -1,0 +1,271 @@
+internal import MoultModel
+internal import Synchronization
+
+/// A graph in the making.
+///
+/// Threads insert rows side by side. A lock guards the blocks of a node on all levels; no thread holds
+/// two, so there is no order to keep. A row's own blocks are all written before the first link leads to
+/// it, so no walk meets a row that leads nowhere. Levels and entry point are known beforehand and never
+/// change.
+final class GraphConstruction: @unchecked Sendable {
+  let codes: CodeView
+  let rowCount: Int
+  let encoder: VectorEncoder
+  /// The links of level l at index l. Nodes are rows on level 0, slots above.
+  let tables: [GraphLinkTable]
+  let levels: GraphLevels
+  private let m: Int
+  private let efConstruction: Int
+  /// The slot of each row that has one.
+  private let slots: [UInt32: Int]
+  private let locks: GraphNodeLocks
+  private let scratches: GraphScratchPool
+  /// Rows inserted by one thread before the others start: they must find something to link to.
+  private static let serialRowCount = 1024
+  private static let chunkRowCount = 64
+
+  init(encoder: VectorEncoder, codes: CodeView, m: Int, efConstruction: Int, seed: UInt64) {
+    precondition(GraphFormat.mRange.contains(m), "m is \(m); graphs take \(GraphFormat.mRange)")
+    self.encoder = encoder
+    self.codes = codes
+    self.m = m
+    self.efConstruction = max(efConstruction, m)
+    rowCount = codes.count
+    levels = GraphLevels(rowCount: rowCount, m: m, seed: seed)
+    tables =
+      [GraphLinkTable(nodeCount: rowCount, capacity: 2 * m)]
+      + levels.counts.map { GraphLinkTable(nodeCount: $0, capacity: m) }
+    slots = Dictionary(
+      uniqueKeysWithValues: levels.order.prefix(levels.counts.first ?? 0).enumerated().map { ($1, $0) })
+    locks = GraphNodeLocks(nodeCount: rowCount)
+    scratches = GraphScratchPool(rowCount: rowCount, linkCount: max(2 * m, self.efConstruction))
+  }
+
+  func insertAll(
+    parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool,
+    progress: @escaping @Sendable (Int) -> Void
+  ) throws {
+    let done = Atomic<Int>(0)
+    let cancelled = Atomic<Bool>(false)
+    @Sendable func insert(_ positions: Range<Int>) {
+      if cancelled.load(ordering: .relaxed) { return }
+      if isCancelled() {
+        cancelled.store(true, ordering: .relaxed)
+        return
+      }
+      let workspace = GraphSelection(capacity: 2 * self.efConstruction + 2 * self.m + 1)
+      for position in positions {
+        self.insert(position: position, workspace: workspace)
+      }
+      progress(done.add(positions.count, ordering: .relaxed).newValue)
+    }
+    func chunks(_ positions: Range<Int>) -> (count: Int, at: @Sendable (Int) -> Range<Int>) {
+      let size = Self.chunkRowCount
+      return (
+        (positions.count + size - 1) / size,
+        { chunk in
+          let start = positions.lowerBound + chunk * size
+          return start..<min(start + size, positions.upperBound)
+        }
+      )
+    }
+    let first = min(rowCount, Self.serialRowCount)
+    let serial = chunks(0..<first)
+    for chunk in 0..<serial.count { insert(serial.at(chunk)) }
+    let rest = chunks(first..<rowCount)
+    parallel.run(rest.count) { insert(rest.at($0)) }
+    if cancelled.load(ordering: .relaxed) {
+      throw MoultError(.cancelled, "the build of the graph was cancelled")
+    }
+  }
+
+  // MARK: Inserting
+
+  private func insert(position: Int, workspace: GraphSelection) {
+    guard position > 0 else { return }  // the entry point meets an empty graph
+    let row = levels.order[position]
+    let top = levels.level(atPosition: position)
+    let query = encoder.prepare(row: Int(row), of: codes)
+    scratches.withScratch { scratch in
+      var selections: [GraphSelection] = []
+      var start = levels.order[0]
+      for level in stride(from: tables.count - 1, through: 0, by: -1) {
+        walk(query, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
+        start = GraphKey.row(scratch.beam.keys[0])
+        if level <= top {
+          lookBeyondTies(query, level: level, scratch: scratch)
+          selections.append(select(scratch: scratch))
+        }
+      }
+      // All blocks of the row first, then the links that lead to it.
+      for (index, selection) in selections.enumerated() {
+        let level = top - index
+        locks.withLock(row) { tables[level].set(selection, of: node(row, level)) }
+      }
+      for (index, selection) in selections.enumerated() {
+        let level = top - index
+        for link in 0..<min(m, selection.count) {
+          let neighbour = selection.rows[link]
+          locks.withLock(neighbour) {
+            tables[level].add(
+              row: row, score: selection.scores[link], to: node(neighbour, level), encoder: encoder,
+              query: query, codes: codes, workspace: workspace)
+          }
+        }
+      }
+    }
+  }
+
+  /// Fills the beam with the `ef` nearest rows that are found on a level.
+  func walk(
+    _ query: PreparedQuery, from start: UInt32, level: Int, ef: Int, scratch: GraphScratch
+  ) {
+    let visited = scratch.startWalk()
+    visited.insert(start)
+    scratch.rows[0] = start
+    encoder.score(query, codes, indices: scratch.rows, count: 1, into: scratch.scores)
+    scratch.beam.reset(ef: ef)
+    scratch.beam.insert(GraphKey.make(row: start, score: scratch.scores[0]))
+    while let row = scratch.beam.next() {
+      let count = gatherLinks(of: row, level: level, visited: visited, scratch: scratch)
+      encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
+      for index in 0..<count {
+        scratch.beam.insert(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
+      }
+    }
+  }
+
+  /// Replaces most of a beam in which all rows score the same, by what lies behind them.
+  ///
+  /// A new row that is identical to more rows than the beam holds would meet, and link to, nothing else;
+  /// a search that came into such a crowd could not leave it.
+  private func lookBeyondTies(_ query: PreparedQuery, level: Int, scratch: GraphScratch) {
+    let count = scratch.beam.count
+    let tie = GraphKey.score(scratch.beam.keys[0])
+    guard count == efConstruction, GraphKey.score(scratch.beam.keys[count - 1]) == tie else { return }
+    let tied = (0..<count).map { scratch.beam.keys[$0] }
+    let visited = scratch.startWalk()
+    for key in tied { visited.insert(GraphKey.row(key)) }
+    scratch.beam.reset(ef: efConstruction)
+    for key in tied.prefix(m) { scratch.beam.insert(key) }
+    for key in tied {
+      let count = gatherLinks(of: GraphKey.row(key), level: level, visited: visited, scratch: scratch)
+      encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
+      for index in 0..<count where scratch.scores[index] < tie {
+        scratch.beam.insert(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
+      }
+    }
+  }
+
+  /// Puts the links of a row that were not visited into the scratch space and returns their number.
+  @inline(__always)
+  private func gatherLinks(
+    of row: UInt32, level: Int, visited: GraphVisited, scratch: GraphScratch
+  ) -> Int {
+    let table = tables[level]
+    let node = node(row, level)
+    return locks.withLock(row) {
+      visited.gather(table.links(of: node), count: table.count(of: node), into: scratch.rows)
+    }
+  }
+
+  /// Chooses at most m links from the beam by the heuristic: diverse ones, then the nearest others.
+  ///
+  /// Each row that is kept strikes out those behind it that it covers; the next one left is kept by
+  /// definition. Only rows that are kept have to be prepared.
+  private func select(scratch: GraphScratch) -> GraphSelection {
+    let count = scratch.beam.count
+    let selection = GraphSelection(capacity: m)
+    let keys = scratch.beam.keys
+    // The rest: positions in the beam that are neither kept nor struck out yet.
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { rest in
+      withUnsafeTemporaryAllocation(of: Bool.self, capacity: count) { struck in
+        for index in 0..<count {
+          rest[index] = Int32(index)
+          struck[index] = false
+        }
+        var first = 0
+        var end = count
+        while first < end {
+          let kept = keys[Int(rest[first])]
+          selection.append(GraphKey.row(kept), GraphKey.score(kept))
+          first += 1
+          if selection.count == m || first == end { break }
+          for index in first..<end {
+            scratch.rows[index - first] = GraphKey.row(keys[Int(rest[index])])
+          }
+          encoder.score(
+            encoder.prepare(row: Int(GraphKey.row(kept)), of: codes), codes, indices: scratch.rows,
+            count: end - first, into: scratch.scores)
+          var left = first
+          for index in first..<end {
+            let candidate = rest[index]
+            if GraphLinkTable.covers(
+              scratch.scores[index - first], nearer: GraphKey.score(kept),
+              farther: GraphKey.score(keys[Int(candidate)]))
+            {
+              struck[Int(candidate)] = true
+            } else {
+              rest[left] = candidate
+              left += 1
+            }
+          }
+          end = left
+        }
+        selection.closeDiverse()
+        var filler = 0
+        while selection.count < m, filler < count {
+          if struck[filler] {
+            selection.append(GraphKey.row(keys[filler]), GraphKey.score(keys[filler]))
+          }
+          filler += 1
+        }
+      }
+    }
+    return selection
+  }
+
+  @inline(__always)
+  private func node(_ row: UInt32, _ level: Int) -> Int {
+    level == 0 ? Int(row) : slots[row]!
+  }
+
+  // MARK: Connecting
+
+  /// Makes every row reachable from the entry point on level 0, without cutting off any other.
+  func connectAll() {
+    guard rowCount > 0 else { return }
+    scratches.withScratch { scratch in
+      var connector = GraphConnector(construction: self, entryPoint: levels.order[0])
+      connector.connectAll(scratch: scratch)
+    }
+  }
+
+  // MARK: Writing
+
+  func bytes() -> [UInt8] {
+    let format = GraphFormat(
+      rowCount: rowCount, m: m, entryPoint: levels.order.first, levelCounts: levels.counts)
+    return [UInt8](unsafeUninitializedCapacity: format.sizeBytes) { buffer, count in
+      let bytes = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<format.sizeBytes])
+      format.writeHeader(to: bytes)
+      let base = bytes.baseAddress!  // at least a header
+      func numbers(at offset: Int) -> UnsafeMutablePointer<UInt32> {
+        (base + offset).assumingMemoryBound(to: UInt32.self)
+      }
+      numbers(at: format.baseLinksOffset).update(
+        from: tables[0].links(of: 0), count: rowCount * format.baseLinkCount)
+      let upperRows = numbers(at: format.upperRowsOffset)
+      for slot in 0..<(levels.counts.first ?? 0) { upperRows[slot] = levels.order[slot] }
+      for (index, nodes) in levels.counts.enumerated() {
+        let links = numbers(at: format.upperLinksOffsets[index])
+        let rows = tables[index + 1].links(of: 0)
+        for link in 0..<nodes * m {
+          links[link] = rows[link] == GraphFormat.noLink ? GraphFormat.noLink : UInt32(slots[rows[link]]!)
+        }
+      }
+      count = format.sizeBytes
+    }
+  }
+}

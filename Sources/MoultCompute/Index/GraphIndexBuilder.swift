@@ -1,0 +1,31 @@
+/// Builds the bytes of a `GraphIndex`: HNSW after Malkov and Yashunin (2018), with the neighbour
+/// selection that `GraphLinkTable` describes, and a last pass that makes every row reachable.
+public enum GraphIndexBuilder {
+  /// Builds a graph over all rows of `codes`.
+  ///
+  /// The same input, seed and a serial `parallel` give the same bytes. With more threads the graph
+  /// depends on their timing, its recall does not.
+  ///
+  /// - Parameters:
+  ///   - encoder: scores the rows against each other; finer codes give a slightly better graph.
+  ///   - m: neighbours of a node on the upper levels, twice as many on level 0; 2 … 512.
+  ///   - efConstruction: candidates that are considered for a node's links; at least `m` is used.
+  ///   - seed: decides the level of each row.
+  ///   - isCancelled: asked about every 64 rows, on every thread.
+  ///   - progress: is told the rows inserted so far, on any thread and perhaps out of order.
+  /// - Returns: bytes as `GraphFormat` describes them.
+  /// - Throws: `cancelled`.
+  /// - Complexity: about 22 · efConstruction scores a row (measured: 2 800 on 100 000 embeddings with
+  ///   m = 16, efConstruction = 128). Memory: 16·m bytes a row, 10·m more at the end.
+  public static func build(
+    encoder: VectorEncoder, codes: CodeView, m: Int, efConstruction: Int, seed: UInt64,
+    parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws -> [UInt8] {
+    let construction = GraphConstruction(
+      encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed)
+    try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
+    construction.connectAll()
+    return construction.bytes()
+  }
+}

@@ -1,0 +1,209 @@
+/// The links of one level while the graph is built: a block per node, of rows and of their scores.
+///
+/// A block holds its *diverse* links first, then *fillers*, each nearest first. A link is diverse if no
+/// nearer diverse link of the block covers it (see `GraphLinkTable.covers`): the selection heuristic of
+/// HNSW with α = 1. Fillers are covered links that take what room is left: on real embeddings they buy
+/// more recall per beam width than they cost.
+///
+/// Keeping the two apart makes a new back link cheap. Diverse links are diverse among each other, so only
+/// the new one has to be compared, with the query that its insertion has prepared anyway: one gather of
+/// scores, where choosing anew would prepare and score each link.
+///
+/// Not synchronized: the builder locks a node while its block is read or written.
+final class GraphLinkTable {
+  let capacity: Int
+  private let rows: UnsafeMutablePointer<UInt32>
+  private let scores: UnsafeMutablePointer<Float>
+  private let sizes: UnsafeMutablePointer<Size>
+
+  private struct Size {
+    var count: UInt16 = 0
+    var diverse: UInt16 = 0
+  }
+
+  init(nodeCount: Int, capacity: Int) {
+    self.capacity = capacity
+    rows = .allocate(capacity: max(1, nodeCount * capacity))
+    rows.initialize(repeating: GraphFormat.noLink, count: nodeCount * capacity)
+    scores = .allocate(capacity: max(1, nodeCount * capacity))
+    sizes = .allocate(capacity: max(1, nodeCount))
+    sizes.initialize(repeating: Size(), count: nodeCount)
+  }
+
+  deinit {
+    rows.deallocate()
+    scores.deallocate()
+    sizes.deallocate()
+  }
+
+  @inline(__always)
+  func links(of node: Int) -> UnsafeMutablePointer<UInt32> { rows + node &* capacity }
+
+  @inline(__always)
+  func count(of node: Int) -> Int { Int(sizes[node].count) }
+
+  /// Whether of two links of a node the nearer one makes the farther one superfluous: the two are nearer
+  /// to each other than the farther one is to the node. All three alike counts too: of many identical
+  /// vectors a node then keeps one, and the links out of their crowd have a place.
+  ///
+  /// - Parameters:
+  ///   - between: score of the two.
+  ///   - nearer: score of the node and the nearer one; `farther` likewise.
+  @inline(__always)
+  static func covers(_ between: Float, nearer: Float, farther: Float) -> Bool {
+    between > farther || (between == farther && farther == nearer)
+  }
+
+  /// Sets the links of a node that has none.
+  func set(_ selection: GraphSelection, of node: Int) {
+    let count = min(capacity, selection.count)
+    links(of: node).update(from: selection.rows, count: count)
+    (scores + node &* capacity).update(from: selection.scores, count: count)
+    sizes[node] = Size(
+      count: UInt16(count), diverse: UInt16(min(capacity, selection.diverseCount)))
+  }
+
+  /// Links `node` to `row`, unless it is linked already or its block is full of better links.
+  ///
+  /// - Parameters:
+  ///   - score: of `row` and the node.
+  ///   - query: `row`, prepared.
+  func add(
+    row: UInt32, score: Float, to node: Int, encoder: VectorEncoder, query: PreparedQuery,
+    codes: CodeView, workspace: GraphSelection
+  ) {
+    let blockRows = links(of: node)
+    let blockScores = scores + node &* capacity
+    let count = Int(sizes[node].count)
+    let diverse = Int(sizes[node].diverse)
+    for index in 0..<count where blockRows[index] == row { return }
+
+    let key = GraphKey.make(row: row, score: score)
+    @inline(__always) func blockKey(_ index: Int) -> UInt64 {
+      GraphKey.make(row: blockRows[index], score: blockScores[index])
+    }
+    let toRow = workspace.distances
+    encoder.score(query, codes, indices: blockRows, count: diverse, into: toRow)
+    var place = 0
+    var rejected = false
+    while place < diverse, blockKey(place) > key {
+      rejected =
+        rejected || Self.covers(toRow[place], nearer: blockScores[place], farther: score)
+      place &+= 1
+    }
+
+    workspace.removeAll()
+    if rejected {
+      for index in 0..<diverse { workspace.append(blockRows[index], blockScores[index]) }
+      workspace.closeDiverse()
+      workspace.merge(
+        fillers: (blockRows + diverse, blockScores + diverse, count &- diverse), with: (row, score))
+    } else {
+      for index in 0..<place { workspace.append(blockRows[index], blockScores[index]) }
+      workspace.append(row, score)
+      for index in place..<diverse {
+        if Self.covers(toRow[index], nearer: score, farther: blockScores[index]) {
+          workspace.demote(blockRows[index], blockScores[index])
+        } else {
+          workspace.append(blockRows[index], blockScores[index])
+        }
+      }
+      workspace.closeDiverse()
+      workspace.mergeDemoted(with: (blockRows + diverse, blockScores + diverse, count &- diverse))
+    }
+    let kept = min(capacity, workspace.count)
+    blockRows.update(from: workspace.rows, count: kept)
+    blockScores.update(from: workspace.scores, count: kept)
+    sizes[node] = Size(
+      count: UInt16(kept), diverse: UInt16(min(capacity, workspace.diverseCount)))
+  }
+
+  /// Replaces one link, or appends it when `index` is the count. For repairs: order and diversity are
+  /// not kept up.
+  func replaceLink(at index: Int, of node: Int, with row: UInt32) {
+    links(of: node)[index] = row
+    sizes[node].count = max(sizes[node].count, UInt16(index + 1))
+  }
+}
+
+/// A list of links in the making, diverse ones first.
+final class GraphSelection {
+  private(set) var count = 0
+  private(set) var diverseCount = 0
+  let rows: UnsafeMutablePointer<UInt32>
+  let scores: UnsafeMutablePointer<Float>
+  /// Scores between the new row and a block's links.
+  let distances: UnsafeMutablePointer<Float>
+  private let demotedRows: UnsafeMutablePointer<UInt32>
+  private let demotedScores: UnsafeMutablePointer<Float>
+  private var demotedCount = 0
+
+  /// - Parameter capacity: the most links that are ever listed.
+  init(capacity: Int) {
+    rows = .allocate(capacity: capacity)
+    scores = .allocate(capacity: capacity)
+    distances = .allocate(capacity: capacity)
+    demotedRows = .allocate(capacity: capacity)
+    demotedScores = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    rows.deallocate()
+    scores.deallocate()
+    distances.deallocate()
+    demotedRows.deallocate()
+    demotedScores.deallocate()
+  }
+
+  func removeAll() {
+    count = 0
+    diverseCount = 0
+    demotedCount = 0
+  }
+
+  @inline(__always)
+  func append(_ row: UInt32, _ score: Float) {
+    rows[count] = row
+    scores[count] = score
+    count &+= 1
+  }
+
+  @inline(__always)
+  func demote(_ row: UInt32, _ score: Float) {
+    demotedRows[demotedCount] = row
+    demotedScores[demotedCount] = score
+    demotedCount &+= 1
+  }
+
+  /// What was appended so far is diverse; what follows are fillers.
+  func closeDiverse() {
+    diverseCount = count
+  }
+
+  typealias Links = (rows: UnsafeMutablePointer<UInt32>, scores: UnsafeMutablePointer<Float>, count: Int)
+
+  /// Appends the fillers and one more link, nearest first.
+  func merge(fillers: Links, with link: (row: UInt32, score: Float)) {
+    demote(link.row, link.score)
+    mergeDemoted(with: fillers)
+  }
+
+  /// Appends the demoted links and the fillers, both nearest first, nearest first.
+  func mergeDemoted(with fillers: Links) {
+    var demoted = 0
+    for index in 0..<fillers.count {
+      let key = GraphKey.make(row: fillers.rows[index], score: fillers.scores[index])
+      while demoted < demotedCount,
+        GraphKey.make(row: demotedRows[demoted], score: demotedScores[demoted]) > key
+      {
+        append(demotedRows[demoted], demotedScores[demoted])
+        demoted &+= 1
+      }
+      append(fillers.rows[index], fillers.scores[index])
+    }
+    while demoted < demotedCount {
+      append(demotedRows[demoted], demotedScores[demoted])
+      demoted &+= 1
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import MoultCompute
+import MoultModel
+import MoultTesting
+import Testing
+
+/// Vectors and one code of them, alive as long as the fixture.
+final class GraphFixture: @unchecked Sendable {
+  let vectors: [Float]
+  let dimension: Int
+  let count: Int
+  let encoder: VectorEncoder
+  let codes: CodeView
+  private let rows: UnsafeMutableRawPointer
+  private let side: UnsafeMutableRawPointer
+
+  init(
+    _ vectors: [Float], dimension: Int, metric: Metric = .cosine, quantization: Quantization = .none
+  ) throws {
+    self.vectors = vectors
+    self.dimension = dimension
+    count = vectors.count / dimension
+    encoder =
+      quantization == .none
+      ? .identity(dimension: dimension, metric: metric)
+      : try .train(
+        specification: EncodingSpecification(quantization: quantization), dimension: dimension,
+        metric: metric, sample: vectors, sampleCount: count, seed: 5)
+    rows = .allocate(byteCount: max(64, count * encoder.rowBytes), alignment: 64)
+    side = .allocate(byteCount: max(64, count * encoder.sideBytes), alignment: 64)
+    encoder.encode(vectors, count: count, rows: rows, side: side)
+    codes = CodeView(
+      rows: rows, rowStride: encoder.rowBytes, side: side, sideStride: encoder.sideBytes, count: count)
+  }
+
+  deinit {
+    rows.deallocate()
+    side.deallocate()
+  }
+
+  func graphBytes(
+    m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1, parallel: ParallelFor = .serial
+  ) throws -> [UInt8] {
+    try GraphIndexBuilder.build(
+      encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed,
+      parallel: parallel)
+  }
+
+  func graph(
+    m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1, parallel: ParallelFor = .serial
+  ) throws -> GraphFile {
+    try GraphFile(graphBytes(m: m, efConstruction: efConstruction, seed: seed, parallel: parallel))
+  }
+
+  func search(
+    _ graph: GraphIndex, _ query: [Float], k: Int = 10, ef: Int, live: LiveRows = .all
+  ) -> [Neighbor] {
+    graph.search(
+      encoder: encoder, query: encoder.prepare(query), codes: codes, live: live, k: k, ef: ef)
+  }
+
+  /// Every row scored: the oracle.
+  func nearest(_ query: [Float], k: Int = 10, where isLive: (Int) -> Bool = { _ in true }) -> [Neighbor] {
+    guard count > 0 else { return [] }
+    let prepared = encoder.prepare(query)
+    var scores = [Float](repeating: 0, count: count)
+    encoder.score(prepared, codes, first: 0, count: count, into: &scores)
+    var top = TopK(k)
+    for row in 0..<count where isLive(row) { top.offer(row: UInt32(row), score: scores[row]) }
+    return top.sorted()
+  }
+
+  /// The part of the nearest `k` that a graph finds, over all queries.
+  func recall(
+    of graph: GraphIndex, queries: [[Float]], k: Int = 10, ef: Int, live: LiveRows = .all
+  ) -> Double {
+    var found = 0
+    var wanted = 0
+    for query in queries {
+      let truth = Set(nearest(query, k: k, where: live.contains).map(\.row))
+      found += search(graph, query, k: k, ef: ef, live: live).count { truth.contains($0.row) }
+      wanted += truth.count
+    }
+    return Double(found) / Double(wanted)
+  }
+}
+
+/// The bytes of a graph in memory of their own, as a segment file would hold them mapped.
+final class GraphFile: @unchecked Sendable {
+  let graph: GraphIndex
+  private let memory: UnsafeMutableRawBufferPointer
+
+  init(_ bytes: [UInt8]) throws {
+    memory = .allocate(byteCount: bytes.count, alignment: 64)
+    memory.copyBytes(from: bytes)
+    do {
+      graph = try GraphIndex(bytes: UnsafeRawBufferPointer(memory))
+    } catch {
+      memory.deallocate()
+      throw error
+    }
+  }
+
+  deinit {
+    memory.deallocate()
+  }
+}
+
+/// Vectors in clusters, as embeddings are, and queries from the same clusters.
+struct ClusteredVectors {
+  let dimension = 24
+  let vectors: [Float]
+  let queries: [[Float]]
+
+  init(count: Int, clusterCount: Int = 20, queryCount: Int = 50, seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let centres = (0..<clusterCount).map { _ in random.unitVector(dimension: 24) }
+    func vector() -> [Float] {
+      let centre = centres[Int.random(in: 0..<clusterCount, using: &random)]
+      return zip(centre, random.gaussianFloats(count: 24)).map { $0 + 0.15 * $1 }
+    }
+    vectors = (0..<count).flatMap { _ in vector() }
+    queries = (0..<queryCount).map { _ in vector() }
+  }
+}
+
+/// Real embeddings from `Examples/data/wordnet-10k`: 10 000 × 384, 200 queries and their true neighbours.
+struct WordnetSample {
+  let vectors: [Float]
+  let queries: [[Float]]
+  /// The 100 nearest rows of each query by cosine.
+  let neighbours: [[UInt32]]
+
+  init(file: String = #filePath) throws {
+    let root = URL(filePath: file).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let folder = root.appending(path: "Examples/data/wordnet-10k")
+    func numbers<Number: BitwiseCopyable>(_ name: String, _: Number.Type) throws -> [Number] {
+      // A version-1 header of 128 bytes; the contents are known.
+      let data = try Data(contentsOf: folder.appending(path: name)).dropFirst(128)
+      return Array(unsafeUninitializedCapacity: data.count / MemoryLayout<Number>.size) { buffer, count in
+        data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+        count = buffer.count
+      }
+    }
+    func floats(_ name: String) throws -> [Float] {
+      try numbers(name, UInt16.self).map(Self.widen)
+    }
+    vectors = try floats("base.npy")
+    let queryFloats = try floats("queries.npy")
+    queries = (0..<200).map { Array(queryFloats[$0 * 384..<($0 + 1) * 384]) }
+    let truth = try numbers("gt.npy", Int32.self)
+    neighbours = (0..<200).map { query in (0..<100).map { UInt32(truth[query * 100 + $0]) } }
+  }
+
+  /// A finite binary16 as a Float: its exponent and fraction moved into place, then scaled by the
+  /// difference of the biases, 2¹¹². Exact for denormals too.
+  private static func widen(_ half: UInt16) -> Float {
+    let magnitude = Float(bitPattern: UInt32(half & 0x7FFF) << 13) * 0x1p112
+    return half & 0x8000 == 0 ? magnitude : -magnitude
+  }
+}
+
+extension GraphFixture {
+  /// Rows side by side, on as many threads as there are processors.
+  static let threads = ParallelFor { count, body in
+    DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+  }
+}
