@@ -12,8 +12,12 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -44,6 +48,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -75,7 +80,10 @@ let package = Package(
       "MoultEngine", ["MoultModel", "MoultCompute", "MoultStorage", "MoultJobs", grdb, logging, lifecycle]),
     module(
       "MoultServer",
-      ["MoultModel", "MoultEngine", hummingbird, nioCore, httpTypes, lifecycle, logging, metrics]),
+      [
+        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, httpTypes, lifecycle,
+        unixSignals, logging,
+      ]),
     module("MoultMilvus", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, nioCore, httpTypes]),
     module("MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(
@@ -89,6 +97,12 @@ let package = Package(
     .target(
       name: "MoultTesting", dependencies: ["MoultModel"], path: "Tests/MoultTesting",
       swiftSettings: strict),
+    .target(
+      name: "MoultServerTesting",
+      dependencies: [
+        "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, logging,
+      ],
+      path: "Tests/MoultServerTesting", swiftSettings: strict),
     tests("KernelTests", ["CMoultKernels"]),
     tests("MoultModelTests", ["MoultModel"]),
     tests("MoultComputeTests", ["MoultCompute", "MoultModel"]),
@@ -100,10 +114,11 @@ let package = Package(
       ["MoultEngine", "MoultModel", "MoultCompute", "MoultStorage", "MoultJobs", grdb, logging]),
     tests(
       "MoultServerTests",
-      ["MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
+      ["MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
     tests(
       "MoultMilvusTests",
-      ["MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
+      ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore]),
+    tests("CrashTests", ["MoultCommand", "MoultModel", "MoultStorage"]),
     tests("MoultCommandTests", ["MoultCommand", "MoultModel", "MoultFiles", "MoultServer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,0 +1,52 @@
+# Moult's tasks. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format bench clean
+
+MOULT := .build/release/moult
+SOURCES := Sources Tests Package.swift
+SAMPLE := Examples/data/wordnet-10k
+
+help: ## List the tasks.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: ## Install what building needs and this machine lacks (apt-get).
+	@scripts/setup
+
+build: setup ## Build the release binary .build/release/moult.
+	swift build -c release --product moult
+
+demo: build ## Import the sample, switch its quantization under load, verify, roll back, reindex.
+	@$(MOULT) demo
+
+test: ## Run every check and test; .ci/run calls this.
+	@scripts/setup tests
+	swift format lint --strict --recursive $(SOURCES)
+	swift build --build-tests --explicit-target-dependency-import-check error
+	swift test --skip-build --parallel
+	MOULT_ISA=scalar swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
+	MOULT_ISA=avx2 swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
+	kernels/check-neon
+
+lint: ## Check the formatting.
+	swift format lint --strict --recursive $(SOURCES)
+
+format: ## Format the sources in place.
+	swift format --in-place --recursive $(SOURCES)
+
+bench: build ## A few throughput figures on the sample, as JSON lines.
+	@$(MOULT) doctor
+	@$(MOULT) bench exact --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --truth $(SAMPLE)/gt.npy --json
+	@for quantization in none int8 binary; do \
+	  $(MOULT) bench encode --vectors $(SAMPLE)/base.npy --quantization $$quantization --json; \
+	  $(MOULT) bench scan --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --truth $(SAMPLE)/gt.npy \
+	    --quantization $$quantization --json; \
+	done
+	@$(MOULT) bench graph --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --truth $(SAMPLE)/gt.npy --json
+	@$(MOULT) bench switch --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --quantization int8 --json
+	@$(MOULT) bench import --vectors $(SAMPLE)/base.npy --json
+	@$(MOULT) bench serve --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --swaps 50 --seconds 10 --json
+
+clean: ## Remove what was built.
+	rm -rf .build

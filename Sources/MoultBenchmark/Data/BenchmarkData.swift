@@ -1,0 +1,114 @@
+internal import Foundation
+internal import MoultCompute
+internal import MoultFiles
+package import MoultModel
+
+/// Vectors, queries and truth of a benchmark, in memory.
+package struct BenchmarkData: Sendable {
+  package let name: String
+  package let metric: Metric
+  package let dimension: Int
+  package let rowCount: Int
+  /// `rowCount × dimension`, row-major.
+  package let vectors: [Float]
+  package let elementType: CollectionSchema.ElementType
+  package let queryCount: Int
+  /// `queryCount × dimension`, row-major.
+  package let queries: [Float]
+  private let truthPath: String?
+
+  /// Queries that are taken from the vectors when no file is given.
+  private static let ownQueryCount = 200
+
+  /// - Parameters:
+  ///   - rows: use only the first rows; `nil` takes all.
+  ///   - queriesPath: without it the first stored vectors are the queries.
+  ///   - truthPath: without it, truth is computed by exact search.
+  package init(
+    vectorsPath: String, queriesPath: String? = nil, truthPath: String? = nil, metric: Metric,
+    rows: Int? = nil
+  ) throws {
+    let file = try VectorFile(path: vectorsPath)
+    guard file.rowCount > 0 else { throw MoultError(.invalidArgument, "'\(vectorsPath)' holds no vectors") }
+    name = vectorsPath.split(separator: "/").suffix(2).joined(separator: "/")
+    self.metric = metric
+    dimension = file.dimension
+    rowCount = min(rows ?? file.rowCount, file.rowCount)
+    elementType = file.elementType
+    vectors = try file.readRows(0..<rowCount)
+    if let queriesPath {
+      let queryFile = try VectorFile(path: queriesPath)
+      guard queryFile.dimension == file.dimension else {
+        throw MoultError(
+          .dimensionMismatch,
+          "'\(queriesPath)' has \(queryFile.dimension) dimensions, '\(vectorsPath)' has \(file.dimension)")
+      }
+      queryCount = queryFile.rowCount
+      queries = try queryFile.readRows(0..<queryCount)
+    } else {
+      queryCount = min(Self.ownQueryCount, rowCount)
+      queries = Array(vectors[0..<queryCount * file.dimension])
+    }
+    guard truthPath == nil || rowCount == file.rowCount else {
+      throw MoultError(
+        .invalidArgument,
+        "--truth is for all \(file.rowCount) rows and cannot be used with --rows \(rowCount)")
+    }
+    self.truthPath = truthPath
+  }
+
+  /// The true neighbours, from the file or by exact search on all cores.
+  package func truth(k: Int) throws -> GroundTruth {
+    if let truthPath { return try GroundTruth(path: truthPath, k: k, queryCount: queryCount) }
+    let threads = ProcessInfo.processInfo.activeProcessorCount
+    let team = ThreadTeam(threads: threads)
+    return GroundTruth(neighbours: exact(originals(team), k: k, batch: queryCount, team), k: k)
+  }
+
+  /// Full-precision rows with their inverse norms.
+  func originals(_ team: ThreadTeam) -> CodeStore {
+    let encoder = VectorEncoder.identity(dimension: dimension, metric: metric)
+    let store = CodeStore(encoder: encoder, capacity: rowCount)
+    vectors.withUnsafeBufferPointer {
+      store.encode($0.baseAddress!, batch: 1024, parallel: team.parallelFor)
+    }
+    return store
+  }
+
+  /// Exact search of all queries, `batch` a call.
+  func exact(_ originals: CodeStore, k: Int, batch: Int, _ team: ThreadTeam) -> [[Int64]] {
+    queries.withUnsafeBufferPointer { queries in
+      stride(from: 0, to: queryCount, by: batch).flatMap { first in
+        ExactSearch.search(
+          queries: queries.baseAddress! + first * dimension, queryCount: min(batch, queryCount - first),
+          dimension: dimension, metric: metric, segments: [ExactSegment(codes: originals.view)], k: k,
+          parallel: team.parallelFor
+        ).map { $0.map(\.row) }
+      }
+    }
+  }
+
+  /// An encoder trained on evenly spaced rows, as a switch does it.
+  func train(_ specification: EncodingSpecification) throws -> VectorEncoder {
+    let wanted = min(rowCount, max(16_384, 4 * dimension))
+    let step = max(1, rowCount / wanted)
+    var sample: [Float] = []
+    sample.reserveCapacity(wanted * dimension)
+    for row in stride(from: 0, to: rowCount, by: step) {
+      sample += vectors[row * dimension..<(row + 1) * dimension]
+    }
+    let sampleCount = sample.count / dimension
+    return try sample.withUnsafeBufferPointer { sample throws(MoultError) in
+      try VectorEncoder.train(
+        specification: specification, dimension: dimension, metric: metric, sample: sample.baseAddress!,
+        sampleCount: sampleCount, seed: 20_240_229)
+    }
+  }
+
+  /// A record of this data with the figures still to come.
+  func record(_ benchmark: String, _ specification: EncodingSpecification, threads: Int) -> BenchmarkRecord {
+    BenchmarkRecord(
+      benchmark: benchmark, dataset: name, rows: rowCount, dimension: dimension, metric: metric,
+      specification: specification, threads: threads)
+  }
+}

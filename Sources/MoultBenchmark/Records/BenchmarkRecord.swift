@@ -1,0 +1,86 @@
+internal import Foundation
+package import MoultModel
+
+/// One measured point: what was measured, on what, and the figures. One line of JSON.
+///
+/// A speed always comes with a recall or with the checksum of its results, so that two lines can be compared:
+/// equal checksums mean equal answers. JSON names are those of the properties in snake case.
+package struct BenchmarkRecord: Codable, Sendable, Equatable {
+  /// encode, scan, exact, graph, switch, import, serve.
+  package var benchmark: String
+  /// The last two parts of the vectors' path.
+  package var dataset: String
+  package var rows: Int
+  package var dimension: Int
+  package var metric: String
+  package var quantization: String
+  package var index: String
+  package var threads: Int
+  package var isa: String
+  package var blas: String
+  package var commit: String
+
+  package var dimensions: Int?
+  package var transform: String?
+  package var oversampling: Double?
+  package var ef: Int?
+  package var batch: Int?
+  package var k: Int?
+
+  package var recall: Double?
+  package var recallLower: Double?
+  package var recallUpper: Double?
+  package var qps: Double?
+  package var rowsPerS: Double?
+  package var seconds: Double?
+  package var p50Ms: Double?
+  package var p99Ms: Double?
+  package var bytesPerVector: Int?
+  /// Of the ids that were found, or of the codes that were written.
+  package var checksum: String?
+
+  package var clients: Int?
+  package var requests: Int?
+  package var failed: Int?
+  package var stale: Int?
+  package var swaps: Int?
+  package var residentMb: Double?
+  package var note: String?
+
+  package init(
+    benchmark: String, dataset: String, rows: Int, dimension: Int, metric: Metric,
+    specification: EncodingSpecification, threads: Int
+  ) {
+    let machine = MachineIdentity.current
+    self.benchmark = benchmark
+    self.dataset = dataset
+    self.rows = rows
+    self.dimension = dimension
+    self.metric = metric.rawValue
+    self.threads = threads
+    quantization = specification.quantization.rawValue
+    index = specification.index.name
+    if let kept = specification.dimensions {
+      dimensions = kept
+      transform = specification.transform.rawValue
+    }
+    isa = machine.isa
+    blas = machine.blasCore
+    commit = Commit.current
+  }
+
+  package mutating func set(_ recall: MeasuredRecall) {
+    k = recall.k
+    self.recall = recall.mean
+    recallLower = recall.lower
+    recallUpper = recall.upper
+  }
+
+  /// One line of JSON with sorted names.
+  package func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+}

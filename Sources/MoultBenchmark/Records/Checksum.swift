@@ -1,0 +1,30 @@
+/// FNV-1a over 64 bits: tells equal results from different ones; no protection against intent.
+package struct Checksum: Sendable {
+  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  package init() {}
+
+  package mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes { state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+  }
+
+  package mutating func add(_ value: Int64) {
+    withUnsafeBytes(of: value.littleEndian) { add($0) }
+  }
+
+  /// Ids of each query in order.
+  package static func of(_ results: [[Int64]]) -> String {
+    var checksum = Checksum()
+    for ids in results {
+      checksum.add(Int64(ids.count))
+      for id in ids { checksum.add(id) }
+    }
+    return checksum.text
+  }
+
+  /// 16 hexadecimal digits.
+  package var text: String {
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,28 @@
+internal import MoultCompute
+
+/// How fast vectors become codes.
+package enum EncodeBenchmark {
+  package static func run(_ data: BenchmarkData, _ options: BenchmarkOptions, _ sink: RecordSink) throws {
+    let batch = options.batch ?? 1024
+    let clock = ContinuousClock()
+    let start = clock.now
+    let encoder = try data.train(options.specification)
+    var training = data.record("train", options.specification, threads: 1)
+    training.seconds = Stopwatch.seconds(from: start, to: clock.now)
+    try sink(training)
+
+    let store = CodeStore(encoder: encoder, capacity: data.rowCount)
+    let run = data.vectors.withUnsafeBufferPointer { vectors in
+      Repetition(secondsMin: options.secondsMin) {
+        store.encode(vectors.baseAddress!, batch: batch, parallel: options.team.parallelFor)
+      }
+    }
+    var record = data.record("encode", options.specification, threads: options.threads)
+    record.batch = batch
+    record.rowsPerS = Double(data.rowCount) / run.secondsPerRound
+    record.seconds = run.secondsPerRound
+    record.bytesPerVector = encoder.bytesPerVector
+    record.checksum = store.checksum
+    try sink(record)
+  }
+}

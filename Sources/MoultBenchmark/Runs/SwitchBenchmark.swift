@@ -1,0 +1,88 @@
+internal import Foundation
+package import Logging
+package import MoultEngine
+package import MoultModel
+
+/// A switch of a live collection, from request to swap, with an engine of its own in a temporary directory.
+///
+/// A line for the import and one for the switch, whose recall is that of the job's own report.
+package enum SwitchBenchmark {
+  /// - Parameters:
+  ///   - directory: an empty folder for the engine's data; the caller removes it.
+  ///   - background: runs the engine's services while `body` runs.
+  package static func run(
+    _ data: BenchmarkData, _ options: BenchmarkOptions, directory: String, logger: Logger, _ sink: RecordSink,
+    background: (Engine, @Sendable @escaping () async throws -> JobInfo) async throws -> JobInfo
+  ) async throws {
+    let engine = try await Engine.open(
+      EngineConfiguration(dataDirectory: directory, computeThreads: options.threads), logger: logger)
+    do {
+      let importing = try await fill(engine, data, options)
+      try sink(importing)
+      let request = SwitchRequest(
+        specification: options.specification,
+        gate: RecallGateRequest(minimumRecall: 0, k: options.k, queries: data.queries))
+      let job = try await background(engine) {
+        var job = try await engine.startSwitch("bench", request)
+        while !job.state.isFinal {
+          job = try await engine.waitForJob(job.id, changedSince: job, seconds: 1)
+        }
+        return job
+      }
+      guard let report = job.report, job.state == .completed else {
+        throw MoultError(
+          .internalError, "the switch ended \(job.state.rawValue): \(job.error ?? "no reason")")
+      }
+      try sink(record(of: report, data, options))
+      await engine.close()
+    } catch {
+      await engine.close()
+      throw error
+    }
+  }
+
+  private static func fill(
+    _ engine: Engine, _ data: BenchmarkData, _ options: BenchmarkOptions
+  ) async throws -> BenchmarkRecord {
+    _ = try await engine.createCollection(
+      "bench", schema: CollectionSchema(dimension: data.dimension, metric: data.metric))
+    let batch = options.batch ?? 2000
+    let clock = ContinuousClock()
+    let start = clock.now
+    for first in stride(from: 0, to: data.rowCount, by: batch) {
+      let rows = first..<min(first + batch, data.rowCount)
+      _ = try await engine.write(
+        PointBatch(
+          ids: rows.map { .int64(Int64($0)) },
+          vectors: Array(data.vectors[rows.lowerBound * data.dimension..<rows.upperBound * data.dimension]),
+          dimension: data.dimension),
+        to: "bench", mode: .upsert)
+    }
+    let seconds = Stopwatch.seconds(from: start, to: clock.now)
+    var record = data.record("write", EncodingSpecification(), threads: options.threads)
+    record.batch = batch
+    record.seconds = seconds
+    record.rowsPerS = Double(data.rowCount) / seconds
+    return record
+  }
+
+  private static func record(
+    of report: SwitchReport, _ data: BenchmarkData, _ options: BenchmarkOptions
+  ) -> BenchmarkRecord {
+    var record = data.record("switch", options.specification, threads: options.threads)
+    record.seconds = report.totalSeconds
+    record.rowsPerS = Double(report.rows) / report.totalSeconds
+    record.bytesPerVector = report.bytesPerVectorAfter
+    record.oversampling = options.specification.effectiveOversampling
+    if let recall = report.recallAfter { record.set(recall) }
+    record.note =
+      "train \(milliseconds(report.trainSeconds)), encode \(milliseconds(report.encodeSeconds)), "
+      + "index \(milliseconds(report.indexSeconds)), verify \(milliseconds(report.verifySeconds)), "
+      + "writers waited \(milliseconds(report.writersPausedSeconds))"
+    return record
+  }
+
+  private static func milliseconds(_ seconds: Double) -> String {
+    String(format: "%.1f ms", seconds * 1000)
+  }
+}

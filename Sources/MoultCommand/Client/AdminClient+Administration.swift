@@ -1,0 +1,163 @@
+internal import Foundation
+internal import MoultModel
+internal import NIOCore
+internal import NIOHTTP1
+
+/// An alias and the collection it points to.
+struct AliasEntry: Codable, Sendable, Equatable {
+  var alias: String
+  var collection: String
+}
+
+/// How a collection is asked for.
+struct CreateCollectionRequest: Encodable, Sendable {
+  var name: String
+  var dimension: Int
+  var metric: Metric
+  var keyKind: CollectionSchema.KeyKind
+  var elementType: CollectionSchema.ElementType
+}
+
+/// `SwitchRequest` on the wire: queries as base64 of little-endian float32 instead of text.
+struct WireGate: Encodable, Sendable {
+  struct Queries: Encodable, Sendable {
+    var dimension: Int
+    var base64: String
+  }
+
+  var minimumRecall: Double
+  var k: Int
+  var queries: Queries?
+
+  init(_ gate: RecallGateRequest, dimension: Int) {
+    minimumRecall = gate.minimumRecall
+    k = gate.k
+    if !gate.queries.isEmpty {
+      let bytes = Data(QuerySet.encode(gate.queries).readableBytesView)
+      queries = Queries(dimension: dimension, base64: bytes.base64EncodedString())
+    }
+  }
+}
+
+extension AdminClient {
+  static let root = "/moult/v1"
+
+  static func path(_ collection: String) -> String { "\(root)/collections/\(escaped(collection))" }
+
+  private struct Nothing: Encodable {}
+
+  // MARK: Collections
+
+  func collections() async throws -> [CollectionInfo] {
+    struct List: Decodable { var collections: [CollectionInfo] }
+    let list: List = try await get(Self.root + "/collections")
+    return list.collections
+  }
+
+  func collection(_ name: String) async throws -> CollectionInfo { try await get(Self.path(name)) }
+
+  /// `nil` when there is no such collection.
+  func collectionIfPresent(_ name: String) async throws -> CollectionInfo? {
+    let all = try await collections()
+    return all.first { $0.name == name || $0.aliases.contains(name) }
+  }
+
+  func createCollection(_ request: CreateCollectionRequest) async throws -> CollectionInfo {
+    try await post(Self.root + "/collections", request)
+  }
+
+  func dropCollection(_ name: String) async throws { _ = try await send(.DELETE, Self.path(name)) }
+
+  // MARK: Generations
+
+  func generations(of name: String) async throws -> [GenerationInfo] {
+    struct List: Decodable { var generations: [GenerationInfo] }
+    let list: List = try await get(Self.path(name) + "/generations")
+    return list.generations
+  }
+
+  /// - Parameter dimension: of the gate's queries.
+  func startSwitch(_ name: String, _ request: SwitchRequest, dimension: Int) async throws -> JobInfo {
+    struct Body: Encodable {
+      var specification: EncodingSpecification
+      var gate: WireGate
+    }
+    return try await post(
+      Self.path(name) + "/switch",
+      Body(specification: request.specification, gate: WireGate(request.gate, dimension: dimension)))
+  }
+
+  func rollback(_ name: String) async throws -> GenerationInfo {
+    try await post(Self.path(name) + "/rollback", Nothing())
+  }
+
+  /// - Parameter dimension: of the gate's queries.
+  func startReindex(_ request: ReindexRequest, dimension: Int) async throws -> JobInfo {
+    struct Body: Encodable {
+      var source: String
+      var target: String
+      var specification: EncodingSpecification
+      var alias: String?
+      var gate: WireGate
+    }
+    return try await post(
+      Self.root + "/reindex",
+      Body(
+        source: request.source, target: request.target, specification: request.specification,
+        alias: request.alias, gate: WireGate(request.gate, dimension: dimension)))
+  }
+
+  // MARK: Jobs
+
+  func jobs(state: JobInfo.State?, subject: String?, limit: Int) async throws -> [JobInfo] {
+    struct List: Decodable { var jobs: [JobInfo] }
+    var query = [("limit", String(limit))]
+    if let state { query.append(("state", state.rawValue)) }
+    if let subject { query.append(("subject", subject)) }
+    let list: List = try await get(Self.root + "/jobs", query: query)
+    return list.jobs
+  }
+
+  func job(_ id: Int64) async throws -> JobInfo { try await get("\(Self.root)/jobs/\(id)") }
+
+  /// Returns when the job has changed, at the latest after `seconds` (1 … 30).
+  func jobWhenChanged(_ id: Int64, seconds: Int) async throws -> JobInfo {
+    try await get(
+      "\(Self.root)/jobs/\(id)", query: [("wait", String(seconds))], timeout: .seconds(seconds + 30))
+  }
+
+  func cancelJob(_ id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/cancel", Nothing())
+  }
+
+  func retryJob(_ id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/retry", Nothing())
+  }
+
+  // MARK: Aliases
+
+  func aliases() async throws -> [AliasEntry] {
+    struct List: Decodable { var aliases: [AliasEntry] }
+    let list: List = try await get(Self.root + "/aliases")
+    return list.aliases
+  }
+
+  func alias(_ alias: String) async throws -> AliasEntry {
+    try await get("\(Self.root)/aliases/\(Self.escaped(alias))")
+  }
+
+  func createAlias(_ alias: String, collection: String) async throws {
+    _ = try await send(
+      .POST, Self.root + "/aliases", json: AliasEntry(alias: alias, collection: collection))
+  }
+
+  func alterAlias(_ alias: String, collection: String) async throws {
+    struct Body: Encodable { var collection: String }
+    _ = try await send(
+      .PUT, "\(Self.root)/aliases/\(Self.escaped(alias))", json: Body(collection: collection))
+  }
+
+  func dropAlias(_ alias: String) async throws {
+    _ = try await send(.DELETE, "\(Self.root)/aliases/\(Self.escaped(alias))")
+  }
+}

@@ -1,0 +1,46 @@
+internal import MoultModel
+
+/// What a command does with the job it has started: watch it, or leave it alone.
+struct JobOutcome {
+  let client: AdminClient
+  let output: OutputOptions
+  let detach: Bool
+
+  func settle(_ job: JobInfo) async throws {
+    if detach {
+      Console.say("job \(job.id) runs in the server; `moult jobs watch \(job.id)` watches it")
+      try output.put(job) { String($0.id) }
+      return
+    }
+    Console.say("job \(job.id): \(job.kind) of \(job.subject)")
+    let finished = try await JobWatcher(client: client).watch(job)
+    try output.put(finished, text: Self.summary)
+  }
+
+  /// What a finished job achieved, line by line.
+  static func summary(_ job: JobInfo) -> String {
+    guard let report = job.report else { return "job \(job.id) is done" }
+    var lines = [
+      "job \(job.id) is done: \(Figure.grouped(report.rows)) rows in \(Figure.seconds(report.totalSeconds))"
+        + (job.generation.map { ", generation \($0) is live" } ?? ""),
+      "bytes per vector  \(report.bytesPerVectorBefore) → \(report.bytesPerVectorAfter)",
+    ]
+    if let after = report.recallAfter {
+      let before = report.recallBefore.map { "\($0.text) → " } ?? ""
+      lines.append(
+        "recall@\(after.k)         \(before)\(after.text) over \(after.queryCount) queries, "
+          + (report.querySource == .given ? "given" : "made from stored vectors"))
+    }
+    if let without = report.recallWithoutRescoring {
+      lines.append("codes alone       \(without.text)")
+    }
+    lines.append(
+      """
+      seconds           train \(Figure.fixed(report.trainSeconds, 3)), encode \
+      \(Figure.fixed(report.encodeSeconds, 3)), index \(Figure.fixed(report.indexSeconds, 3)), verify \
+      \(Figure.fixed(report.verifySeconds, 3)); writers waited \(Figure.fixed(report.writersPausedSeconds, 4))
+      """)
+    lines += report.notes.map { "note: \($0)" }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,79 @@
+internal import MoultModel
+
+/// Follows a job to its end and shows its progress. Ctrl-C ends the watching, never the job.
+struct JobWatcher {
+  let client: AdminClient
+  /// Whether progress is shown on stderr.
+  var showsProgress = true
+
+  /// Seconds of one long poll; short enough that a terminal's bar does not look stuck.
+  private static let pollSeconds = 10
+
+  /// Watches until the job has ended and gives its last record.
+  ///
+  /// - Throws: a failure with the status `detached` after Ctrl-C, `recallGateFailed` or `jobFailed` when the
+  ///   job did not complete.
+  func watch(_ job: JobInfo) async throws -> JobInfo {
+    guard let last = try await Interrupt.race({ [self] in try await follow(job) }) else {
+      throw Self.detached(job.id)
+    }
+    try Self.requireCompleted(last)
+    return last
+  }
+
+  /// Waits for the end, whatever it is.
+  func follow(_ job: JobInfo) async throws -> JobInfo {
+    var bar = ProgressBar()
+    var job = job
+    var said: String?
+    while true {
+      if showsProgress { show(job, in: &bar, said: &said) }
+      if job.state.isFinal { break }
+      job = try await client.jobWhenChanged(job.id, seconds: Self.pollSeconds)
+    }
+    bar.clear()
+    return job
+  }
+
+  private func show(_ job: JobInfo, in bar: inout ProgressBar, said: inout String?) {
+    if job.state == .retrying, let error = job.error, error != said {
+      bar.clear()
+      Console.say("attempt \(job.attempt) of \(job.attemptsMax) failed and will be repeated: \(error)")
+      said = error
+    }
+    guard job.state == .running || job.state == .available else { return }
+    let progress = job.progress
+    let phase =
+      job.cancelRequested ? "cancelling" : progress.phase.isEmpty ? job.state.rawValue : progress.phase
+    bar.show(
+      phase: "job \(job.id) \(phase)", done: progress.rowsDone, total: progress.rowsTotal,
+      rowsPerSecond: progress.rowsPerSecond, etaSeconds: progress.etaSeconds)
+  }
+
+  static func detached(_ id: Int64) -> CommandFailure {
+    CommandFailure(
+      .detached, "job \(id) goes on; this command no longer watches it",
+      next: "`moult jobs watch \(id)` watches it again, `moult jobs cancel \(id)` stops it")
+  }
+
+  /// - Throws: what a job that did not complete means for the command's exit status.
+  static func requireCompleted(_ job: JobInfo) throws {
+    switch job.state {
+    case .completed: return
+    case .available, .running, .retrying: throw detached(job.id)
+    case .cancelled:
+      throw CommandFailure(
+        .jobFailed, "job \(job.id) was cancelled; nothing was swapped",
+        next: "`moult jobs retry \(job.id)` starts it again")
+    case .failed:
+      let reason = job.error ?? "no reason was given"
+      if job.errorCode == MoultError.Code.recallGateFailed.rawValue {
+        throw CommandFailure(
+          .recallGateFailed, "job \(job.id): \(reason)", next: MoultError.Code.recallGateFailed.advice)
+      }
+      throw CommandFailure(
+        .jobFailed, "job \(job.id) failed: \(reason)",
+        next: "`moult jobs show \(job.id)` has the details, `moult jobs retry \(job.id)` tries again")
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// What a search may be told beside its queries.
+struct SearchOptions: Sendable, Equatable {
+  var limit = 10
+  var exact = false
+  var ef: Int?
+  var oversampling: Double?
+  var payload = false
+
+  /// As parameters of a binary search request.
+  var query: [(String, String)] {
+    var query = [("limit", String(limit))]
+    if exact { query.append(("exact", "true")) }
+    if let ef { query.append(("ef", String(ef))) }
+    if let oversampling { query.append(("oversampling", String(oversampling))) }
+    if payload { query.append(("payload", "true")) }
+    return query
+  }
+}

@@ -1,0 +1,80 @@
+internal import MoultModel
+
+/// Why a command ends without success: a status for scripts, a sentence for people, and what to do next.
+struct CommandFailure: Error, Equatable {
+  var status: ExitStatus
+  var message: String
+  var next: String?
+
+  init(_ status: ExitStatus = .failure, _ message: String, next: String? = nil) {
+    self.status = status
+    self.message = message
+    self.next = next
+  }
+
+  /// The failure as it is printed on stderr.
+  var text: String {
+    var text = "moult: \(message)"
+    if let next { text += "\n  next: \(next)" }
+    return text
+  }
+}
+
+extension CommandFailure {
+  /// What a server refused, with the advice that belongs to its code.
+  init(fromServer error: MoultError) {
+    self.init(
+      error.code == .recallGateFailed ? .recallGateFailed : .failure, error.message, next: error.code.advice)
+  }
+
+  /// What went wrong here, with files on the command line or a data directory that is opened.
+  init(here error: MoultError) {
+    switch error.code {
+    case .corrupted: self.init(.failure, error.message, next: "make the file again, or copy it again")
+    case .unsupported, .invalidArgument: self.init(.failure, error.message)
+    default: self.init(.failure, error.message, next: error.code.advice)
+    }
+  }
+
+  /// Any error that a command threw.
+  init(anything error: any Error) {
+    switch error {
+    case let failure as CommandFailure: self = failure
+    case let error as MoultError: self.init(here: error)
+    case is CancellationError: self.init(.failure, "interrupted")
+    default: self.init(.failure, String(describing: error))
+    }
+  }
+}
+
+extension MoultError.Code {
+  /// What a user of the command line can do about it.
+  var advice: String? {
+    switch self {
+    case .collectionNotFound: "`moult collections list` shows what is there"
+    case .aliasNotFound: "`moult alias list` shows what is there"
+    case .jobNotFound: "`moult jobs list` shows what is there"
+    case .collectionExists: "choose another name, or drop that one: `moult collections drop NAME`"
+    case .collectionNotReady: "wait for the job that fills it: `moult jobs list`"
+    case .aliasExists: "`moult alias alter ALIAS COLLECTION` moves an alias"
+    case .nameConflict: "choose a name that no collection and no alias has"
+    case .collectionHasAliases: "`moult alias list`, then drop or alter those that point to it"
+    case .jobStateConflict: "`moult jobs show ID` says where the job stands"
+    case .switchInProgress: "watch it with `moult jobs list`, or cancel it with `moult jobs cancel ID`"
+    case .nothingToRollBack: "only the generation before the last switch is kept; switch again instead"
+    case .recallGateFailed: "raise --oversampling or --dimensions, or accept less with --min-recall"
+    case .unauthenticated:
+      "give --token or set MOULT_TOKEN; `moult serve` uses root:Milvus unless told otherwise"
+    case .tooLarge: "send less at once: --batch"
+    case .diskFull: "free space where the server's data directory lies, then try again"
+    case .corrupted: "`moult doctor --data DIR --deep` checks a data directory"
+    case .unsupportedVersion: "use a newer moult"
+    case .dataDirectoryInUse: "stop the other process, or give another --data"
+    case .unavailable: "the server is shutting down; try again when it is back"
+    case .invalidVector, .duplicateID, .pointExists, .dimensionMismatch:
+      "nothing was changed; correct the data and try again"
+    case .internalError: "the server's log has the details"
+    case .invalidArgument, .cancelled, .unsupported: nil
+    }
+  }
+}

@@ -1,0 +1,101 @@
+internal import ArgumentParser
+internal import MoultModel
+
+/// `moult alias`: names that point to collections and can be moved in one instant.
+struct AliasCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "alias", abstract: "Create, list, describe, alter or drop aliases.",
+    subcommands: [Create.self, List.self, Describe.self, Alter.self, Drop.self],
+    defaultSubcommand: List.self)
+
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Create an alias.")
+
+    @Argument(help: "The alias.")
+    var alias: String
+    @Argument(help: "The collection it points to.")
+    var collection: String
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await server.withClient { try await $0.createAlias(alias, collection: collection) }
+      try output.report(AliasEntry(alias: alias, collection: collection), "created")
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List aliases.")
+
+    @Argument(help: "Only those of this collection.")
+    var collection: String?
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      var aliases = try await server.withClient { try await $0.aliases() }
+      if let collection { aliases = aliases.filter { $0.collection == collection } }
+      try output.put(aliases) { aliases in
+        var table = TextTable([("ALIAS", .left), ("COLLECTION", .left)])
+        for entry in aliases { table.append([entry.alias, entry.collection]) }
+        return table.rendered()
+      }
+    }
+  }
+
+  struct Describe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Say which collection an alias points to.")
+
+    @Argument(help: "The alias.")
+    var alias: String
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let entry = try await server.withClient { try await $0.alias(alias) }
+      try output.put(entry) { $0.collection }
+    }
+  }
+
+  struct Alter: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Point an alias to another collection, in one instant.")
+
+    @Argument(help: "The alias.")
+    var alias: String
+    @Argument(help: "The collection it shall point to.")
+    var collection: String
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await server.withClient { try await $0.alterAlias(alias, collection: collection) }
+      try output.report(AliasEntry(alias: alias, collection: collection), "altered")
+    }
+  }
+
+  struct Drop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Drop an alias; its collection stays.")
+
+    @Argument(help: "The alias.")
+    var alias: String
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await server.withClient { try await $0.dropAlias(alias) }
+      if output.json { try Console.putJSON(["dropped": alias]) } else { Console.say("dropped \(alias)") }
+    }
+  }
+}
+
+extension OutputOptions {
+  /// What was done to an alias: talk for people, data with --json.
+  fileprivate func report(_ entry: AliasEntry, _ verb: String) throws {
+    if json {
+      try Console.putJSON(entry)
+    } else {
+      Console.say("\(verb) \(entry.alias) → \(entry.collection)")
+    }
+  }
+}

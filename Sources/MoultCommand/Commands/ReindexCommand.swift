@@ -1,0 +1,35 @@
+internal import ArgumentParser
+internal import MoultModel
+
+/// `moult reindex`: a copy of a collection in another form, and an alias that moves to it.
+struct ReindexCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reindex",
+    abstract: "Copy a live collection, payload and all, into a new one of another form.",
+    discussion: """
+      Writes that arrive meanwhile are in the copy. With --alias, that alias moves to the new collection in \
+      the instant in which it appears.
+      """)
+
+  @Argument(help: "The collection to copy, or an alias of it.")
+  var source: String
+  @Argument(help: "Name of the collection to make.")
+  var target: String
+  @Option(help: "Alias that moves to the new collection; made when missing.")
+  var alias: String?
+
+  @OptionGroup(title: "Form") var encoding: EncodingOptions
+  @OptionGroup(title: "Gate") var gate: GateOptions
+  @OptionGroup var server: ServerOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let (gate, dimension) = try self.gate.request()
+    try await server.withClient { client in
+      let request = ReindexRequest(
+        source: source, target: target, specification: encoding.specification, alias: alias, gate: gate)
+      let job = try await client.startReindex(request, dimension: dimension)
+      try await JobOutcome(client: client, output: output, detach: self.gate.detach).settle(job)
+    }
+  }
+}

@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import MoultModel
+
+/// `moult switch`: another form for a live collection.
+struct SwitchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "switch",
+    abstract: "Give a live collection another quantization, dimensions, transform or index.",
+    discussion: """
+      The collection answers all the time. The new generation is built beside the old one, its recall is \
+      measured against exact search, and only if that is good enough the two change places. `moult rollback` \
+      goes back.
+      """)
+
+  @Argument(help: "Name of a collection or alias.")
+  var name: String
+
+  @OptionGroup(title: "Form") var encoding: EncodingOptions
+  @OptionGroup(title: "Gate") var gate: GateOptions
+  @OptionGroup var server: ServerOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if encoding.isEmpty {
+      throw ValidationError(
+        "say what to switch to: --quantization none|int8|binary, --dimensions N, --index flat|hnsw")
+    }
+  }
+
+  func run() async throws {
+    let (gate, dimension) = try self.gate.request()
+    try await server.withClient { client in
+      let job = try await client.startSwitch(
+        name, SwitchRequest(specification: encoding.specification, gate: gate), dimension: dimension)
+      try await JobOutcome(client: client, output: output, detach: self.gate.detach).settle(job)
+    }
+  }
+}

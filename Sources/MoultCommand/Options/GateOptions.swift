@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import MoultModel
+
+/// What must be measured before a swap, and whether the command waits for it.
+struct GateOptions: ParsableArguments {
+  @Option(
+    help: "Swap only when the lower end of the 95 % interval of recall@10 reaches this, 0 … 1.")
+  var minRecall: Double = RecallGateRequest.defaultMinimumRecall
+
+  @Option(
+    help: "Queries to measure recall with (.npy, .fvecs); without, stored vectors with noise are taken.")
+  var queries: String?
+
+  @Flag(help: "Start the job and return at once; its number is on stdout.")
+  var detach = false
+
+  func validate() throws {
+    if !(0...1).contains(minRecall) {
+      throw ValidationError("--min-recall must lie in 0 … 1, got \(minRecall)")
+    }
+  }
+
+  /// The gate, and the dimension of its queries (0 without).
+  func request() throws -> (gate: RecallGateRequest, dimension: Int) {
+    guard let queries else { return (RecallGateRequest(minimumRecall: minRecall), 0) }
+    let set = try QuerySet(path: queries)
+    return (RecallGateRequest(minimumRecall: minRecall, queries: set.values), set.dimension)
+  }
+}

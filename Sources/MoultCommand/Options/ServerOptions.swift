@@ -1,0 +1,22 @@
+internal import ArgumentParser
+
+/// Which server a command talks to.
+struct ServerOptions: ParsableArguments {
+  static let defaultURL = "http://127.0.0.1:19530"
+
+  @Option(help: "The server's address (environment: MOULT_URL; default: \(ServerOptions.defaultURL)).")
+  var url: String?
+
+  @Option(help: "The server's token (environment: MOULT_TOKEN; default: \(ServerOptions.defaultToken)).")
+  var token: String?
+
+  /// What Milvus ships with, and what `moult serve` asks for unless told otherwise.
+  static let defaultToken = "root:Milvus"
+
+  /// Runs `body` with a client of that server.
+  func withClient<Value>(_ body: (AdminClient) async throws -> Value) async throws -> Value {
+    try await AdminClient.with(
+      url: url ?? Environment.url ?? Self.defaultURL,
+      token: token ?? Environment.token ?? Self.defaultToken, body)
+  }
+}

@@ -1,0 +1,182 @@
+internal import MoultFiles
+internal import MoultModel
+internal import MoultServer
+
+/// The files of an import: vectors, and perhaps a payload line for each.
+///
+/// Everything that the server would refuse is looked for before the first request, so that a bad file leaves
+/// nothing half imported.
+struct ImportSource: Sendable {
+  let vectors: VectorFile
+  let payloadPath: String?
+  /// The member of each payload that holds its id; without, row numbers are the ids.
+  let idField: String?
+
+  /// Rows that are checked at a time.
+  private static let checkRowsMax = 4096
+
+  init(vectorsPath: String, payloadPath: String?, idField: String?) throws {
+    vectors = try VectorFile(path: vectorsPath)
+    self.payloadPath = payloadPath
+    self.idField = idField
+  }
+
+  // MARK: Checking
+
+  /// Looks at every vector and every payload line.
+  ///
+  /// - Returns: the kind of the ids.
+  /// - Throws: an error that names the file and the row.
+  func check(metric: Metric) throws -> CollectionSchema.KeyKind {
+    guard vectors.rowCount > 0 else {
+      throw MoultError(.invalidArgument, "'\(vectors.path)' holds no vectors")
+    }
+    let keyKind = try checkPayload()
+    try checkVectors(metric: metric)
+    return keyKind
+  }
+
+  private func checkVectors(metric: Metric) throws {
+    for start in stride(from: 0, to: vectors.rowCount, by: Self.checkRowsMax) {
+      let rows = start..<min(start + Self.checkRowsMax, vectors.rowCount)
+      let values = try vectors.readRows(rows)
+      for row in rows {
+        let first = (row - start) * vectors.dimension
+        var sum: Float = 0
+        var isZero = true
+        for value in values[first..<first + vectors.dimension] {
+          sum += value * 0  // NaN for NaN and infinity, else 0
+          if value != 0 { isZero = false }
+        }
+        if sum.isNaN {
+          throw MoultError(
+            .invalidVector, "'\(vectors.path)', row \(row): expected finite numbers, found NaN or infinity")
+        }
+        if isZero && metric == .cosine {
+          throw MoultError(
+            .invalidVector,
+            "'\(vectors.path)', row \(row): the vector is zero, which has no direction; "
+              + "use --metric ip or l2, or leave it out")
+        }
+      }
+    }
+  }
+
+  private func checkPayload() throws -> CollectionSchema.KeyKind {
+    guard let payloadPath else { return .int64 }
+    let reader = try JSONLinesReader(path: payloadPath)
+    var kind: CollectionSchema.KeyKind?
+    var seen: Set<PointID> = []
+    while let line = try reader.next() {
+      guard let idField else { continue }
+      let place = "'\(payloadPath)', line \(reader.lineNumber)"
+      let id = try Self.id(in: line, field: idField, place: place)
+      guard kind == nil || kind == id.keyKind else {
+        throw MoultError(
+          .invalidArgument, "\(place): '\(idField)' is a \(id.kindName), earlier lines had the other kind")
+      }
+      kind = id.keyKind
+      guard seen.insert(id).inserted else {
+        throw MoultError(.duplicateID, "\(place): id \(id) stands on an earlier line too")
+      }
+    }
+    guard reader.lineNumber == vectors.rowCount else {
+      throw MoultError(
+        .invalidArgument,
+        "'\(payloadPath)' has \(reader.lineNumber) lines, but '\(vectors.path)' has \(vectors.rowCount) "
+          + "vectors; expected one line a vector")
+    }
+    return kind ?? .int64
+  }
+
+  fileprivate static func id(in line: String, field: String, place: String) throws -> PointID {
+    let json: JSON
+    do {
+      json = try JSONReader.parse(line)
+    } catch {
+      throw error.moultError(place)
+    }
+    switch json[field] {
+    case .int(let value): return .int64(value)
+    case .string(let value): return .string(value)
+    case nil:
+      throw MoultError(.invalidArgument, "\(place): there is no member '\(field)' to take the id from")
+    case let other?:
+      throw MoultError(
+        .invalidArgument, "\(place): '\(field)' must be an integer or a string, found \(other.kind)")
+    }
+  }
+
+  // MARK: Reading
+
+  /// A reader of batches, from the first row on.
+  func batches(of rowsMax: Int) throws -> ImportBatches {
+    ImportBatches(
+      source: self, rowsMax: rowsMax, payload: try payloadPath.map { try JSONLinesReader(path: $0) })
+  }
+}
+
+/// Reads an import's files batch after batch.
+struct ImportBatches {
+  private let source: ImportSource
+  private let rowsMax: Int
+  private let payload: JSONLinesReader?
+  private var next = 0
+
+  /// Vectors of one request, and again its payload, hardly exceed this: servers refuse bodies above 64 MiB.
+  private static let bytesMax = 16 << 20
+
+  fileprivate init(source: ImportSource, rowsMax: Int, payload: JSONLinesReader?) {
+    precondition(rowsMax > 0)
+    self.source = source
+    self.rowsMax = rowsMax
+    self.payload = payload
+  }
+
+  /// - Returns: `nil` after the last row.
+  mutating func nextBatch() throws -> PointBatch? {
+    guard next < source.vectors.rowCount else { return nil }
+    let fitting = max(1, Self.bytesMax / (source.vectors.dimension * MemoryLayout<Float>.size))
+    var rows = next..<min(next + min(rowsMax, fitting), source.vectors.rowCount)
+    var payloads: [String] = []
+    if let payload {
+      var payloadBytes = 0
+      while payloads.count < rows.count && payloadBytes < Self.bytesMax {
+        guard let line = try payload.next() else {
+          throw MoultError(.corrupted, "'\(payload.path)' became shorter while it was read")
+        }
+        payloads.append(line)
+        payloadBytes += line.utf8.count
+      }
+      rows = rows.prefix(payloads.count)
+    }
+    next = rows.upperBound
+    let ids: [PointID] =
+      if let field = source.idField {
+        try zip(rows, payloads).map { row, line in
+          try ImportSource.id(in: line, field: field, place: "'\(source.payloadPath ?? "")', line \(row + 1)")
+        }
+      } else {
+        rows.map { .int64(Int64($0)) }
+      }
+    return PointBatch(
+      ids: ids, vectors: try source.vectors.readRows(rows), dimension: source.vectors.dimension,
+      payloads: payloads)
+  }
+}
+
+extension PointID {
+  var keyKind: CollectionSchema.KeyKind {
+    switch self {
+    case .int64: .int64
+    case .string: .string
+    }
+  }
+
+  fileprivate var kindName: String {
+    switch self {
+    case .int64: "number"
+    case .string: "string"
+    }
+  }
+}

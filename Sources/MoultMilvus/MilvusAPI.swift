@@ -1,0 +1,51 @@
+package import HTTPTypes
+package import Hummingbird
+package import MoultEngine
+package import MoultModel
+package import MoultServer
+
+/// The REST protocol of Milvus, version 2: `POST /v2/vectordb/<category>/<action>` with JSON.
+package struct MilvusAPI: WireAPI {
+  package static let root = "/v2/vectordb"
+  /// The only database there is.
+  static let database = "default"
+
+  let engine: Engine
+  let bodyBytesMax: Int
+
+  package init(engine: Engine, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax) {
+    self.engine = engine
+    self.bodyBytesMax = bodyBytesMax
+  }
+
+  package var root: String { Self.root }
+  package var answersPreflight: Bool { true }
+
+  package var headers: HTTPFields {
+    [
+      .accessControlAllowOrigin: "*",
+      .accessControlAllowCredentials: "true",
+      .accessControlAllowHeaders:
+        "Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, accept, origin, Cache-Control, X-Requested-With",
+      .accessControlAllowMethods: "POST, OPTIONS, GET, PUT",
+    ]
+  }
+
+  package func addRoutes(to router: Router<Context>) {
+    let group = router.group(RouterPath(Self.root))
+    addAliasRoutes(to: group)
+    addCollectionRoutes(to: group)
+    addLoadRoutes(to: group)
+    addEntityRoutes(to: group)
+    addSearchRoute(to: group)
+  }
+
+  package func response(to error: MoultError) -> Response {
+    MilvusAnswer.failure(error.milvusError(MilvusNames()))
+  }
+
+  /// As the web framework of Milvus says it.
+  package func responseToUnknownRoute(_ request: Request) -> Response {
+    .text("404 page not found", status: .notFound)
+  }
+}

@@ -1,0 +1,23 @@
+internal import MoultModel
+
+/// The rule for names in the words of Milvus.
+enum NameCheck {
+  static func collection(_ name: String) throws { try check(name, "collection name", "Invalid collection name") }
+  static func alias(_ name: String) throws { try check(name, "collection alias", "Invalid collection alias") }
+
+  private static func check(_ name: String, _ what: String, _ opening: String) throws {
+    switch Name.fault(of: name) {
+    case nil: return
+    case .empty: throw MilvusError.invalidParameter("\(what) should not be empty")
+    case .tooLong:
+      throw MilvusError.invalidParameter(
+        "\(opening): \(name). the length of a \(what) must be less than 255 characters")
+    case .badFirstCharacter:
+      throw MilvusError.invalidParameter(
+        "\(opening): \(name). the first character of a \(what) must be an underscore or letter")
+    case .badCharacter:
+      throw MilvusError.invalidParameter(
+        "\(opening): \(name). \(what) can only contain numbers, letters and underscores")
+    }
+  }
+}

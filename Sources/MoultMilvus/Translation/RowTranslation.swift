@@ -1,0 +1,127 @@
+internal import MoultModel
+internal import MoultServer
+internal import NIOCore
+
+/// Rows of `insert` and `upsert`: the key, the vector, and everything else as payload.
+struct RowTranslation {
+  let schema: CollectionSchema
+  /// The request, of which payload is taken byte for byte.
+  let body: ByteBuffer
+
+  func batch(_ rows: [JSONObject]) throws(MilvusError) -> PointBatch {
+    guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
+    var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
+    batch.vectors.reserveCapacity(rows.count * schema.dimension)
+    var hasPayload = false
+    for (index, row) in rows.enumerated() {
+      try append(vectorOf: row, index, to: &batch)
+      try append(keyOf: row, index, to: &batch)
+      let payload = try payload(of: row, index)
+      hasPayload = hasPayload || payload != "{}"
+      batch.payloads.append(payload)
+    }
+    if !hasPayload { batch.payloads = [] }
+    return batch
+  }
+
+  private func append(vectorOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError) {
+    let name = schema.vectorField
+    guard let value = row[name], value != .null else {
+      throw .insertData("row \(index): field '\(name)' is missing; expected an array of \(schema.dimension) numbers")
+    }
+    guard let vector = value.floats else {
+      throw .insertData("row \(index): field '\(name)': expected an array of numbers, got \(value.kind)")
+    }
+    guard vector.count == schema.dimension else {
+      throw .insertData(
+        "[]float32 size \(vector.count) doesn't equal to vector dimension \(schema.dimension) of FloatVector (row \(index))")
+    }
+    batch.vectors.append(contentsOf: vector)
+  }
+
+  private func append(keyOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError) {
+    let name = schema.keyField
+    guard let value = row[name], value != .null else {
+      if schema.automaticKeys { return }
+      throw .insertData("row \(index): field '\(name)' is missing; expected a primary key (\(schema.keyKind.milvusName))")
+    }
+    if schema.automaticKeys {
+      throw .insertData(
+        "set primary key but autoID == true (row \(index), field '\(name)'): invalid parameter")
+    }
+    guard let id = schema.keyKind.pointID(value) else {
+      throw .insertData(
+        "row \(index): field '\(name)': expected \(schema.keyKind.milvusName), got \(value.kind)")
+    }
+    batch.ids.append(id)
+  }
+
+  /// All other members as one JSON object, their values as they came.
+  private func payload(of row: JSONObject, _ index: Int) throws(MilvusError) -> String {
+    var json = JSONWriter(capacity: 128)
+    json.beginObject()
+    for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
+      guard member.key != "$meta" else {
+        throw .insertData("row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
+      }
+      json.member(member.key, raw: body.text(member.text))
+    }
+    json.endObject()
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+extension CollectionSchema.KeyKind {
+  /// A key as requests write it: an int64 as a number or as text.
+  func pointID(_ json: JSON) -> PointID? {
+    switch (self, json) {
+    case (.int64, .int(let value)): .int64(value)
+    case (.int64, .string(let text)): Int64(text).map { .int64($0) }
+    case (.string, .string(let text)): .string(text)
+    default: nil
+    }
+  }
+}
+
+/// Which fields of a stored point an answer carries.
+struct OutputFields {
+  private let schema: CollectionSchema
+  private let names: Set<String>
+  private let all: Bool
+
+  init(_ names: [String], schema: CollectionSchema) {
+    self.schema = schema
+    self.names = Set(names)
+    all = names.contains("*")
+  }
+
+  var includesVector: Bool { all || names.contains(schema.vectorField) }
+  var includesPayload: Bool { all || !names.subtracting([schema.keyField, schema.vectorField]).isEmpty }
+
+  /// Writes the members of one row: key, payload members, vector, and `distance` for hits.
+  func write(
+    _ id: PointID, distance: Float?, vector: [Float]?, payload: String?, int64AsText: Bool, to json: inout JSONWriter
+  ) {
+    json.beginObject()
+    if let distance { json.member("distance", distance) }
+    json.key(schema.keyField)
+    json.value(id, int64AsText: int64AsText)
+    if includesPayload, let payload { write(payload: payload, beside: distance, to: &json) }
+    if includesVector, let vector { json.member(schema.vectorField, vector) }
+    json.endObject()
+  }
+
+  private func write(payload: String, beside distance: Float?, to json: inout JSONWriter) {
+    let bytes = Array(payload.utf8)
+    // It was checked when it was stored; a payload that cannot be read has no members.
+    guard let object = (try? JSONReader.parse(bytes))?.object else { return }
+    for member in object.members where all || names.contains(member.key) {
+      let isTaken =
+        member.key == schema.keyField || member.key == schema.vectorField
+        || (distance != nil && member.key == "distance")
+      if isTaken { continue }
+      json.key(member.key)
+      json.raw(bytes[member.text])
+    }
+  }
+}

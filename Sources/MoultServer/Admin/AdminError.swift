@@ -1,0 +1,26 @@
+internal import HTTPTypes
+internal import MoultModel
+
+extension MoultError.Code {
+  /// The status under which the admin API tells of it. A new code stops the build here.
+  var adminStatus: HTTPResponse.Status {
+    switch self {
+    case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID: .badRequest
+    case .collectionNotFound, .aliasNotFound, .jobNotFound: .notFound
+    case .pointExists, .collectionExists, .collectionNotReady, .aliasExists, .nameConflict,
+      .collectionHasAliases, .jobStateConflict, .switchInProgress, .nothingToRollBack, .recallGateFailed,
+      .dataDirectoryInUse, .cancelled:
+      .conflict
+    case .unauthenticated: .unauthorized
+    case .tooLarge: .contentTooLarge
+    case .diskFull: .insufficientStorage
+    case .unsupported: .notImplemented
+    case .unavailable: .serviceUnavailable
+    case .corrupted, .unsupportedVersion, .internalError: .internalServerError
+    }
+  }
+}
+
+extension HTTPResponse.Status {
+  static let insufficientStorage = HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
+}

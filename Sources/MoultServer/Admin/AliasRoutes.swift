@@ -1,0 +1,50 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+
+extension AdminAPI {
+  /// An alias and the collection it points to.
+  struct AliasEntry: Encodable {
+    var alias: String
+    var collection: String
+  }
+
+  func addAliasRoutes(to group: RouterGroup<Context>) {
+    group.get("aliases") { request, _ in
+      let parameters = try QueryParameters(request, known: ["collection"])
+      let aliases = try engine.listAliases(of: parameters.string("collection"))
+      return try Self.answer(["aliases": aliases.map { AliasEntry(alias: $0.alias, collection: $0.collection) }])
+    }
+    group.post("aliases") { request, _ in
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["alias", "collection"])
+      let alias = try fields.requiredString("alias")
+      try await engine.createAlias(alias, collection: try fields.requiredString("collection"))
+      return try answer(alias: alias, status: .created)
+    }
+    group.get("aliases/{alias}") { _, context in
+      try answer(alias: try context.parameters.require("alias"))
+    }
+    group.put("aliases/{alias}") { request, context in
+      let alias = try context.parameters.require("alias")
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["collection", "ifCurrent"])
+      try await engine.alterAlias(
+        alias, collection: try fields.requiredString("collection"), ifCurrent: try fields.string("ifCurrent"))
+      return try answer(alias: alias)
+    }
+    group.delete("aliases/{alias}") { _, context in
+      let alias = try context.parameters.require("alias")
+      guard try await engine.dropAlias(alias) else {
+        throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")
+      }
+      return Response(status: .noContent)
+    }
+  }
+
+  private func answer(alias: String, status: HTTPResponse.Status = .ok) throws -> Response {
+    try Self.answer(
+      AliasEntry(alias: alias, collection: try engine.describeAlias(alias)), status: status)
+  }
+}

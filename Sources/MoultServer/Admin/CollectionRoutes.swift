@@ -1,0 +1,48 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+
+extension AdminAPI {
+  func addCollectionRoutes(to group: RouterGroup<Context>) {
+    group.get("collections") { _, _ in
+      try Self.answer(["collections": try engine.listCollections()])
+    }
+    group.post("collections") { request, _ in
+      let fields = try await fields(of: request).fields
+      let info = try await createCollection(fields)
+      return try Self.answer(info, status: .created, servedBy: info.servedBy)
+    }
+    group.get("collections/{name}") { _, context in
+      let info = try engine.describeCollection(try context.parameters.require("name"))
+      return try Self.answer(info, servedBy: info.servedBy)
+    }
+    group.delete("collections/{name}") { _, context in
+      try await engine.dropCollection(try context.parameters.require("name"))
+      return Response(status: .noContent)
+    }
+  }
+
+  private func createCollection(_ fields: RequestFields) async throws -> CollectionInfo {
+    try fields.refuseOthers(than: [
+      "name", "dimension", "metric", "keyKind", "automaticKeys", "keyField", "vectorField", "elementType",
+      "summary", "specification",
+    ])
+    let name = try fields.requiredString("name")
+    guard let dimension = try fields.int("dimension") else {
+      throw fields.missing("dimension", expected: "an integer")
+    }
+    let schema = CollectionSchema(
+      dimension: dimension,
+      metric: try fields.word("metric", Metric.self) ?? .cosine,
+      keyKind: try fields.word("keyKind", CollectionSchema.KeyKind.self) ?? .int64,
+      automaticKeys: try fields.bool("automaticKeys") ?? false,
+      keyField: try fields.string("keyField") ?? "id",
+      vectorField: try fields.string("vectorField") ?? "vector",
+      elementType: try fields.word("elementType", CollectionSchema.ElementType.self) ?? .float32,
+      summary: try fields.string("summary") ?? "")
+    return try await engine.createCollection(
+      name, schema: schema,
+      specification: try fields.encodingSpecification("specification") ?? EncodingSpecification())
+  }
+}

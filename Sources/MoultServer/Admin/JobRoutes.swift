@@ -1,0 +1,52 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+internal import ServiceLifecycle
+
+extension AdminAPI {
+  private static let waitSecondsMax = 30
+
+  func addJobRoutes(to group: RouterGroup<Context>) {
+    group.get("jobs") { request, _ in
+      let parameters = try QueryParameters(request, known: ["state", "subject", "limit"])
+      let jobs = try engine.jobs(
+        state: try parameters.word("state", JobInfo.State.self), subject: parameters.string("subject"),
+        limit: try parameters.int("limit", in: 1...10_000) ?? 100)
+      return try Self.answer(["jobs": jobs])
+    }
+    group.get("jobs/{id}") { request, context in
+      let parameters = try QueryParameters(request, known: ["wait"])
+      let job = try engine.job(try Self.jobID(context))
+      guard let seconds = try parameters.int("wait", in: 0...Self.waitSecondsMax), seconds > 0,
+        !job.state.isFinal
+      else { return try Self.answer(job) }
+      return try Self.answer(try await waitForChange(of: job, seconds: seconds))
+    }
+    group.post("jobs/{id}/cancel") { _, context in
+      try Self.answer(try await engine.cancelJob(try Self.jobID(context)))
+    }
+    group.post("jobs/{id}/retry") { _, context in
+      try Self.answer(try await engine.retryJob(try Self.jobID(context)))
+    }
+  }
+
+  /// The job as soon as it differs from `job`. A server that is asked to end does not wait for that.
+  private func waitForChange(of job: JobInfo, seconds: Int) async throws -> JobInfo {
+    do {
+      return try await cancelWhenGracefulShutdown {
+        try await engine.waitForJob(job.id, changedSince: job, seconds: Double(seconds))
+      }
+    } catch is CancellationError {
+      return try engine.job(job.id)
+    }
+  }
+
+  private static func jobID(_ context: Context) throws -> Int64 {
+    let text = try context.parameters.require("id")
+    guard let id = Int64(text) else {
+      throw MoultError(.invalidArgument, "a job's id is an integer, got '\(text.prefix(100))'")
+    }
+    return id
+  }
+}

@@ -1,0 +1,49 @@
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+
+/// Figures for Prometheus.
+struct MetricsRoutes: Sendable {
+  static let path = "/metrics"
+
+  let engine: Engine
+  let metrics: ServerMetrics
+  let version: String
+
+  func add(to router: Router<BasicRequestContext>) {
+    router.get(RouterPath(Self.path)) { _, _ in
+      .text(try document(), type: "text/plain; version=0.0.4; charset=utf-8") as Response
+    }
+  }
+
+  private func document() throws -> String {
+    let statistics = try engine.statistics()
+    var text = MetricsText()
+    text.gauge("moult_build_info", "The version that runs; always 1.")
+    text.sample("moult_build_info", [("version", version)], 1)
+    metrics.write(to: &text)
+
+    let collections = statistics.collections.sorted { $0.name < $1.name }
+    text.gauge("moult_collection_points", "Live points.")
+    for collection in collections {
+      text.sample("moult_collection_points", [("collection", collection.name)], Double(collection.rows))
+    }
+    text.gauge("moult_collection_generation", "The generation that answers searches.")
+    for collection in collections {
+      text.sample(
+        "moult_collection_generation", [("collection", collection.name)], Double(collection.generation))
+    }
+    text.gauge("moult_collection_bytes_per_vector", "Bytes that hold one vector for searching.")
+    for collection in collections {
+      text.sample(
+        "moult_collection_bytes_per_vector",
+        [("collection", collection.name), ("quantization", collection.quantization)],
+        Double(collection.bytesPerVector))
+    }
+    text.gauge("moult_jobs", "Background jobs by state.")
+    for state in JobInfo.State.allCases {
+      text.sample("moult_jobs", [("state", state.rawValue)], Double(statistics.jobsByState[state] ?? 0))
+    }
+    return text.text
+  }
+}

@@ -1,0 +1,874 @@
+/// The admin API as an OpenAPI 3.1 document, served at `/moult/v1/openapi.json`.
+///
+/// Kept by hand; `OpenAPITests` compares it with the routes and with what is really answered, both ways.
+enum OpenAPI {
+  static let document = #"""
+    {
+      "openapi": "3.1.0",
+      "info": {
+        "title": "Moult admin API",
+        "version": "1",
+        "description": "Collections, points, searches, generations, jobs and aliases. Every answer that a collection served names it and its generation in headers."
+      },
+      "security": [{"token": []}],
+      "paths": {
+        "/healthz": {
+          "get": {
+            "summary": "Whether the server answers; open to everyone",
+            "responses": {
+              "200": {
+                "description": "It does",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            },
+            "security": []
+          }
+        },
+        "/metrics": {
+          "get": {
+            "summary": "Figures for Prometheus",
+            "responses": {
+              "200": {
+                "description": "Text format 0.0.4",
+                "content": {"text/plain": {"schema": {"type": "string"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/openapi.json": {
+          "get": {
+            "summary": "This document",
+            "responses": {
+              "200": {
+                "description": "OpenAPI 3.1",
+                "content": {"application/json": {"schema": {"type": "object"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections": {
+          "get": {
+            "summary": "List collections",
+            "responses": {
+              "200": {
+                "description": "Sorted by name",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {
+                        "collections": {"type": "array", "items": {"$ref": "#/components/schemas/CollectionInfo"}}
+                      },
+                      "required": ["collections"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "post": {
+            "summary": "Create a collection",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CreateCollection"}}}
+            },
+            "responses": {
+              "201": {
+                "description": "Created",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "get": {
+            "summary": "Describe a collection, by name or alias",
+            "responses": {
+              "200": {
+                "description": "The collection",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "delete": {
+            "summary": "Drop a collection that no alias points to",
+            "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        },
+        "/moult/v1/collections/{name}/points": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "get": {
+            "summary": "Read points in the order of their ids",
+            "parameters": [
+              {
+                "name": "after",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "The last id of the page before."
+              },
+              {
+                "name": "limit",
+                "in": "query",
+                "schema": {"type": "integer"},
+                "description": "1 … 10000; a page of large vectors is shorter."
+              },
+              {
+                "name": "vectors",
+                "in": "query",
+                "schema": {"type": "boolean"},
+                "description": "true without."
+              },
+              {
+                "name": "payload",
+                "in": "query",
+                "schema": {"type": "boolean"},
+                "description": "true without."
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "One page; an empty one is the end",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {
+                  "application/vnd.moult.points": {"schema": {"type": "string", "format": "binary"}},
+                  "application/json": {"schema": {"$ref": "#/components/schemas/Points"}}
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "post": {
+            "summary": "Write points: durable and searchable when answered",
+            "parameters": [
+              {
+                "name": "mode",
+                "in": "query",
+                "schema": {"type": "string", "enum": ["upsert", "insert"]},
+                "description": "upsert without; insert refuses ids that are stored."
+              }
+            ],
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/vnd.moult.points": {"schema": {"type": "string", "format": "binary"}},
+                "application/json": {"schema": {"$ref": "#/components/schemas/Points"}}
+              }
+            },
+            "responses": {
+              "200": {
+                "description": "Written",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WriteResult"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/points/delete": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "Delete points by id",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DeletePoints"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The ids that were deleted",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WriteResult"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/search": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "Find the nearest points of each query",
+            "parameters": [
+              {"name": "limit", "in": "query", "schema": {"type": "integer"}},
+              {"name": "offset", "in": "query", "schema": {"type": "integer"}},
+              {"name": "ef", "in": "query", "schema": {"type": "integer"}},
+              {"name": "exact", "in": "query", "schema": {"type": "boolean"}},
+              {"name": "oversampling", "in": "query", "schema": {"type": "number"}},
+              {"name": "payload", "in": "query", "schema": {"type": "boolean"}},
+              {"name": "vectors", "in": "query", "schema": {"type": "boolean"}}
+            ],
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Search"}},
+                "application/octet-stream": {
+                  "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "Queries as little-endian float32, row after row; everything else as parameters."
+                  }
+                }
+              }
+            },
+            "responses": {
+              "200": {
+                "description": "Hits, best first",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SearchResponse"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/generations": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "get": {
+            "summary": "List generations, newest first",
+            "responses": {
+              "200": {
+                "description": "Live, retained and building ones",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {
+                        "generations": {"type": "array", "items": {"$ref": "#/components/schemas/GenerationInfo"}}
+                      },
+                      "required": ["generations"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/switch": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "Give a live collection another quantization, dimensions, transform or index",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Switch"}}}
+            },
+            "responses": {
+              "202": {
+                "description": "The job that does it",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/rollback": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "Make the previous generation live again",
+            "responses": {
+              "200": {
+                "description": "The generation that is live now",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GenerationInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/reindex": {
+          "post": {
+            "summary": "Copy a collection into a new one of another form, then move an alias",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Reindex"}}}
+            },
+            "responses": {
+              "202": {
+                "description": "The job that does it",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs": {
+          "get": {
+            "summary": "List jobs, newest first",
+            "parameters": [
+              {
+                "name": "state",
+                "in": "query",
+                "schema": {
+                  "type": "string",
+                  "enum": ["available", "running", "retrying", "completed", "failed", "cancelled"]
+                }
+              },
+              {
+                "name": "subject",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "A collection."
+              },
+              {
+                "name": "limit",
+                "in": "query",
+                "schema": {"type": "integer"},
+                "description": "1 … 10000; 100 without."
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "Jobs",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {"jobs": {"type": "array", "items": {"$ref": "#/components/schemas/JobInfo"}}},
+                      "required": ["jobs"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "get": {
+            "summary": "Show a job",
+            "parameters": [
+              {
+                "name": "wait",
+                "in": "query",
+                "schema": {"type": "integer"},
+                "description": "Answer when the job has changed, after so many seconds at the latest (0 … 30)."
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/cancel": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Cancel a job",
+            "responses": {
+              "200": {
+                "description": "The job; a running one stops at its next step",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/retry": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Run a failed or cancelled job again",
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/aliases": {
+          "get": {
+            "summary": "List aliases",
+            "parameters": [
+              {
+                "name": "collection",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Only those of this collection."
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "Sorted by alias",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {"aliases": {"type": "array", "items": {"$ref": "#/components/schemas/Alias"}}},
+                      "required": ["aliases"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "post": {
+            "summary": "Create an alias",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alias"}}}
+            },
+            "responses": {
+              "201": {
+                "description": "It points to the collection",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alias"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/aliases/{alias}": {
+          "parameters": [{"name": "alias", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "get": {
+            "summary": "Show where an alias points",
+            "responses": {
+              "200": {
+                "description": "The alias",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alias"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "put": {
+            "summary": "Move an alias to another collection, atomically",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AlterAlias"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The alias",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alias"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "delete": {
+            "summary": "Drop an alias",
+            "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        }
+      },
+      "components": {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "responses": {
+          "Failure": {
+            "description": "What was wrong; nothing was changed",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+          }
+        },
+        "schemas": {
+          "Error": {
+            "type": "object",
+            "properties": {
+              "error": {
+                "type": "object",
+                "properties": {
+                  "code": {"type": "string", "description": "A stable word, such as dimensionMismatch."},
+                  "message": {"type": "string", "description": "What was expected, what came, where."}
+                },
+                "required": ["code", "message"]
+              }
+            },
+            "required": ["error"]
+          },
+          "Health": {
+            "type": "object",
+            "properties": {"status": {"type": "string", "enum": ["ok"]}, "version": {"type": "string"}},
+            "required": ["status", "version"]
+          },
+          "PointID": {
+            "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string"}],
+            "description": "A primary key: a number or a string, as the collection's keyKind says."
+          },
+          "CollectionSchema": {
+            "type": "object",
+            "properties": {
+              "dimension": {"type": "integer", "description": "1 … 32768"},
+              "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
+              "keyKind": {"type": "string", "enum": ["int64", "string"]},
+              "automaticKeys": {"type": "boolean", "description": "Whether the server gives out the keys."},
+              "keyField": {"type": "string"},
+              "vectorField": {"type": "string"},
+              "elementType": {"type": "string", "enum": ["float32", "float16"]},
+              "summary": {"type": "string"}
+            },
+            "required": [
+              "dimension",
+              "metric",
+              "keyKind",
+              "automaticKeys",
+              "keyField",
+              "vectorField",
+              "elementType",
+              "summary"
+            ]
+          },
+          "IndexSpecification": {
+            "oneOf": [
+              {"type": "string", "enum": ["flat", "hnsw"]},
+              {
+                "type": "object",
+                "properties": {"flat": {"type": "object", "properties": {}}},
+                "required": ["flat"]
+              },
+              {
+                "type": "object",
+                "properties": {
+                  "hnsw": {
+                    "type": "object",
+                    "properties": {"m": {"type": "integer"}, "efConstruction": {"type": "integer"}}
+                  }
+                },
+                "required": ["hnsw"]
+              }
+            ],
+            "description": "In answers always an object."
+          },
+          "EncodingSpecification": {
+            "type": "object",
+            "properties": {
+              "quantization": {"type": "string", "enum": ["none", "int8", "binary"]},
+              "dimensions": {"type": "integer", "description": "Dimensions that are kept; all without."},
+              "transform": {"type": "string", "enum": ["none", "prefix", "pca"]},
+              "index": {"$ref": "#/components/schemas/IndexSpecification"},
+              "oversampling": {
+                "type": "number",
+                "description": "Candidates per hit that are rescored with full precision; 1 is no rescoring."
+              }
+            }
+          },
+          "MeasuredRecall": {
+            "type": "object",
+            "description": "A share with its 95 % confidence interval.",
+            "properties": {
+              "mean": {"type": "number"},
+              "lower": {"type": "number"},
+              "upper": {"type": "number"},
+              "queryCount": {"type": "integer"},
+              "k": {"type": "integer"}
+            },
+            "required": ["mean", "lower", "upper", "queryCount", "k"]
+          },
+          "SwitchReport": {
+            "type": "object",
+            "properties": {
+              "querySource": {"type": "string", "enum": ["given", "perturbedDocuments", "none"]},
+              "recallBefore": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "recallAfter": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "recallWithoutRescoring": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "minimumRecall": {"type": "number"},
+              "rows": {"type": "integer"},
+              "bytesPerVectorBefore": {"type": "integer"},
+              "bytesPerVectorAfter": {"type": "integer"},
+              "trainSeconds": {"type": "number"},
+              "encodeSeconds": {"type": "number"},
+              "indexSeconds": {"type": "number"},
+              "verifySeconds": {"type": "number"},
+              "writersPausedSeconds": {"type": "number"},
+              "totalSeconds": {"type": "number"},
+              "keptGraph": {"type": "boolean"},
+              "trainingRows": {"type": "integer"},
+              "notes": {"type": "array", "items": {"type": "string"}}
+            }
+          },
+          "GenerationInfo": {
+            "type": "object",
+            "properties": {
+              "id": {"type": "integer", "format": "int64"},
+              "state": {"type": "string", "enum": ["building", "live", "retained"]},
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "bytesPerVector": {"type": "integer"},
+              "createdAt": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
+              "publishedAt": {"type": "integer", "format": "int64"},
+              "report": {"$ref": "#/components/schemas/SwitchReport"}
+            },
+            "required": ["id", "state", "specification", "bytesPerVector", "createdAt"]
+          },
+          "CollectionInfo": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "id": {"type": "integer", "format": "int64"},
+              "schema": {"$ref": "#/components/schemas/CollectionSchema"},
+              "count": {"type": "integer"},
+              "aliases": {"type": "array", "items": {"type": "string"}},
+              "generation": {"$ref": "#/components/schemas/GenerationInfo"},
+              "previousGeneration": {"$ref": "#/components/schemas/GenerationInfo"},
+              "createdAt": {"type": "integer", "format": "int64"},
+              "updatedAt": {"type": "integer", "format": "int64"},
+              "ready": {"type": "boolean"}
+            },
+            "required": ["name", "id", "schema", "count", "aliases", "generation", "createdAt", "updatedAt", "ready"]
+          },
+          "CreateCollection": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "dimension": {"type": "integer"},
+              "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
+              "keyKind": {"type": "string", "enum": ["int64", "string"]},
+              "automaticKeys": {"type": "boolean"},
+              "keyField": {"type": "string"},
+              "vectorField": {"type": "string"},
+              "elementType": {"type": "string", "enum": ["float32", "float16"]},
+              "summary": {"type": "string"},
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"}
+            },
+            "required": ["name", "dimension"],
+            "additionalProperties": false
+          },
+          "Point": {
+            "type": "object",
+            "properties": {
+              "id": {"$ref": "#/components/schemas/PointID"},
+              "vector": {"type": "array", "items": {"type": "number", "format": "float"}},
+              "payload": {"type": "object", "description": "Kept byte for byte."}
+            },
+            "required": ["id"]
+          },
+          "Points": {
+            "type": "object",
+            "properties": {"points": {"type": "array", "items": {"$ref": "#/components/schemas/Point"}}},
+            "required": ["points"]
+          },
+          "DeletePoints": {
+            "type": "object",
+            "properties": {"ids": {"type": "array", "items": {"$ref": "#/components/schemas/PointID"}}},
+            "required": ["ids"],
+            "additionalProperties": false
+          },
+          "WriteResult": {
+            "type": "object",
+            "properties": {
+              "count": {"type": "integer"},
+              "ids": {"type": "array", "items": {"$ref": "#/components/schemas/PointID"}}
+            },
+            "required": ["count", "ids"]
+          },
+          "Search": {
+            "type": "object",
+            "properties": {
+              "queries": {
+                "oneOf": [
+                  {
+                    "type": "array",
+                    "items": {"type": "array", "items": {"type": "number", "format": "float"}}
+                  },
+                  {
+                    "type": "object",
+                    "properties": {
+                      "dimension": {"type": "integer"},
+                      "base64": {"type": "string", "description": "little-endian float32, row after row"}
+                    },
+                    "required": ["dimension", "base64"]
+                  }
+                ]
+              },
+              "limit": {"type": "integer", "description": "1 … 16384 together with offset; 10 without."},
+              "offset": {"type": "integer"},
+              "ef": {"type": "integer", "description": "Candidates kept while a graph is searched."},
+              "exact": {"type": "boolean", "description": "Score every full-precision vector."},
+              "oversampling": {"type": "number"},
+              "payload": {"type": "boolean"},
+              "vectors": {"type": "boolean"}
+            },
+            "required": ["queries"],
+            "additionalProperties": false
+          },
+          "SearchHit": {
+            "type": "object",
+            "properties": {
+              "id": {"$ref": "#/components/schemas/PointID"},
+              "score": {
+                "type": "number",
+                "format": "float",
+                "description": "In the metric's own sense: cosine and ip descending, l2 (squared) ascending."
+              },
+              "payload": {"type": "object"},
+              "vector": {"type": "array", "items": {"type": "number", "format": "float"}}
+            },
+            "required": ["id", "score"]
+          },
+          "ServedBy": {
+            "type": "object",
+            "properties": {
+              "collection": {"type": "string", "description": "Its own name, never an alias."},
+              "generation": {"type": "integer", "format": "int64"}
+            },
+            "required": ["collection", "generation"]
+          },
+          "SearchResponse": {
+            "type": "object",
+            "properties": {
+              "hits": {
+                "type": "array",
+                "items": {"type": "array", "items": {"$ref": "#/components/schemas/SearchHit"}}
+              },
+              "servedBy": {"$ref": "#/components/schemas/ServedBy"}
+            },
+            "required": ["hits", "servedBy"]
+          },
+          "RecallGate": {
+            "type": "object",
+            "properties": {
+              "minimumRecall": {
+                "type": "number",
+                "description": "The lower end of the interval must reach this; 0.9 without. 0 measures and lets pass."
+              },
+              "k": {"type": "integer"},
+              "queries": {
+                "oneOf": [
+                  {
+                    "type": "array",
+                    "items": {"type": "array", "items": {"type": "number", "format": "float"}}
+                  },
+                  {
+                    "type": "object",
+                    "properties": {
+                      "dimension": {"type": "integer"},
+                      "base64": {"type": "string", "description": "little-endian float32, row after row"}
+                    },
+                    "required": ["dimension", "base64"]
+                  }
+                ]
+              }
+            },
+            "additionalProperties": false
+          },
+          "Switch": {
+            "type": "object",
+            "properties": {
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "gate": {"$ref": "#/components/schemas/RecallGate"}
+            },
+            "required": ["specification"],
+            "additionalProperties": false
+          },
+          "Reindex": {
+            "type": "object",
+            "properties": {
+              "source": {"type": "string"},
+              "target": {"type": "string"},
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
+              "gate": {"$ref": "#/components/schemas/RecallGate"}
+            },
+            "required": ["source", "target"],
+            "additionalProperties": false
+          },
+          "JobProgress": {
+            "type": "object",
+            "properties": {
+              "phase": {"type": "string"},
+              "rowsDone": {"type": "integer", "format": "int64"},
+              "rowsTotal": {"type": "integer", "format": "int64"},
+              "rowsPerSecond": {"type": "number"},
+              "etaSeconds": {"type": "number"}
+            },
+            "required": ["phase", "rowsDone", "rowsTotal"]
+          },
+          "JobInfo": {
+            "type": "object",
+            "properties": {
+              "id": {"type": "integer", "format": "int64"},
+              "kind": {"type": "string", "enum": ["switch", "reindex"]},
+              "subject": {"type": "string"},
+              "state": {
+                "type": "string",
+                "enum": ["available", "running", "retrying", "completed", "failed", "cancelled"]
+              },
+              "attempt": {"type": "integer"},
+              "attemptsMax": {"type": "integer"},
+              "progress": {"$ref": "#/components/schemas/JobProgress"},
+              "createdAt": {"type": "integer", "format": "int64"},
+              "startedAt": {"type": "integer", "format": "int64"},
+              "finishedAt": {"type": "integer", "format": "int64"},
+              "runAt": {"type": "integer", "format": "int64"},
+              "cancelRequested": {"type": "boolean"},
+              "error": {"type": "string"},
+              "errorCode": {"type": "string"},
+              "report": {"$ref": "#/components/schemas/SwitchReport"},
+              "generation": {"type": "integer", "format": "int64", "description": "The one that became live."}
+            },
+            "required": [
+              "id",
+              "kind",
+              "subject",
+              "state",
+              "attempt",
+              "attemptsMax",
+              "progress",
+              "createdAt",
+              "runAt",
+              "cancelRequested"
+            ]
+          },
+          "Alias": {
+            "type": "object",
+            "properties": {"alias": {"type": "string"}, "collection": {"type": "string"}},
+            "required": ["alias", "collection"]
+          },
+          "AlterAlias": {
+            "type": "object",
+            "properties": {
+              "collection": {"type": "string"},
+              "ifCurrent": {
+                "type": "string",
+                "description": "Move only if the alias points to this collection now; else 409."
+              }
+            },
+            "required": ["collection"],
+            "additionalProperties": false
+          }
+        }
+      }
+    }
+    """#
+}

@@ -1,0 +1,177 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+internal import NIOCore
+
+extension AdminAPI {
+  /// Points of one page at most; a page of large vectors is shorter, and its end is an empty page.
+  private static let pagePointsMax = 10_000
+  private static let pageBytesMax = 64 << 20
+
+  private enum WriteModeName: String, CaseIterable {
+    case insert
+    case upsert
+
+    var mode: WriteMode { self == .insert ? .insert : .upsert }
+  }
+
+  func addPointRoutes(to group: RouterGroup<Context>) {
+    group.post("collections/{name}/points") { request, context in
+      let name = try context.parameters.require("name")
+      let parameters = try QueryParameters(request, known: ["mode"])
+      let mode = try parameters.word("mode", WriteModeName.self) ?? .upsert
+      let batch = try await pointBatch(of: request)
+      return Self.answer(try await engine.write(batch, to: name, mode: mode.mode))
+    }
+    group.get("collections/{name}/points") { request, context in
+      try await page(request, of: try context.parameters.require("name"))
+    }
+    group.post("collections/{name}/points/delete") { request, context in
+      let name = try context.parameters.require("name")
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["ids"])
+      guard let values = try fields.array("ids") else {
+        throw fields.missing("ids", expected: "an array of numbers or strings")
+      }
+      var ids: [PointID] = []
+      for (index, value) in values.enumerated() { ids.append(try Self.pointID(value, "ids[\(index)]", fields)) }
+      return Self.answer(try await engine.delete(ids, from: name))
+    }
+  }
+
+  private func pointBatch(of request: Request) async throws -> PointBatch {
+    if request.mediaType == PointFrame.mediaType {
+      return try PointFrame(decoding: try await request.wholeBody(bodyBytesMax)).batch()
+    }
+    let (fields, body) = try await fields(of: request, floatKeys: ["vector"])
+    try fields.refuseOthers(than: ["points"])
+    guard let points = try fields.array("points") else { throw fields.missing("points", expected: "an array") }
+    return try Self.batch(points, body)
+  }
+
+  private static func batch(_ points: [JSON], _ body: ByteBuffer) throws(MoultError) -> PointBatch {
+    var batch = PointBatch(ids: [], vectors: [], dimension: 0)
+    var payloads = [String](repeating: "{}", count: points.count)
+    var hasPayloads = false
+    for (row, point) in points.enumerated() {
+      guard let object = point.object else {
+        throw MoultError(.invalidArgument, "field 'points[\(row)]': expected an object, got \(point.kind)")
+      }
+      let fields = RequestFields(object, path: "points[\(row)].")
+      try fields.refuseOthers(than: ["id", "vector", "payload"])
+      if let id = fields["id"] {
+        guard batch.ids.count == row else { throw fields.failure("id", "is missing in an earlier point") }
+        batch.ids.append(try pointID(id, "id", fields))
+      } else if !batch.ids.isEmpty {
+        throw fields.missing("id", expected: "a number or a string, as in the points before")
+      }
+      guard let vector = fields["vector"] else { throw fields.missing("vector", expected: "an array of numbers") }
+      guard let entries = vector.floats else {
+        throw fields.mismatch("vector", expected: "an array of numbers", vector)
+      }
+      if row == 0 {
+        batch.dimension = entries.count
+        batch.vectors.reserveCapacity(points.count * entries.count)
+      }
+      guard entries.count == batch.dimension, !entries.isEmpty else {
+        throw MoultError(
+          .dimensionMismatch,
+          fields.failure(
+            "vector", "expected \(row == 0 ? "the collection's dimension" : "\(batch.dimension)") numbers, got \(entries.count)"
+          ).message)
+      }
+      batch.vectors.append(contentsOf: entries)
+      if let payload = fields.member("payload") {
+        guard case .object = payload.value else {
+          throw fields.mismatch("payload", expected: "an object", payload.value)
+        }
+        payloads[row] = body.text(payload.text)
+        hasPayloads = true
+      }
+    }
+    if hasPayloads { batch.payloads = payloads }
+    return batch
+  }
+
+  static func pointID(_ json: JSON, _ name: String, _ fields: RequestFields) throws(MoultError) -> PointID {
+    switch json {
+    case .int(let value): return .int64(value)
+    case .string(let text): return .string(text)
+    default: throw fields.mismatch(name, expected: "an integer of 64 bits or a string", json)
+    }
+  }
+
+  private static func answer(_ result: WriteResult) -> Response {
+    var json = JSONWriter(capacity: 32 + result.ids.count * 8)
+    json.beginObject()
+    json.member("count", result.ids.count)
+    json.key("ids")
+    json.beginArray()
+    for id in result.ids { json.value(id) }
+    json.endArray()
+    json.endObject()
+    return .json(json, servedBy: result.servedBy)
+  }
+
+  private func page(_ request: Request, of name: String) async throws -> Response {
+    let parameters = try QueryParameters(request, known: ["after", "limit", "vectors", "payload"])
+    let limit = try parameters.int("limit", in: 1...Self.pagePointsMax) ?? 1000
+    let schema = try engine.describeCollection(name).schema
+    let after = try parameters.string("after").map { (text) throws(MoultError) -> PointID in
+      switch schema.keyKind {
+      case .string: return .string(text)
+      case .int64:
+        guard let value = Int64(text) else {
+          throw MoultError(.invalidArgument, "parameter 'after': expected an integer of 64 bits, got '\(text.prefix(100))'")
+        }
+        return .int64(value)
+      }
+    }
+    let includeVectors = try parameters.bool("vectors") ?? true
+    let fitting = includeVectors ? max(1, Self.pageBytesMax / (schema.dimension * 4)) : limit
+    let page = try await engine.scan(
+      name, after: after, limit: min(limit, fitting), includeVectors: includeVectors,
+      includePayload: try parameters.bool("payload") ?? true)
+
+    guard request.headers[.accept]?.contains("application/json") == true else {
+      return .bytes(
+        PointFrame(page.points, dimension: schema.dimension).encode(), type: PointFrame.mediaType,
+        servedBy: page.servedBy)
+    }
+    var json = JSONWriter(capacity: 4096)
+    json.beginObject()
+    json.key("points")
+    json.beginArray()
+    for point in page.points { json.value(point) }
+    json.endArray()
+    json.endObject()
+    return .json(json, servedBy: page.servedBy)
+  }
+}
+
+extension Request {
+  /// The media type of the body without parameters, in lower case.
+  var mediaType: String? {
+    headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
+  }
+}
+
+extension JSONWriter {
+  mutating func value(_ id: PointID) {
+    switch id {
+    case .int64(let value): self.value(value)
+    case .string(let text): value(text)
+    }
+  }
+
+  /// `{"id", "vector"?, "payload"?}`.
+  mutating func value(_ point: Point) {
+    beginObject()
+    key("id")
+    value(point.id)
+    if let vector = point.vector { member("vector", vector) }
+    if let payload = point.payload { member("payload", raw: payload) }
+    endObject()
+  }
+}

@@ -1,0 +1,82 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+internal import MoultModel
+internal import NIOCore
+
+extension AdminAPI {
+  private static let searchOptions: Set<String> = [
+    "limit", "offset", "ef", "exact", "oversampling", "payload", "vectors",
+  ]
+  private static let defaultLimit = 10
+
+  func addSearchRoutes(to group: RouterGroup<Context>) {
+    group.post("collections/{name}/search") { request, context in
+      let name = try context.parameters.require("name")
+      let search =
+        request.mediaType == "application/octet-stream"
+        ? try await binarySearch(request, in: name) : try await jsonSearch(request)
+      return Self.answer(try await engine.search(search, in: name))
+    }
+  }
+
+  /// Queries as little-endian float32 in the body, everything else as parameters.
+  private func binarySearch(_ request: Request, in name: String) async throws -> SearchRequest {
+    let parameters = try QueryParameters(request, known: Self.searchOptions)
+    let dimension = try engine.describeCollection(name).schema.dimension
+    let body = try await request.wholeBody(bodyBytesMax)
+    guard let queries = LittleEndianFloats.decode(body.readableBytesView, dimension: dimension) else {
+      throw MoultError(
+        .dimensionMismatch,
+        "the body should be queries of \(dimension) × 4 bytes (collection '\(name)'), got \(body.readableBytes) bytes")
+    }
+    return SearchRequest(
+      queries: queries, dimension: dimension, limit: try parameters.int("limit") ?? Self.defaultLimit,
+      offset: try parameters.int("offset") ?? 0, ef: try parameters.int("ef"),
+      exact: try parameters.bool("exact") ?? false, oversampling: try parameters.double("oversampling"),
+      includePayload: try parameters.bool("payload") ?? false,
+      includeVectors: try parameters.bool("vectors") ?? false)
+  }
+
+  private func jsonSearch(_ request: Request) async throws -> SearchRequest {
+    let fields = try await fields(of: request, floatKeys: ["queries"]).fields
+    try fields.refuseOthers(than: Self.searchOptions.union(["queries"]))
+    guard let queries = try fields.vectors("queries") else {
+      throw fields.missing("queries", expected: "an array of vectors")
+    }
+    return SearchRequest(
+      queries: queries.values, dimension: queries.dimension,
+      limit: try fields.int("limit") ?? Self.defaultLimit, offset: try fields.int("offset") ?? 0,
+      ef: try fields.int("ef"), exact: try fields.bool("exact") ?? false,
+      oversampling: try fields.double("oversampling"), includePayload: try fields.bool("payload") ?? false,
+      includeVectors: try fields.bool("vectors") ?? false)
+  }
+
+  private static func answer(_ response: SearchResponse) -> Response {
+    var json = JSONWriter(capacity: 1024)
+    json.beginObject()
+    json.key("hits")
+    json.beginArray()
+    for hits in response.hits {
+      json.beginArray()
+      for hit in hits {
+        json.beginObject()
+        json.key("id")
+        json.value(hit.id)
+        json.member("score", hit.score)
+        if let payload = hit.payload { json.member("payload", raw: payload) }
+        if let vector = hit.vector { json.member("vector", vector) }
+        json.endObject()
+      }
+      json.endArray()
+    }
+    json.endArray()
+    json.key("servedBy")
+    json.beginObject()
+    json.member("collection", response.servedBy.collection)
+    json.member("generation", response.servedBy.generation)
+    json.endObject()
+    json.endObject()
+    return .json(json, servedBy: response.servedBy)
+  }
+}

@@ -1,0 +1,107 @@
+internal import Foundation
+internal import MoultModel
+
+/// What users ask for in JSON, leniently: what is missing takes its default, what is unknown is refused.
+extension RequestFields {
+  /// `{"quantization", "dimensions", "transform", "index", "oversampling"}`.
+  func encodingSpecification(_ name: String) throws(MoultError) -> EncodingSpecification? {
+    guard let fields = try fields(name) else { return nil }
+    try fields.refuseOthers(than: ["quantization", "dimensions", "transform", "index", "oversampling"])
+    return EncodingSpecification(
+      quantization: try fields.word("quantization", Quantization.self) ?? .none,
+      dimensions: try fields.int("dimensions"),
+      transform: try fields.word("transform", Transform.self),
+      index: try fields.indexSpecification("index") ?? .flat,
+      oversampling: try fields.double("oversampling"))
+  }
+
+  /// `"flat"`, `"hnsw"`, `{"flat": {}}` or `{"hnsw": {"m", "efConstruction"}}`.
+  private func indexSpecification(_ name: String) throws(MoultError) -> IndexSpecification? {
+    let expected = "'flat', 'hnsw' or {\"hnsw\": {\"m\": …, \"efConstruction\": …}}"
+    switch self[name] {
+    case nil: return nil
+    case .string("flat"): return .flat
+    case .string("hnsw"): return .defaultHNSW
+    case .string(let text): throw failure(name, "expected \(expected), got '\(text.prefix(100))'")
+    case .object:
+      guard let index = try fields(name) else { return nil }
+      try index.refuseOthers(than: ["flat", "hnsw"])
+      if let hnsw = try index.fields("hnsw") {
+        try hnsw.refuseOthers(than: ["m", "efConstruction"])
+        guard case .hnsw(let m, let efConstruction) = IndexSpecification.defaultHNSW else { return nil }
+        return .hnsw(
+          m: try hnsw.int("m") ?? m, efConstruction: try hnsw.int("efConstruction") ?? efConstruction)
+      }
+      guard let flat = try index.fields("flat") else { throw failure(name, "expected \(expected), got {}") }
+      try flat.refuseOthers(than: [])
+      return .flat
+    case let other?: throw mismatch(name, expected: expected, other)
+    }
+  }
+
+  /// `{"minimumRecall", "k", "queries"}`.
+  func recallGate(_ name: String) throws(MoultError) -> RecallGateRequest {
+    guard let fields = try fields(name) else { return RecallGateRequest() }
+    try fields.refuseOthers(than: ["minimumRecall", "k", "queries"])
+    var gate = RecallGateRequest()
+    if let minimumRecall = try fields.double("minimumRecall") { gate.minimumRecall = minimumRecall }
+    if let k = try fields.int("k") { gate.k = k }
+    if let queries = try fields.vectors("queries") { gate.queries = queries.values }
+    return gate
+  }
+
+  /// Vectors of one length: `[[…], …]`, or `{"dimension", "base64"}` with little-endian float32.
+  func vectors(_ name: String) throws(MoultError) -> (values: [Float], dimension: Int)? {
+    switch self[name] {
+    case nil: return nil
+    case .array(let rows):
+      guard let first = rows.first else { return ([], 0) }
+      var values: [Float] = []
+      let dimension = first.floats?.count ?? 0
+      values.reserveCapacity(rows.count * dimension)
+      for (index, row) in rows.enumerated() {
+        guard let row = row.floats else {
+          throw mismatch("\(name)[\(index)]", expected: "an array of numbers", row)
+        }
+        guard row.count == dimension else {
+          throw MoultError(
+            .dimensionMismatch,
+            failure("\(name)[\(index)]", "expected \(dimension) numbers as in the first one, got \(row.count)").message)
+        }
+        values.append(contentsOf: row)
+      }
+      return (values, dimension)
+    case .object:
+      guard let fields = try fields(name) else { return nil }
+      try fields.refuseOthers(than: ["dimension", "base64"])
+      guard let dimension = try fields.int("dimension") else {
+        throw fields.missing("dimension", expected: "an integer")
+      }
+      guard CollectionSchema.dimensionRange.contains(dimension) else {
+        throw fields.failure(
+          "dimension", "expected 1 … \(CollectionSchema.dimensionRange.upperBound), got \(dimension)")
+      }
+      guard let data = Data(base64Encoded: try fields.requiredString("base64")) else {
+        throw fields.failure("base64", "expected base64 (RFC 4648, with padding)")
+      }
+      guard let values = LittleEndianFloats.decode(data, dimension: dimension) else {
+        throw fields.failure(
+          "base64", "expected a multiple of \(dimension) × 4 bytes of float32, got \(data.count) bytes")
+      }
+      return (values, dimension)
+    case let other?: throw mismatch(name, expected: "an array of vectors", other)
+    }
+  }
+}
+
+enum LittleEndianFloats {
+  /// - Returns: `nil` unless the bytes are whole rows.
+  static func decode(_ bytes: some Collection<UInt8>, dimension: Int) -> [Float]? {
+    guard bytes.count % (4 * dimension) == 0 else { return nil }
+    return [Float](unsafeUninitializedCapacity: bytes.count / 4) { floats, count in
+      UnsafeMutableRawBufferPointer(floats).copyBytes(from: bytes)
+      for index in floats.indices { floats[index] = Float(bitPattern: UInt32(littleEndian: floats[index].bitPattern)) }
+      count = bytes.count / 4
+    }
+  }
+}

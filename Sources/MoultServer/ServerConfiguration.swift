@@ -1,0 +1,34 @@
+/// How the server listens and whom it serves.
+package struct ServerConfiguration: Sendable {
+  /// An address of this machine to listen on.
+  package var host: String
+  /// 0 takes any free port; `Server.run` says which one.
+  package var port: Int
+  /// What a client must show: `user:password` or any other text. `nil` serves everyone.
+  package var token: String?
+  /// Requests with longer bodies are refused with HTTP 413.
+  package var bodyBytesMax: Int
+  /// Seconds that requests in progress are given when the server is asked to end.
+  package var shutdownSecondsMax: Int
+  /// Idle connections are closed after so many seconds.
+  package var idleSecondsMax: Int
+  /// What `/healthz` and `/metrics` tell.
+  package var version: String
+
+  package static let defaultPort = 19530
+  package static let defaultBodyBytesMax = 64 << 20
+
+  package init(
+    host: String = "127.0.0.1", port: Int = ServerConfiguration.defaultPort, token: String? = nil,
+    bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax, shutdownSecondsMax: Int = 30,
+    idleSecondsMax: Int = 300, version: String = "development"
+  ) {
+    self.host = host
+    self.port = port
+    self.token = token
+    self.bodyBytesMax = bodyBytesMax
+    self.shutdownSecondsMax = shutdownSecondsMax
+    self.idleSecondsMax = idleSecondsMax
+    self.version = version
+  }
+}

@@ -1,0 +1,32 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultEngine
+
+/// Everything that answers: protocols, health and metrics behind the middleware.
+struct ServerRoutes: Sendable {
+  let engine: Engine
+  let configuration: ServerConfiguration
+  let protocols: [any WireAPI]
+  let metrics = ServerMetrics()
+
+  init(engine: Engine, configuration: ServerConfiguration, protocols: [any WireAPI]) {
+    self.engine = engine
+    self.configuration = configuration
+    self.protocols =
+      [AdminAPI(engine: engine, bodyBytesMax: configuration.bodyBytesMax)] as [any WireAPI] + protocols
+  }
+
+  func router() -> Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: RequestLogging())
+    router.add(middleware: RequestMetrics(metrics: metrics))
+    router.add(middleware: ProtocolErrors(protocols: protocols))
+    if let token = configuration.token { router.add(middleware: Authentication(token: token)) }
+    router.add(middleware: RequestLimits(bodyBytesMax: configuration.bodyBytesMax))
+
+    HealthRoutes(version: configuration.version).add(to: router)
+    MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version).add(to: router)
+    for wire in protocols { wire.addRoutes(to: router) }
+    return router
+  }
+}

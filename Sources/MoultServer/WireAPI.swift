@@ -1,0 +1,32 @@
+package import HTTPTypes
+package import Hummingbird
+package import MoultModel
+
+/// A protocol that is spoken over HTTP: it translates requests into verbs of the engine and answers back.
+///
+/// The server knows its protocols only through this. What fails before a route is reached (authorization, a
+/// body that is too large, an unknown path) is told in the words of the protocol under whose root it happened.
+package protocol WireAPI: Sendable {
+  typealias Context = BasicRequestContext
+
+  /// The path under which all its routes stand, without a slash at the end.
+  var root: String { get }
+  /// Headers of every answer under `root`, failures included.
+  var headers: HTTPFields { get }
+  /// Whether clients ask `OPTIONS` first, without authorization: answered with 204 and `headers`.
+  var answersPreflight: Bool { get }
+
+  func addRoutes(to router: Router<Context>)
+  func response(to error: MoultError) -> Response
+  func responseToUnknownRoute(_ request: Request) -> Response
+}
+
+extension WireAPI {
+  package var headers: HTTPFields { [:] }
+  package var answersPreflight: Bool { false }
+
+  /// Whether a request belongs to this protocol.
+  func owns(_ path: String) -> Bool {
+    path.hasPrefix(root) && (path.utf8.count == root.utf8.count || path.utf8.dropFirst(root.utf8.count).first == UInt8(ascii: "/"))
+  }
+}
