@@ -38,18 +38,32 @@ struct RecallGate: Sendable {
         count: k, parallel: parallel
       ).map { $0.map(\.row) }
 
-      func recall(_ generation: GenerationView, oversampling: Double?) -> MeasuredRecall {
-        let found = SearchExecutor.search(
-          snapshot, generation: generation, queries: base, queryCount: queryCount,
-          parameters: .init(count: k, oversampling: oversampling), parallel: parallel
-        ).map { $0.map(\.row) }
-        return MeasuredRecall(Recall.estimate(found: found, truth: truth, k: k))
+      /// Recall as the generation is searched, and of its codes alone: the first k candidates.
+      func recall(_ generation: GenerationView) -> (searched: MeasuredRecall, codes: MeasuredRecall) {
+        let specification = generation.specification
+        if specification.isIdentity && specification.index == .flat {
+          // A scan of all full-precision vectors: what exact search is defined by.
+          let whole = MeasuredRecall(Recall.estimate(found: truth, truth: truth, k: k))
+          return (whole, whole)
+        }
+        let parameters = SearchExecutor.Parameters(count: k)
+        let found = SearchExecutor.candidates(
+          snapshot, generation: generation, queries: base, queryCount: queryCount, parameters: parameters,
+          parallel: parallel
+        ) { query, candidates in
+          let best = SearchExecutor.rescore(
+            candidates, query: query, snapshot: snapshot, encoder: generation.encoder, parameters: parameters)
+          return [best.map(\.row), candidates.prefix(k).map(\.row)]
+        }
+        return (
+          MeasuredRecall(Recall.estimate(found: found.map { $0[0] }, truth: truth, k: k)),
+          MeasuredRecall(Recall.estimate(found: found.map { $0[1] }, truth: truth, k: k))
+        )
       }
+      let measured = recall(after)
       return Measurement(
-        source: given ? .given : .perturbedDocuments,
-        before: before.map { recall($0, oversampling: nil) },
-        after: recall(after, oversampling: nil),
-        withoutRescoring: recall(after, oversampling: 1))
+        source: given ? .given : .perturbedDocuments, before: before.map { recall($0).searched },
+        after: measured.searched, withoutRescoring: measured.codes)
     }
   }
 

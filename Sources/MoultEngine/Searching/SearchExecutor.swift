@@ -16,6 +16,12 @@ enum SearchExecutor {
   /// matrix product serve many queries per row that is read.
   private static let batchedExactQueriesMin = 16
 
+  /// Queries that share one pass over the codes. More would push the codes out of the second-level cache.
+  private static let queriesPerPass = 16
+  /// Bytes of codes that every query of a pass scores before the next ones are read: they stay in the
+  /// second-level cache meanwhile.
+  private static let passBytes = 256 << 10
+
   /// The best rows of each query, best first; ties go to the smaller row.
   ///
   /// - Parameters:
@@ -31,14 +37,33 @@ enum SearchExecutor {
         snapshot, queries: queries, queryCount: queryCount, dimension: encoder.dimension,
         metric: encoder.metric, count: parameters.count, parallel: parallel)
     }
-    if queryCount == 1 {
-      return [one(snapshot, generation: generation, query: queries, parameters: parameters)]
+    return candidates(
+      snapshot, generation: generation, queries: queries, queryCount: queryCount, parameters: parameters,
+      parallel: parallel
+    ) { query, candidates in
+      rescore(candidates, query: query, snapshot: snapshot, encoder: encoder, parameters: parameters)
     }
-    let results = ResultSlots<[GlobalNeighbor]>(repeating: [], count: queryCount)
+  }
+
+  /// Rows of each query by code scores, as many as rescoring takes, handed to `finish` query by query.
+  static func candidates<Result: Sendable>(
+    _ snapshot: CollectionSnapshot, generation: GenerationView, queries: UnsafePointer<Float>,
+    queryCount: Int, parameters: Parameters, parallel: ParallelFor,
+    finish: @Sendable (_ query: UnsafePointer<Float>, _ candidates: [GlobalNeighbor]) -> [Result]
+  ) -> [[Result]] {
+    let dimension = generation.encoder.dimension
+    let results = ResultSlots<[Result]>(repeating: [], count: queryCount)
+    let passes = (queryCount + queriesPerPass - 1) / queriesPerPass
     nonisolated(unsafe) let queries = queries
-    parallel.run(queryCount) { index in
-      results[index] = one(
-        snapshot, generation: generation, query: queries + index * encoder.dimension, parameters: parameters)
+    parallel.run(passes) { pass in
+      let first = pass * queriesPerPass
+      let count = min(queriesPerPass, queryCount - first)
+      let found = scan(
+        snapshot, generation: generation, queries: queries + first * dimension, queryCount: count,
+        parameters: parameters)
+      for index in 0..<count {
+        results[first + index] = finish(queries + (first + index) * dimension, found[index])
+      }
     }
     return results.values
   }
@@ -58,68 +83,92 @@ enum SearchExecutor {
     }
   }
 
-  private static func one(
-    _ snapshot: CollectionSnapshot, generation: GenerationView, query: UnsafePointer<Float>,
-    parameters: Parameters
-  ) -> [GlobalNeighbor] {
+  /// One pass over the segments for a few queries.
+  private static func scan(
+    _ snapshot: CollectionSnapshot, generation: GenerationView, queries: UnsafePointer<Float>,
+    queryCount: Int, parameters: Parameters
+  ) -> [[GlobalNeighbor]] {
     let encoder = generation.encoder
-    let oversampling = max(1, parameters.oversampling ?? encoder.specification.effectiveOversampling)
-    let rescores = oversampling > 1 && !encoder.specification.isIdentity
-    let candidateCount = rescores ? Int((Double(parameters.count) * oversampling).rounded(.up)) : parameters.count
-    let prepared = encoder.prepare(query)
-
-    // Candidates of every segment compete by their code scores before any is rescored, so the number of
-    // full-precision rows that are read does not grow with the number of segments.
-    var candidates: [SegmentCandidate] = []
-    for (segmentIndex, segment) in snapshot.segments.enumerated() where segment.live.liveCount > 0 {
+    let wanted = candidateCount(encoder.specification, parameters)
+    let prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * encoder.dimension) }
+    var found = [[GlobalNeighbor]](repeating: [], count: queryCount)
+    let searched = snapshot.segments.filter { $0.live.liveCount > 0 }
+    for segment in searched {
       let codes = snapshot.codes(of: generation, segment: segment)
-      let found: [Neighbor]
-      if let graph = generation.graphs[segment.id] {
-        found = graph.index.search(
-          encoder: encoder, query: prepared, codes: codes, live: segment.live.liveRows, k: candidateCount,
-          ef: max(parameters.ef ?? 64, candidateCount))
-      } else {
-        found = FlatIndex.search(
-          encoder: encoder, query: prepared, codes: codes, live: segment.live.liveRows, k: candidateCount)
+      let live = segment.live.liveRows
+      func add(_ neighbors: [Neighbor], to query: Int) {
+        found[query].append(
+          contentsOf: neighbors.map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) })
       }
-      candidates.append(
-        contentsOf: found.map {
-          SegmentCandidate(segmentIndex: segmentIndex, row: $0.row, score: $0.score, firstRow: segment.firstRow)
-        })
+      if let graph = generation.graphs[segment.id] {
+        for query in 0..<queryCount {
+          add(
+            graph.index.search(
+              encoder: encoder, query: prepared[query], codes: codes, live: live, k: wanted,
+              ef: max(parameters.ef ?? defaultEf, wanted)),
+            to: query)
+        }
+        continue
+      }
+      var best = [TopK](repeating: TopK(wanted), count: queryCount)
+      let block = queryCount == 1 ? codes.count : max(512, passBytes / max(1, encoder.rowBytes))
+      for first in stride(from: 0, to: codes.count, by: max(1, block)) {
+        let part = codes.subview(from: first, count: min(block, codes.count - first))
+        for query in 0..<queryCount {
+          FlatIndex.search(
+            encoder: encoder, query: prepared[query], codes: part, live: live, firstRow: first,
+            into: &best[query])
+        }
+      }
+      for query in 0..<queryCount { add(best[query].sorted(), to: query) }
     }
-    if snapshot.segments.count > 1 { candidates.sort() }
-    candidates.removeLast(max(0, candidates.count - candidateCount))
-    guard rescores else { return candidates.prefix(parameters.count).map(\.global) }
+    // Candidates of all segments compete by their code scores before any is rescored, so the number of
+    // full-precision rows that are read does not grow with the number of segments.
+    for query in 0..<queryCount {
+      if searched.count > 1 { found[query].sort() }
+      found[query].removeLast(max(0, found[query].count - wanted))
+    }
+    return found
+  }
 
+  /// Candidates kept while a graph is searched, where the request does not say.
+  private static let defaultEf = 64
+
+  private static func oversampling(_ specification: EncodingSpecification, _ parameters: Parameters) -> Double {
+    specification.isIdentity
+      ? 1 : max(1, parameters.oversampling ?? specification.effectiveOversampling)
+  }
+
+  private static func candidateCount(_ specification: EncodingSpecification, _ parameters: Parameters) -> Int {
+    Int((Double(parameters.count) * oversampling(specification, parameters)).rounded(.up))
+  }
+
+  /// Orders candidates by full precision, unless oversampling says that codes decide.
+  static func rescore(
+    _ candidates: [GlobalNeighbor], query: UnsafePointer<Float>, snapshot: CollectionSnapshot,
+    encoder: VectorEncoder, parameters: Parameters
+  ) -> [GlobalNeighbor] {
+    guard oversampling(encoder.specification, parameters) > 1 else {
+      return Array(candidates.prefix(parameters.count))
+    }
+    var bySegment = [[Neighbor]](repeating: [], count: snapshot.segments.count)
+    for candidate in candidates {
+      guard let index = snapshot.segmentIndex(ofRow: candidate.row) else { continue }
+      bySegment[index].append(
+        Neighbor(row: UInt32(candidate.row - snapshot.segments[index].firstRow), score: candidate.score))
+    }
     var rescored: [GlobalNeighbor] = []
     rescored.reserveCapacity(candidates.count)
-    for (segmentIndex, segment) in snapshot.segments.enumerated() {
-      let ofSegment = candidates.filter { $0.segmentIndex == segmentIndex }
-      guard !ofSegment.isEmpty else { continue }
-      let exact = Rescoring.rescore(
-        candidates: ofSegment.map { Neighbor(row: $0.row, score: $0.score) }, query: query,
-        originals: segment.vectors, dimension: encoder.dimension, metric: encoder.metric)
+    for (segment, candidates) in zip(snapshot.segments, bySegment) where !candidates.isEmpty {
       rescored.append(
-        contentsOf: exact.map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) })
+        contentsOf: Rescoring.rescore(
+          candidates: candidates, query: query, originals: segment.vectors, dimension: encoder.dimension,
+          metric: encoder.metric
+        ).map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) })
     }
-    rescored.sort { $0.score != $1.score ? $0.score > $1.score : $0.row < $1.row }
+    rescored.sort()
     rescored.removeLast(max(0, rescored.count - parameters.count))
     return rescored
-  }
-}
-
-private struct SegmentCandidate: Comparable {
-  var segmentIndex: Int
-  var row: UInt32
-  var score: Float
-  var firstRow: Int64
-
-  var global: GlobalNeighbor { GlobalNeighbor(row: firstRow + Int64(row), score: score) }
-
-  /// Better first: higher score, then smaller row.
-  static func < (left: SegmentCandidate, right: SegmentCandidate) -> Bool {
-    if left.score != right.score { return left.score > right.score }
-    return left.global.row < right.global.row
   }
 }
 
