@@ -1,0 +1,48 @@
+internal import MoultModel
+
+/// A code: what becomes of a vector after transform and normalization, and how its codes are scored.
+///
+/// Under cosine the vectors that come in are of unit length (or zero), so that cosine is the inner product.
+/// Everything trained is in the value; `write` and `init(reading:)` of the concrete types are its format.
+protocol Quantizer: Sendable {
+  /// Entries of the vectors that come in.
+  var dimension: Int { get }
+  var rowBytes: Int { get }
+  var sideBytes: Int { get }
+
+  /// Encodes `count` vectors, `stride` floats apart, into contiguous rows and side data.
+  func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?)
+
+  /// What a code stands for.
+  func decode(row: Int, of codes: CodeView, into vector: UnsafeMutablePointer<Float>)
+
+  /// The query, `dimension` entries, of unit length (or zero) under cosine.
+  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery
+
+  /// A stored code as the query.
+  func prepare(row: Int, of codes: CodeView) -> PreparedQuery
+
+  /// Scores the rows named by `indices`, or the rows `first ..< first + count`.
+  func score(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, indices: UnsafePointer<UInt32>?, count: Int,
+    into scores: UnsafeMutablePointer<Float>)
+
+  /// The standard error of each score, as far as the code causes it; same order as `score`.
+  func standardErrors(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, indices: UnsafePointer<UInt32>?, count: Int,
+    into errors: UnsafeMutablePointer<Float>)
+
+  func write(to writer: inout ByteWriter)
+}
+
+extension Quantizer {
+  /// Decodes the row and prepares it like any query.
+  func prepareDecoded(row: Int, of codes: CodeView) -> PreparedQuery {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { vector in
+      decode(row: row, of: codes, into: vector.baseAddress!)
+      return prepare(vector.baseAddress!)
+    }
+  }
+}

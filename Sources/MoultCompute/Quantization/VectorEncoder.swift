@@ -1,0 +1,179 @@
+public import MoultModel
+
+/// What training an encoder found out.
+public struct EncoderReport: Codable, Sendable, Equatable {
+  /// Vectors it was trained on.
+  public var sampleCount: Int
+  /// Shrinkage of the covariance behind a learned transform, 0 … 1; 0 when the sample was large enough.
+  public var shrinkage: Double?
+  /// Part of the variance that a learned transform keeps, 0 … 1.
+  public var explainedVariance: Double?
+  /// Range around the collection's centre that int8 codes cover; values outside are clamped.
+  public var rangeLower: Float?
+  public var rangeUpper: Float?
+
+  public init(
+    sampleCount: Int, shrinkage: Double? = nil, explainedVariance: Double? = nil, rangeLower: Float? = nil,
+    rangeUpper: Float? = nil
+  ) {
+    self.sampleCount = sampleCount
+    self.shrinkage = shrinkage
+    self.explainedVariance = explainedVariance
+    self.rangeLower = rangeLower
+    self.rangeUpper = rangeUpper
+  }
+}
+
+/// Turns vectors into codes (transform → normalize under cosine → quantize) and scores codes.
+///
+/// Scores: higher is always nearer; squared Euclidean distances are negated. After a transform they are
+/// those of the mapped vectors. The identity encoder (no quantization, no transform) stores the vectors as
+/// given, plus 1/‖v‖: its rows are at once the full-precision store.
+///
+/// Immutable; any number of threads may use one encoder.
+///
+/// Same bytes on every machine: int8 codes and side data, and float codes, with no transform or a prefix.
+/// Behind `pca`, and for binary codes, entries that are rounded or cut at a sign have gone through float
+/// kernels, so two instruction sets may differ where an entry lies within about d·2⁻²⁴ (relative to the
+/// vector's length) of the edge between two codes. On one machine a vector's code never depends on the
+/// batch it comes in or on the thread.
+public final class VectorEncoder: Sendable {
+  public let specification: EncodingSpecification
+  /// Entries of the vectors and queries that come in.
+  public let dimension: Int
+  public let metric: Metric
+  public let report: EncoderReport
+  let transform: VectorTransform
+  let quantizer: any Quantizer
+
+  init(
+    specification: EncodingSpecification, dimension: Int, metric: Metric, report: EncoderReport,
+    transform: VectorTransform, quantizer: any Quantizer
+  ) {
+    precondition(quantizer.dimension == transform.outputDimension(from: dimension))
+    self.specification = specification
+    self.dimension = dimension
+    self.metric = metric
+    self.report = report
+    self.transform = transform
+    self.quantizer = quantizer
+  }
+
+  /// Entries that are quantized: what the transform leaves of `dimension`.
+  public var codeDimension: Int { quantizer.dimension }
+  public var rowBytes: Int { quantizer.rowBytes }
+  /// Bytes of correction factors beside each row; may be 0.
+  public var sideBytes: Int { quantizer.sideBytes }
+  public var bytesPerVector: Int { rowBytes + sideBytes }
+
+  // MARK: Encoding
+
+  /// Encodes `count` vectors into contiguous rows and side data. Finite input is the caller's duty.
+  ///
+  /// - Parameters:
+  ///   - vectors: `count × dimension`.
+  ///   - rows: `count · rowBytes` bytes.
+  ///   - side: `count · sideBytes` bytes, 4-byte aligned; `nil` leaves the side data out.
+  /// - Complexity: scratch memory ≤ 1 MiB whatever `count` is (2 MiB above 65 536 / 4 dimensions).
+  public func encode(
+    _ vectors: UnsafePointer<Float>, count: Int, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?
+  ) {
+    let normalizes = metric == .cosine && !specification.isIdentity
+    let isMapped = if case .linear = transform { true } else { false }
+    if !normalizes && !isMapped {
+      quantizer.encode(vectors, stride: dimension, count: count, rows: rows, side: side)
+      return
+    }
+    let block = encodingBlock
+    let codeDimension = codeDimension
+    withUnsafeTemporaryAllocation(byteCount: 4 * block * codeDimension, alignment: 64) { scratch in
+      let mapped = scratch.baseAddress!.bindMemory(to: Float.self, capacity: block * codeDimension)
+      var done = 0
+      while done < count {
+        let rowsNow = min(block, count - done)
+        let source = vectors + done * dimension
+        if case .linear(let map) = transform {
+          map.apply(source, count: rowsNow, into: mapped)
+          if normalizes {
+            for i in 0..<rowsNow {
+              let row = mapped + i * codeDimension
+              VectorNorm.normalize(row, codeDimension, into: row)
+            }
+          }
+        } else {
+          for i in 0..<rowsNow {
+            VectorNorm.normalize(source + i * dimension, codeDimension, into: mapped + i * codeDimension)
+          }
+        }
+        quantizer.encode(
+          mapped, stride: codeDimension, count: rowsNow, rows: rows + done * rowBytes,
+          side: side.map { $0 + done * sideBytes })
+        done += rowsNow
+      }
+    }
+  }
+
+  /// Vectors a round: a block of the transform, or what fits the first-level cache.
+  private var encodingBlock: Int {
+    if case .linear(let map) = transform { return map.blockCount }
+    return max(1, min(64, 4096 / codeDimension))
+  }
+
+  /// What row `row` stands for, in code space: transformed, of unit length under cosine (the identity
+  /// encoder excepted), as far as the code tells.
+  public func decode(row: Int, of codes: CodeView) -> [Float] {
+    precondition(row >= 0 && row < codes.count)
+    return [Float](unsafeUninitializedCapacity: codeDimension) { buffer, count in
+      buffer.initialize(repeating: 0)
+      quantizer.decode(row: row, of: codes, into: buffer.baseAddress!)
+      count = codeDimension
+    }
+  }
+
+  // MARK: Scoring
+
+  /// The form of `query` (`dimension` entries, finite) that `score` takes.
+  public func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
+    if specification.isIdentity { return quantizer.prepare(query) }
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: codeDimension) { buffer in
+      let mapped = buffer.baseAddress!
+      transform.applyToOne(query, dimension: dimension, into: mapped)
+      if metric == .cosine { VectorNorm.normalize(mapped, codeDimension, into: mapped) }
+      return quantizer.prepare(mapped)
+    }
+  }
+
+  /// A stored row as the query, for building graphs: scores between what two codes stand for.
+  public func prepare(row: Int, of codes: CodeView) -> PreparedQuery {
+    precondition(row >= 0 && row < codes.count)
+    return quantizer.prepare(row: row, of: codes)
+  }
+
+  /// Scores the rows `first ..< first + count`.
+  public func score(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, count: Int,
+    into scores: UnsafeMutablePointer<Float>
+  ) {
+    precondition(first >= 0 && count >= 0 && first + count <= codes.count)
+    quantizer.score(query, codes, first: first, indices: nil, count: count, into: scores)
+  }
+
+  /// Scores the `count` rows that `indices` names; each must be below `codes.count`, which is not checked.
+  public func score(
+    _ query: PreparedQuery, _ codes: CodeView, indices: UnsafePointer<UInt32>, count: Int,
+    into scores: UnsafeMutablePointer<Float>
+  ) {
+    quantizer.score(query, codes, first: 0, indices: indices, count: count, into: scores)
+  }
+
+  /// The standard errors of the scores of the rows `first ..< first + count`, as far as quantization
+  /// causes them (what a truncating transform left out is not counted). 0 for float codes.
+  public func standardErrors(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, count: Int,
+    into errors: UnsafeMutablePointer<Float>
+  ) {
+    precondition(first >= 0 && count >= 0 && first + count <= codes.count)
+    quantizer.standardErrors(query, codes, first: first, indices: nil, count: count, into: errors)
+  }
+}

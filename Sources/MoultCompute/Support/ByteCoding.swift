@@ -1,0 +1,89 @@
+internal import MoultModel
+
+/// Appends little-endian numbers.
+struct ByteWriter {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func raw(_ source: some Sequence<UInt8>) { bytes.append(contentsOf: source) }
+
+  mutating func integer(_ value: some FixedWidthInteger) {
+    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  mutating func float(_ value: Float) { integer(value.bitPattern) }
+  mutating func double(_ value: Double) { integer(value.bitPattern) }
+
+  /// The count as u32, then the values.
+  mutating func floats(_ values: FloatBuffer) {
+    integer(UInt32(values.count))
+    for i in 0..<values.count { float(values.pointer[i]) }
+  }
+}
+
+/// Reads little-endian numbers from bytes that nobody vouches for: every read is checked and names what it
+/// wanted and where.
+struct ByteReader {
+  private let bytes: UnsafeRawBufferPointer
+  private(set) var offset = 0
+
+  init(_ bytes: UnsafeRawBufferPointer) {
+    self.bytes = bytes
+  }
+
+  var remaining: Int { bytes.count - offset }
+
+  func corrupted(_ what: String) -> MoultError {
+    MoultError(.corrupted, "encoder is damaged: \(what) (byte \(offset) of \(bytes.count))")
+  }
+
+  mutating func integer<T: FixedWidthInteger>(_ type: T.Type, _ what: String) throws(MoultError) -> T {
+    guard remaining >= MemoryLayout<T>.size else {
+      throw corrupted("\(what) needs \(MemoryLayout<T>.size) bytes, \(remaining) are left")
+    }
+    let value = bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
+    offset += MemoryLayout<T>.size
+    return T(littleEndian: value)
+  }
+
+  /// A finite number.
+  mutating func float(_ what: String) throws(MoultError) -> Float {
+    let value = Float(bitPattern: try integer(UInt32.self, what))
+    guard value.isFinite else { throw corrupted("\(what) is \(value)") }
+    return value
+  }
+
+  /// Any number, NaN included.
+  mutating func double(_ what: String) throws(MoultError) -> Double {
+    Double(bitPattern: try integer(UInt64.self, what))
+  }
+
+  /// A count that must be `expected`, then that many finite numbers.
+  mutating func floats(_ expected: Int, _ what: String) throws(MoultError) -> FloatBuffer {
+    let count = Int(try integer(UInt32.self, "count of \(what)"))
+    guard count == expected else { throw corrupted("\(count) numbers of \(what), expected \(expected)") }
+    guard remaining / 4 >= count else {
+      throw corrupted("\(what) needs \(4 * count) bytes, \(remaining) are left")
+    }
+    let start = bytes.baseAddress! + offset
+    var finite = true
+    let buffer = FloatBuffer(count: count) { floats in
+      for i in 0..<count {
+        let bits = UInt32(littleEndian: (start + 4 * i).loadUnaligned(as: UInt32.self))
+        floats[i] = Float(bitPattern: bits)
+        if bits & 0x7F80_0000 == 0x7F80_0000 { finite = false }
+      }
+    }
+    guard finite else { throw corrupted("\(what) holds a number that is not finite") }
+    offset += 4 * count
+    return buffer
+  }
+}
+
+/// FNV-1a, 64 bits: any single changed byte changes it.
+enum FNV1a {
+  static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    return hash
+  }
+}

@@ -1,0 +1,80 @@
+/// A random rotation that costs O(D·log D): "FWHT-Kac", as in RaBitQ's library (QUANTIZATION.md B2.1).
+///
+/// Four rounds, each: flip signs by a stored random vector; Walsh–Hadamard transform of the first (rounds
+/// 0, 2) or last (1, 3) 2^p coordinates, 2^p the largest power of two ≤ D; then, unless D is that power, a
+/// 45° turn between the halves, `(a, b) → ((a + b)/√2, (a − b)/√2)`. Every step is orthonormal, so inner
+/// products and distances are kept: to about 4·(log₂D + 1)·2⁻²³·‖v‖ in each entry. That also bounds how
+/// far two instruction sets may differ.
+///
+/// The signs follow from the seed by `SplitMix64`, bit 0 of word 0 first: *changing any of this makes
+/// existing binary codes unreadable.*
+public struct RandomRotation: Sendable {
+  public static let roundCount = 4
+
+  /// A multiple of 64.
+  public let dimension: Int
+  public let seed: UInt64
+  private let hadamardCount: Int
+  /// ±1, `roundCount × dimension`.
+  private let signs: FloatBuffer
+
+  public init(dimension: Int, seed: UInt64) {
+    precondition(dimension > 0 && dimension % 64 == 0)
+    self.dimension = dimension
+    self.seed = seed
+    hadamardCount = 1 << (Int.bitWidth - 1 - dimension.leadingZeroBitCount)
+    signs = FloatBuffer(count: RandomRotation.roundCount * dimension) { floats in
+      var random = SplitMix64(seed: seed)
+      for word in 0..<RandomRotation.roundCount * dimension / 64 {
+        let bits = random.next()
+        for bit in 0..<64 { floats[64 * word + bit] = bits >> UInt64(bit) & 1 == 0 ? 1 : -1 }
+      }
+    }
+  }
+
+  /// The dimension that vectors of `dimension` entries are padded to.
+  public static func paddedDimension(_ dimension: Int) -> Int {
+    (dimension + 63) / 64 * 64
+  }
+
+  /// Rotates one vector in place.
+  public func apply(_ vector: UnsafeMutablePointer<Float>) {
+    let kernels = KernelTable.best
+    for round in 0..<RandomRotation.roundCount {
+      flip(vector, round)
+      kernels.hadamard(vector + hadamardStart(round), hadamardCount)
+      if hadamardCount != dimension { turnHalves(vector) }
+    }
+  }
+
+  /// Undoes `apply`.
+  public func applyInverse(_ vector: UnsafeMutablePointer<Float>) {
+    let kernels = KernelTable.best
+    for round in (0..<RandomRotation.roundCount).reversed() {
+      if hadamardCount != dimension { turnHalves(vector) }
+      kernels.hadamard(vector + hadamardStart(round), hadamardCount)
+      flip(vector, round)
+    }
+  }
+
+  private func hadamardStart(_ round: Int) -> Int {
+    round % 2 == 0 ? 0 : dimension - hadamardCount
+  }
+
+  private func flip(_ vector: UnsafeMutablePointer<Float>, _ round: Int) {
+    let sign = signs.pointer + round * dimension
+    for i in 0..<dimension { vector[i] *= sign[i] }
+  }
+
+  /// Its own inverse.
+  private func turnHalves(_ vector: UnsafeMutablePointer<Float>) {
+    let half = dimension / 2
+    let other = vector + half
+    let scale = Float(0.5).squareRoot()
+    for i in 0..<half {
+      let (a, b) = (vector[i], other[i])
+      vector[i] = (a + b) * scale
+      other[i] = (a - b) * scale
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import MoultCompute
+import Testing
+
+@Suite("SplitMix64")
+struct SplitMix64Tests {
+  @Test("gives the published sequence, which stored rotations rest on")
+  func equalsReference() {
+    var random = SplitMix64(seed: 1_234_567)
+    let expected: [UInt64] = [
+      6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423,
+      4_593_380_528_125_082_431, 16_408_922_859_458_223_821,
+    ]
+    for value in expected { #expect(random.next() == value) }
+  }
+}
