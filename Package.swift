@@ -117,8 +117,8 @@ let package = Package(
       ["MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
     tests(
       "MoultMilvusTests",
-      ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore]),
-    tests("CrashTests", ["MoultCommand", "MoultModel", "MoultStorage"]),
+      ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", httpTypes]),
+    tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
     tests("MoultCommandTests", ["MoultCommand", "MoultModel", "MoultFiles", "MoultServer"]),
   ],
   swiftLanguageModes: [.v6]

@@ -2,11 +2,11 @@ internal import MoultModel
 
 /// Why a command ends without success: a status for scripts, a sentence for people, and what to do next.
 struct CommandFailure: Error, Equatable {
-  var status: ExitStatus
+  var status: CommandStatus
   var message: String
   var next: String?
 
-  init(_ status: ExitStatus = .failure, _ message: String, next: String? = nil) {
+  init(_ status: CommandStatus = .failure, _ message: String, next: String? = nil) {
     self.status = status
     self.message = message
     self.next = next

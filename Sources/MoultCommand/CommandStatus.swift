@@ -1,5 +1,5 @@
 /// What `moult` tells its caller when it ends. Scripts rely on these numbers: add, never renumber.
-enum ExitStatus: Int32, CaseIterable {
+enum CommandStatus: Int32, CaseIterable {
   case success = 0
   /// Refused by the server, a bad file, or anything without a number of its own.
   case failure = 1

@@ -16,7 +16,7 @@ struct Moult: AsyncParsableCommand {
       Ctrl-C while a job is watched ends the watching; the job goes on.
 
       Exit status:
-      \(ExitStatus.table)
+      \(CommandStatus.table)
       """,
     version: "moult \(Version.current)",
     groupedSubcommands: [
@@ -53,7 +53,7 @@ struct Moult: AsyncParsableCommand {
     case .success: exit(withError: error)  // --help, --version
     case .validationFailure:
       Console.say(fullMessage(for: error))
-      Foundation.exit(ExitStatus.usage.rawValue)
+      Foundation.exit(CommandStatus.usage.rawValue)
     default:
       let failure = CommandFailure(anything: error)
       Console.say(failure.text)

@@ -34,7 +34,8 @@ extension Engine {
           guard let point = stored[neighbor.row] else { return nil }
           return SearchHit(
             id: point.id,
-            score: collection.schema.metric.higherIsNearer ? neighbor.score : 0 - neighbor.score,
+            // Estimates of codes may fall a little below a distance of zero.
+            score: collection.schema.metric.higherIsNearer ? neighbor.score : max(0, 0 - neighbor.score),
             payload: point.payload,
             vector: request.includeVectors
               ? snapshot.vector(ofRow: neighbor.row, dimension: request.dimension) : nil)

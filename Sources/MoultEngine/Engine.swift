@@ -67,7 +67,7 @@ package final class Engine: Sendable {
       configuration: configuration, directory: directory, queue: queue,
       searching: ComputePool(name: "search", threadCount: threads),
       writing: ComputePool(name: "write", threadCount: 2),
-      background: ComputePool(name: "jobs", threadCount: threads, niceness: 10), logger: logger)
+      background: ComputePool(name: "jobs", threadCount: threads, niceness: 5), logger: logger)
     let aliases = AliasTable()
     let names = SerialGate()
     try await resources.background.run {

@@ -19,6 +19,7 @@ package struct BenchmarkData: Sendable {
 
   /// Queries that are taken from the vectors when no file is given.
   private static let ownQueryCount = 200
+  private static let seed: UInt64 = 20_240_229
 
   /// - Parameters:
   ///   - rows: use only the first rows; `nil` takes all.
@@ -88,20 +89,32 @@ package struct BenchmarkData: Sendable {
     }
   }
 
-  /// An encoder trained on evenly spaced rows, as a switch does it.
-  func train(_ specification: EncodingSpecification) throws -> VectorEncoder {
-    let wanted = min(rowCount, max(16_384, 4 * dimension))
-    let step = max(1, rowCount / wanted)
-    var sample: [Float] = []
-    sample.reserveCapacity(wanted * dimension)
-    for row in stride(from: 0, to: rowCount, by: step) {
-      sample += vectors[row * dimension..<(row + 1) * dimension]
+  /// Evenly spaced rows to train on, about as many as a switch takes.
+  func sample() -> [Float] {
+    let step = max(1, rowCount / max(16_384, 4 * dimension))
+    if step == 1 { return vectors }
+    let rows = Array(stride(from: 0, to: rowCount, by: step))
+    return [Float](unsafeUninitializedCapacity: rows.count * dimension) { target, count in
+      vectors.withUnsafeBufferPointer { vectors in
+        for (index, row) in rows.enumerated() {
+          (target.baseAddress! + index * dimension).initialize(
+            from: vectors.baseAddress! + row * dimension, count: dimension)
+        }
+      }
+      count = rows.count * dimension
     }
-    let sampleCount = sample.count / dimension
-    return try sample.withUnsafeBufferPointer { sample throws(MoultError) in
+  }
+
+  /// An encoder trained on `sample()`.
+  func train(_ specification: EncodingSpecification) throws -> VectorEncoder {
+    try train(specification, on: sample())
+  }
+
+  func train(_ specification: EncodingSpecification, on sample: [Float]) throws -> VectorEncoder {
+    try sample.withUnsafeBufferPointer { buffer throws(MoultError) in
       try VectorEncoder.train(
-        specification: specification, dimension: dimension, metric: metric, sample: sample.baseAddress!,
-        sampleCount: sampleCount, seed: 20_240_229)
+        specification: specification, dimension: dimension, metric: metric, sample: buffer.baseAddress!,
+        sampleCount: buffer.count / dimension, seed: Self.seed)
     }
   }
 

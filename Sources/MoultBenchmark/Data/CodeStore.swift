@@ -21,6 +21,8 @@ final class CodeStore: @unchecked Sendable {
     side?.deallocate()
   }
 
+  var bytesPerVector: Int { encoder.bytesPerVector }
+
   var view: CodeView {
     CodeView(
       rows: UnsafeRawPointer(rows), rowStride: encoder.rowBytes, side: side.map { UnsafeRawPointer($0) },

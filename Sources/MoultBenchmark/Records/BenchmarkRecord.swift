@@ -76,11 +76,17 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
     recallUpper = recall.upper
   }
 
-  /// One line of JSON with sorted names.
+  /// One line of JSON with sorted names. `k`, `recall`, `bytes_per_vector` and `checksum` are always there, as
+  /// `null` where a benchmark has none, so that every line has the same columns.
   package func json() throws -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    var members = try JSONSerialization.jsonObject(with: encoder.encode(self)) as? [String: Any] ?? [:]
+    for name in ["k", "recall", "bytes_per_vector", "checksum"] where members[name] == nil {
+      members[name] = NSNull()
+    }
+    let line = try JSONSerialization.data(
+      withJSONObject: members, options: [.sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: line, as: UTF8.self)
   }
 }

@@ -1,15 +1,20 @@
 internal import MoultCompute
+internal import MoultModel
 
 /// How fast vectors become codes.
 package enum EncodeBenchmark {
   package static func run(_ data: BenchmarkData, _ options: BenchmarkOptions, _ sink: RecordSink) throws {
     let batch = options.batch ?? 1024
+    let sample = data.sample()
     let clock = ContinuousClock()
     let start = clock.now
-    let encoder = try data.train(options.specification)
-    var training = data.record("train", options.specification, threads: 1)
-    training.seconds = Stopwatch.seconds(from: start, to: clock.now)
-    try sink(training)
+    let encoder = try data.train(options.specification, on: sample)
+    if !options.specification.isIdentity {
+      var training = data.record("train", options.specification, threads: 1)
+      training.seconds = Stopwatch.seconds(from: start, to: clock.now)
+      training.note = "\(sample.count / data.dimension) rows"
+      try sink(training)
+    }
 
     let store = CodeStore(encoder: encoder, capacity: data.rowCount)
     let run = data.vectors.withUnsafeBufferPointer { vectors in

@@ -15,7 +15,7 @@ package enum ExactBenchmark {
       var record = data.record("exact", EncodingSpecification(), threads: options.threads)
       record.batch = batch
       record.qps = Double(data.queryCount) / run.secondsPerRound
-      record.bytesPerVector = 4 * data.dimension
+      record.bytesPerVector = originals.bytesPerVector
       record.set(truth.recall(of: found))
       record.checksum = Checksum.of(found)
       try sink(record)

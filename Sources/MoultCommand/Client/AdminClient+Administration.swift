@@ -1,43 +1,5 @@
-internal import Foundation
 internal import MoultModel
-internal import NIOCore
 internal import NIOHTTP1
-
-/// An alias and the collection it points to.
-struct AliasEntry: Codable, Sendable, Equatable {
-  var alias: String
-  var collection: String
-}
-
-/// How a collection is asked for.
-struct CreateCollectionRequest: Encodable, Sendable {
-  var name: String
-  var dimension: Int
-  var metric: Metric
-  var keyKind: CollectionSchema.KeyKind
-  var elementType: CollectionSchema.ElementType
-}
-
-/// `SwitchRequest` on the wire: queries as base64 of little-endian float32 instead of text.
-struct WireGate: Encodable, Sendable {
-  struct Queries: Encodable, Sendable {
-    var dimension: Int
-    var base64: String
-  }
-
-  var minimumRecall: Double
-  var k: Int
-  var queries: Queries?
-
-  init(_ gate: RecallGateRequest, dimension: Int) {
-    minimumRecall = gate.minimumRecall
-    k = gate.k
-    if !gate.queries.isEmpty {
-      let bytes = Data(QuerySet.encode(gate.queries).readableBytesView)
-      queries = Queries(dimension: dimension, base64: bytes.base64EncodedString())
-    }
-  }
-}
 
 extension AdminClient {
   static let root = "/moult/v1"

@@ -12,7 +12,6 @@ struct JobOutcome {
       try output.put(job) { String($0.id) }
       return
     }
-    Console.say("job \(job.id): \(job.kind) of \(job.subject)")
     let finished = try await JobWatcher(client: client).watch(job)
     try output.put(finished, text: Self.summary)
   }

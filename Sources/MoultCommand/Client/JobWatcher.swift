@@ -14,7 +14,11 @@ struct JobWatcher {
   /// - Throws: a failure with the status `detached` after Ctrl-C, `recallGateFailed` or `jobFailed` when the
   ///   job did not complete.
   func watch(_ job: JobInfo) async throws -> JobInfo {
-    guard let last = try await Interrupt.race({ [self] in try await follow(job) }) else {
+    let last = try await Interrupt.race { [self] in
+      if showsProgress { Console.say("job \(job.id): \(job.kind) of \(job.subject)") }
+      return try await follow(job)
+    }
+    guard let last else {
       throw Self.detached(job.id)
     }
     try Self.requireCompleted(last)
@@ -29,7 +33,14 @@ struct JobWatcher {
     while true {
       if showsProgress { show(job, in: &bar, said: &said) }
       if job.state.isFinal { break }
-      job = try await client.jobWhenChanged(job.id, seconds: Self.pollSeconds)
+      do {
+        job = try await client.jobWhenChanged(job.id, seconds: Self.pollSeconds)
+      } catch var failure as CommandFailure where failure.status == .unreachable {
+        bar.clear()
+        failure.next =
+          "the job is durable and goes on when the server is back; then `moult jobs watch \(job.id)`"
+        throw failure
+      }
     }
     bar.clear()
     return job

@@ -26,7 +26,7 @@ struct DemoCommand: AsyncParsableCommand {
 
   func run() async throws {
     let sample = try SampleData(directory: sample)
-    let directory = try TemporaryDirectory(name: "moult-demo")
+    let directory = try ScratchDirectory(name: "moult-demo")
     let server = try await ServerProcess(dataDirectory: directory.path + "/data")
     Console.say("server on \(server.url), data in \(directory.path)")
     let report: DemoReport
@@ -37,6 +37,7 @@ struct DemoCommand: AsyncParsableCommand {
       await server.stop()
     } catch {
       await server.stop()
+      Console.say("the server said last:\n\(server.logTail)")
       directory.remove()
       throw error
     }
@@ -62,9 +63,9 @@ struct DemoCommand: AsyncParsableCommand {
       \(report.table)
 
       Recall is against exact search of the full-precision vectors over HTTP, which agrees with the bundled
-      ground truth in \(Figure.fixed(100 * report.exactAgainstTruth, 2)) % of neighbours. Stale: answered by \
-      what was no longer current when the
-      request began.
+      ground truth in \(Figure.fixed(100 * report.exactAgainstTruth, 2)) % of neighbours. Searches are those \
+      from the step's beginning to
+      the next one's. Stale: answered by what was no longer current when the request began.
 
       Try next (the first in a shell of its own):
         \(moult) serve --data ./moult-data

@@ -51,7 +51,7 @@ struct DoctorCommand: AsyncParsableCommand {
       }
     }
     try output.put(report, text: Self.text)
-    if !report.problems.isEmpty { throw ExitCode(ExitStatus.failure.rawValue) }
+    if !report.problems.isEmpty { throw ExitCode(CommandStatus.failure.rawValue) }
   }
 
   private static func text(_ report: Report) -> String {

@@ -28,6 +28,12 @@ final class ServerProcess {
     return kilobytes * 1024
   }
 
+  /// The end of what the server said, for when something went wrong.
+  var logTail: String {
+    let log = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
+    return String(log.suffix(2000))
+  }
+
   /// Starts the program that is running now (or `executable`) as a server and waits until it listens.
   ///
   /// - Throws: what the server said when it ended instead.

@@ -18,8 +18,12 @@ enum Interrupt {
     let (interrupts, continuation) = AsyncStream.makeStream(of: Void.self)
     let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
     source.setEventHandler { continuation.yield() }
-    source.setRegistrationHandler { racing.store(true, ordering: .releasing) }
-    source.activate()
+    // From here on Ctrl-C no longer ends the process.
+    await withCheckedContinuation { registration in
+      source.setRegistrationHandler { registration.resume() }
+      source.activate()
+    }
+    racing.store(true, ordering: .releasing)
     defer {
       racing.store(false, ordering: .releasing)
       source.cancel()

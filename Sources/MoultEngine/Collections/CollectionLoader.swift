@@ -14,6 +14,10 @@ struct CollectionLoader: Sendable {
   func load(_ record: CollectionRecord) throws -> Collection {
     let identityEncoder = VectorEncoder.identity(dimension: record.schema.dimension, metric: record.schema.metric)
     let points = PointStore(collectionID: record.id, keyKind: record.schema.keyKind)
+    // Nobody holds a snapshot yet that could still show a deleted point.
+    while try directory.write({ db in
+      try points.purgeDeadPayloads(throughSequence: record.nextSequence, in: db)
+    }) > 0 {}
     let (segmentRecords, generationRecords, dead) = try directory.read { db in
       (
         try directory.catalog.segments(of: record.id, in: db),

@@ -44,6 +44,15 @@ struct CollectionSnapshot: Sendable {
     return Array(UnsafeBufferPointer(start: start, count: dimension))
   }
 
+  /// What a segment's graph is built on: the generation's codes, or the full-precision vectors where codes
+  /// are too coarse to choose edges by (scores between two binary codes are biased).
+  func graphSource(
+    of generation: GenerationView, segment: SegmentView, identity: VectorEncoder
+  ) -> (encoder: VectorEncoder, codes: CodeView) {
+    generation.specification.quantization == .binary
+      ? (identity, segment.vectors) : (generation.encoder, codes(of: generation, segment: segment))
+  }
+
   func codes(of generation: GenerationView, segment: SegmentView) -> CodeView {
     switch generation.codes[segment.id] {
     case .buffer(let buffer): buffer.view(count: segment.count)

@@ -182,8 +182,9 @@ struct GenerationBuilder: Sendable {
           try files.share(graph, of: segment)
           kept.any = true
         } else {
+          let source = snapshot.graphSource(of: built, segment: segment, identity: collection.identityEncoder)
           let bytes = try GraphIndexBuilder.build(
-            encoder: built.encoder, codes: snapshot.codes(of: built, segment: segment), m: m,
+            encoder: source.encoder, codes: source.codes, m: m,
             efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id), parallel: parallel,
             isCancelled: { context.isCancelled },
             progress: { [done] rows in

@@ -49,8 +49,10 @@ struct IndexJob: Sendable {
       let files = GenerationFiles(
         directory: resources.directory, collectionID: collection.id, generationID: generation.id)
       try await resources.background.run {
+        let source = snapshot.graphSource(
+          of: generation, segment: segment, identity: collection.identityEncoder)
         let bytes = try GraphIndexBuilder.build(
-          encoder: generation.encoder, codes: snapshot.codes(of: generation, segment: segment), m: m,
+          encoder: source.encoder, codes: source.codes, m: m,
           efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id),
           parallel: resources.background.parallelFor, isCancelled: { context.isCancelled },
           progress: { rows in

@@ -92,7 +92,7 @@ struct BenchSwitch: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let directory = try TemporaryDirectory(name: "moult-bench")
+    let directory = try ScratchDirectory(name: "moult-bench")
     defer { directory.remove() }
     let printer = RecordPrinter(output)
     try await SwitchBenchmark.run(

@@ -13,7 +13,7 @@ struct BenchServerOptions: ParsableArguments {
       let token = token ?? Environment.token ?? ServerOptions.defaultToken
       return try await AdminClient.with(url: url, token: token) { try await body($0, nil) }
     }
-    let directory = try TemporaryDirectory(name: "moult-bench")
+    let directory = try ScratchDirectory(name: "moult-bench")
     defer { directory.remove() }
     let server = try await ServerProcess(dataDirectory: directory.path + "/data")
     do {

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// A folder of our own that is gone when it is no longer needed.
-final class TemporaryDirectory: Sendable {
+final class ScratchDirectory: Sendable {
   let path: String
 
   /// - Throws: when the system's folder for temporary files cannot be written to.

@@ -1,0 +1,115 @@
+import ArgumentParser
+import MoultModel
+import Testing
+
+@testable import MoultCommand
+
+@Suite("Command line")
+struct CommandLineTests {
+  @Test(
+    "every command of the README is understood",
+    arguments: [
+      "serve --data ./d", "serve --data ./d --host 0.0.0.0 --port 0 --no-auth",
+      "serve --data ./d --token secret --threads 2 --log-level debug",
+      "import words --vectors base.npy --payload p.jsonl.gz --metric l2 --batch 100 --id-field id",
+      "export words --vectors base.npy --payload p.jsonl --force",
+      "collections", "collections list --json", "collections show words", "collections drop words",
+      "alias create a words", "alias list", "alias describe a", "alias alter a words", "alias drop a",
+      "switch words --quantization int8 --min-recall 0.95 --queries q.npy --detach",
+      "switch words --dimensions 128 --transform prefix", "switch words --index hnsw --oversampling 3",
+      "rollback words", "reindex words other --quantization binary --dimensions 256 --alias a",
+      "jobs list --state running --limit 5", "jobs show 7", "jobs watch 7", "jobs cancel 7", "jobs retry 7",
+      "search words --vectors q.npy --limit 5 --exact --truth gt.npy",
+      "bench encode --vectors v.npy --quantization int8 --batch 64 --threads 2 --rows 100 --json",
+      "bench scan --vectors v.npy --queries q.npy --truth t.npy --metric ip --quantization binary",
+      "bench exact --vectors v.npy", "bench graph --vectors v.npy --ef 64",
+      "bench switch --vectors v.npy --quantization int8", "bench import --vectors v.npy",
+      "bench serve --vectors v.npy --clients 8 --seconds 5 --swaps 200 --switches 2 --url http://localhost:1",
+      "doctor --data ./d --deep --json", "demo --clients 2 --json",
+    ])
+  func understood(line: String) throws {
+    _ = try Moult.parseAsRoot(line.split(separator: " ").map(String.init))
+  }
+
+  @Test(
+    "what makes no sense is refused before anything is done",
+    arguments: [
+      "serve", "serve --data d --port 70000", "serve --data d --no-auth --token t", "serve --data d --token=",
+      "serve --data d --log-level loud", "import words", "import words --vectors v.npy --metric manhattan",
+      "import words --vectors v.npy --batch 0", "import words --vectors v.npy --id-field id",
+      "switch words", "switch words --quantization int4", "switch words --dimensions 0",
+      "switch words --transform pca", "switch words --dimensions 9 --transform none",
+      "switch words --quantization int8 --oversampling 0.5",
+      "switch words --quantization int8 --oversampling nan",
+      "switch words --quantization int8 --min-recall 1.5", "search words --vectors v.npy --limit 0",
+      "jobs show seven", "bench scan --vectors v.npy --k 0", "bench serve --vectors v.npy --clients 0",
+      "demo --clients 0", "nonsense",
+    ])
+  func refused(line: String) {
+    let error = #expect(throws: (any Error).self) {
+      _ = try Moult.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+    if let error { #expect(Moult.exitCode(for: error) == .validationFailure) }
+  }
+
+  @Test("dimensions without a transform are reduced by PCA")
+  func defaultTransform() throws {
+    let command = try #require(
+      Moult.parseAsRoot(["switch", "words", "--dimensions", "64"]) as? SwitchCommand)
+    #expect(command.encoding.specification == EncodingSpecification(dimensions: 64, transform: .pca))
+    #expect(command.encoding.specification.summary == "float32 64 pca rescore ×4.0")
+  }
+
+  @Test("exit statuses keep their numbers")
+  func statuses() {
+    #expect(CommandStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6])
+    for status in CommandStatus.allCases {
+      #expect(Moult.configuration.discussion.contains("\(status.rawValue)  \(status.meaning)"))
+    }
+  }
+
+  @Test("how a job ended decides the status")
+  func jobStatus() throws {
+    func job(_ state: JobInfo.State, code: MoultError.Code? = nil) -> JobInfo {
+      JobInfo(
+        id: 7, kind: "switch", subject: "words", state: state, attempt: 1, attemptsMax: 5,
+        progress: .init(phase: "verify", rowsDone: 0, rowsTotal: 0), createdAt: 0, startedAt: nil,
+        finishedAt: nil, runAt: 0, cancelRequested: false, error: "because", errorCode: code?.rawValue,
+        report: nil, generation: nil)
+    }
+    func status(_ job: JobInfo) -> CommandStatus? {
+      do {
+        try JobWatcher.requireCompleted(job)
+        return nil
+      } catch {
+        return (error as? CommandFailure)?.status
+      }
+    }
+    #expect(status(job(.completed)) == nil)
+    #expect(status(job(.failed)) == .jobFailed)
+    #expect(status(job(.failed, code: .recallGateFailed)) == .recallGateFailed)
+    #expect(status(job(.cancelled)) == .jobFailed)
+    #expect(status(job(.running)) == .detached)
+    #expect(JobWatcher.detached(7).text.contains("moult jobs watch 7"))
+  }
+
+  @Test("a server's refusal comes with advice; every line ends up on stderr")
+  func advice() {
+    let failure = CommandFailure(fromServer: MoultError(.collectionNotFound, "there is no 'x'"))
+    #expect(failure.text == "moult: there is no 'x'\n  next: `moult collections list` shows what is there")
+    #expect(CommandFailure(fromServer: MoultError(.recallGateFailed, "low")).status == .recallGateFailed)
+  }
+
+  @Test(
+    "addresses are checked",
+    arguments: ["", "localhost:19530", "ftp://localhost", "http://", "/var/run/moult"])
+  func badURL(url: String) async {
+    let failure = #expect(throws: CommandFailure.self) { _ = try AdminClient(url: url, token: nil) }
+    #expect(failure?.status == .usage)
+  }
+
+  @Test("names are escaped in paths")
+  func escaped() {
+    #expect(AdminClient.path("a b/ü?") == "/moult/v1/collections/a%20b%2F%C3%BC%3F")
+  }
+}
