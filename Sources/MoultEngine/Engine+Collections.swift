@@ -21,7 +21,8 @@ extension Engine {
       throw MoultError(
         .invalidArgument,
         "a new collection is empty, and \(specification.quantization.rawValue) with transform "
-          + "\(specification.transform.rawValue) is learned from its vectors; create it without, import, then switch")
+          + "\(specification.transform.rawValue) is learned from its vectors; create it without, import, then switch"
+      )
     }
     return try await names.run {
       let (record, generation) = try await resources.directory.write { [resources] db in
@@ -47,10 +48,12 @@ extension Engine {
       try Name.validate(value, what: field)
     }
     guard schema.keyField != schema.vectorField else {
-      throw MoultError(.invalidArgument, "keyField and vectorField must differ; both are '\(schema.keyField)'")
+      throw MoultError(
+        .invalidArgument, "keyField and vectorField must differ; both are '\(schema.keyField)'")
     }
     guard schema.summary.utf8.count <= 1024 else {
-      throw MoultError(.invalidArgument, "summary must be at most 1024 bytes, got \(schema.summary.utf8.count)")
+      throw MoultError(
+        .invalidArgument, "summary must be at most 1024 bytes, got \(schema.summary.utf8.count)")
     }
   }
 
@@ -119,6 +122,7 @@ extension Engine {
     }
     throw MoultError(
       .switchInProgress,
-      "job \(job.id) (\(job.kind)) is at work on collection '\(collection.name)'; wait for it or cancel it first")
+      "job \(job.id) (\(job.kind)) is at work on collection '\(collection.name)'; wait for it or cancel it first"
+    )
   }
 }

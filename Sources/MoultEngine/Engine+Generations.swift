@@ -26,7 +26,8 @@ extension Engine {
         collection: collection.id, specification: request.specification,
         minimumRecall: request.gate.minimumRecall, k: request.gate.k))
     return try await enqueue(
-      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries) { _ in }
+      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries
+    ) { _ in }
   }
 
   /// - Throws: as `startSwitch`; `collectionExists`/`nameConflict` for the target's name or the alias.
@@ -44,10 +45,12 @@ extension Engine {
     ) { [aliases] _ in
       let map = aliases.current
       if map.collections[request.target] != nil {
-        throw MoultError(.collectionExists, "there is a collection '\(request.target)' already; choose another name")
+        throw MoultError(
+          .collectionExists, "there is a collection '\(request.target)' already; choose another name")
       }
       if map.aliases[request.target] != nil {
-        throw MoultError(.nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
+        throw MoultError(
+          .nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
       }
       if let alias = request.alias, map.collections[alias] != nil || alias == request.target {
         throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
@@ -65,7 +68,8 @@ extension Engine {
         let snapshot = collection.snapshot
         guard snapshot.building == nil else {
           throw MoultError(
-            .switchInProgress, "a switch of '\(collection.name)' is about to finish; wait for it or cancel it first")
+            .switchInProgress,
+            "a switch of '\(collection.name)' is about to finish; wait for it or cancel it first")
         }
         let swap = try resources.directory.write { db in
           try self.ensureNoJob(on: collection, in: db)
@@ -73,7 +77,8 @@ extension Engine {
         }
         guard var next = snapshot.previous, next.id == swap.current.id else {
           throw MoultError(
-            .internalError, "the catalog and the open collection '\(collection.name)' disagree; restart the server")
+            .internalError,
+            "the catalog and the open collection '\(collection.name)' disagree; restart the server")
         }
         next.publishedAt = swap.current.publishedAt
         var moved = snapshot
@@ -105,11 +110,13 @@ extension Engine {
     if let dimensions = specification.dimensions {
       guard (1...schema.dimension).contains(dimensions) else {
         throw MoultError(
-          .invalidArgument, "dimensions must be in 1 … \(schema.dimension) (the collection's), got \(dimensions)")
+          .invalidArgument,
+          "dimensions must be in 1 … \(schema.dimension) (the collection's), got \(dimensions)")
       }
       guard specification.transform != .none else {
         throw MoultError(
-          .invalidArgument, "fewer dimensions need a transform: prefix (Matryoshka models) or pca (any model)")
+          .invalidArgument, "fewer dimensions need a transform: prefix (Matryoshka models) or pca (any model)"
+        )
       }
     } else if specification.transform == .prefix {
       throw MoultError(.invalidArgument, "the transform prefix needs dimensions: how many to keep")
@@ -131,12 +138,15 @@ extension Engine {
     guard gate.queries.count % schema.dimension == 0 else {
       throw MoultError(
         .dimensionMismatch,
-        "the gate's queries must be \(schema.dimension)-dimensional; got \(gate.queries.count) numbers in all")
+        "the gate's queries must be \(schema.dimension)-dimensional; got \(gate.queries.count) numbers in all"
+      )
     }
     guard gate.queries.count / schema.dimension <= 10_000 else {
       throw MoultError(
         .invalidArgument, "at most 10000 queries for the gate, got \(gate.queries.count / schema.dimension)")
     }
-    try PointValidation.checkFinite(gate.queries, dimension: schema.dimension, what: "query") { "number \($0)" }
+    try PointValidation.checkFinite(gate.queries, dimension: schema.dimension, what: "query") {
+      "number \($0)"
+    }
   }
 }

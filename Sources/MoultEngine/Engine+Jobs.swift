@@ -4,7 +4,8 @@ package import MoultModel
 
 extension Engine {
   /// Newest first.
-  package func jobs(state: JobInfo.State? = nil, subject: String? = nil, limit: Int = 100) throws -> [JobInfo] {
+  package func jobs(state: JobInfo.State? = nil, subject: String? = nil, limit: Int = 100) throws -> [JobInfo]
+  {
     guard (1...10_000).contains(limit) else {
       throw MoultError(.invalidArgument, "limit must be in 1 … 10000, got \(limit)")
     }
@@ -35,7 +36,8 @@ extension Engine {
   }
 
   /// Waits until the job's record differs from `since` or `seconds` have passed; for long polling.
-  package func waitForJob(_ id: Int64, changedSince since: JobInfo?, seconds: Double) async throws -> JobInfo {
+  package func waitForJob(_ id: Int64, changedSince since: JobInfo?, seconds: Double) async throws -> JobInfo
+  {
     let first = try job(id)
     guard since == nil || first == since, !first.state.isFinal, seconds > 0 else { return first }
     let (queue, publication) = (resources.queue, resources.publication)
@@ -71,7 +73,8 @@ extension Engine {
       record.kind == ReindexJob.kind,
       let target = aliases.current.collections.values.first(where: { $0.id == unfinished.target })
     {
-      await GenerationDisposal(resources: resources, collection: target).discardCollection(names: names, aliases: aliases)
+      await GenerationDisposal(resources: resources, collection: target).discardCollection(
+        names: names, aliases: aliases)
     }
   }
 
@@ -91,12 +94,15 @@ extension Engine {
 extension JobInfo {
   init(_ record: JobRecord) {
     let result = record.result.flatMap { try? JSONDecoder().decode(SwitchJob.Result.self, from: $0) }
-    func milliseconds(_ date: Date?) -> Int64? { date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) } }
+    func milliseconds(_ date: Date?) -> Int64? {
+      date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) }
+    }
     self.init(
       id: record.id, kind: record.kind, subject: record.subject,
       state: JobInfo.State(record.state), attempt: record.attempt, attemptsMax: record.attemptsMax,
       progress: Progress(
-        phase: record.progress.phase, rowsDone: record.progress.rowsDone, rowsTotal: record.progress.rowsTotal,
+        phase: record.progress.phase, rowsDone: record.progress.rowsDone,
+        rowsTotal: record.progress.rowsTotal,
         rowsPerSecond: record.progress.rowsPerSecond, etaSeconds: record.progress.etaSeconds),
       createdAt: milliseconds(record.createdAt) ?? 0, startedAt: milliseconds(record.startedAt),
       finishedAt: milliseconds(record.finishedAt), runAt: milliseconds(record.runAt) ?? 0,

@@ -28,23 +28,29 @@ extension Engine {
   ///   `pointExists`, `invalidArgument` (empty batch, wrong key kind, payload count, payload no JSON object),
   ///   `diskFull`. Nothing is written then.
   package func write(_ batch: PointBatch, to name: String, mode: WriteMode) async throws -> WriteResult {
-    try await withWriter(of: name, check: { collection in
-      try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
-    }) { try $0.write(batch, mode: mode) }
+    try await withWriter(
+      of: name,
+      check: { collection in
+        try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+      },
+      change: { try $0.write(batch, mode: mode) })
   }
 
   /// Ids that are not stored are passed over; returns those that were deleted.
   package func delete(_ ids: [PointID], from name: String) async throws -> WriteResult {
-    try await withWriter(of: name, check: { collection in
-      try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
-    }) { try $0.delete(ids) }
+    try await withWriter(
+      of: name,
+      check: { collection in
+        try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
+      },
+      change: { try $0.delete(ids) })
   }
 
-  /// Runs `body` as the only writer of the collection that `name` stands for at that moment: whoever waited
+  /// Runs `change` as the only writer of the collection that `name` stands for at that moment: whoever waited
   /// while a cut-over moved the name follows it to the new collection, so nothing is written to the old one.
   private func withWriter(
     of name: String, check: @escaping @Sendable (Collection) throws -> Void,
-    _ body: @escaping @Sendable (CollectionWriter) throws -> [PointID]
+    change: @escaping @Sendable (CollectionWriter) throws -> [PointID]
   ) async throws -> WriteResult {
     while true {
       let collection = try aliases.resolveReady(name)
@@ -52,7 +58,7 @@ extension Engine {
       try await resources.writing.run { try check(collection) }
       let result: WriteResult? = try await collection.writers.run { [resources, aliases] in
         guard aliases.current.collection(name) === collection else { return nil }
-        let ids = try await resources.writing.run { try body(resources.writer(of: collection)) }
+        let ids = try await resources.writing.run { try change(resources.writer(of: collection)) }
         return WriteResult(ids: ids, servedBy: collection.servedBy(collection.snapshot))
       }
       if let result { return result }
@@ -106,7 +112,9 @@ extension Engine {
           points.append(Point(id: point.id, payload: point.payload))
           continue
         }
-        guard let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension) else { break }
+        guard let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension) else {
+          break
+        }
         points.append(Point(id: point.id, vector: vector, payload: point.payload))
       }
       if points.count == stored.count {

@@ -47,7 +47,8 @@ extension Engine {
 
   private func check(_ request: SearchRequest, collection: Collection) throws {
     let dimension = collection.schema.dimension
-    guard request.dimension == dimension, !request.queries.isEmpty, request.queries.count % dimension == 0 else {
+    guard request.dimension == dimension, !request.queries.isEmpty, request.queries.count % dimension == 0
+    else {
       throw MoultError(
         .dimensionMismatch,
         "collection '\(collection.name)' takes \(dimension)-dimensional queries; got "
@@ -76,13 +77,15 @@ extension Engine {
     where request.queries[first..<first + dimension].allSatisfy({ $0 == 0 }) {
       throw MoultError(
         .invalidVector,
-        "query number \(first / dimension) is the zero vector, which has no direction; the metric cosine needs one")
+        "query number \(first / dimension) is the zero vector, which has no direction; the metric cosine needs one"
+      )
     }
   }
 
   static func check(oversampling: Double) throws {
     guard (1...1_000).contains(oversampling) else {
-      throw MoultError(.invalidArgument, "oversampling must be in 1 … 1000 (1 = no rescoring), got \(oversampling)")
+      throw MoultError(
+        .invalidArgument, "oversampling must be in 1 … 1000 (1 = no rescoring), got \(oversampling)")
     }
   }
 }

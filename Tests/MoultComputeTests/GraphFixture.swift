@@ -131,33 +131,11 @@ struct WordnetSample {
   /// The 100 nearest rows of each query by cosine.
   let neighbours: [[UInt32]]
 
-  init(file: String = #filePath) throws {
-    let root = URL(filePath: file).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let folder = root.appending(path: "Examples/data/wordnet-10k")
-    func numbers<Number: BitwiseCopyable>(_ name: String, _: Number.Type) throws -> [Number] {
-      // A version-1 header of 128 bytes; the contents are known.
-      let data = try Data(contentsOf: folder.appending(path: name)).dropFirst(128)
-      return Array(unsafeUninitializedCapacity: data.count / MemoryLayout<Number>.size) { buffer, count in
-        data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
-        count = buffer.count
-      }
-    }
-    func floats(_ name: String) throws -> [Float] {
-      try numbers(name, UInt16.self).map(Self.widen)
-    }
-    vectors = try floats("base.npy")
-    let queryFloats = try floats("queries.npy")
+  init() {
+    vectors = SampleVectors.base()
+    let queryFloats = SampleVectors.queries()
     queries = (0..<200).map { Array(queryFloats[$0 * 384..<($0 + 1) * 384]) }
-    let truth = try numbers("gt.npy", Int32.self)
-    neighbours = (0..<200).map { query in (0..<100).map { UInt32(truth[query * 100 + $0]) } }
-  }
-
-  /// A finite binary16 as a Float: its exponent and fraction moved into place, then scaled by the
-  /// difference of the biases, 2¹¹². Exact for denormals too.
-  private static func widen(_ half: UInt16) -> Float {
-    let magnitude = Float(bitPattern: UInt32(half & 0x7FFF) << 13) * 0x1p112
-    return half & 0x8000 == 0 ? magnitude : -magnitude
+    neighbours = SampleVectors.truth().map { $0.map { UInt32($0) } }
   }
 }
 

@@ -23,7 +23,7 @@ struct GraphIndexTests {
 
   @Test("finds 97 % of the true neighbours of real embeddings at ef 128, over a graph of any code")
   func recallOnWordnet() throws {
-    let sample = try WordnetSample()
+    let sample = WordnetSample()
     let exact = try GraphFixture(sample.vectors, dimension: 384)
     let file = try exact.graph(m: 16, efConstruction: 128)
     #expect(file.graph.reachableRowCount() == 10_000)

@@ -1,3 +1,4 @@
+import MoultModel
 import MoultTesting
 import Testing
 
@@ -12,7 +13,7 @@ struct RecallTests {
     return (found, truth)
   }
 
-  private func estimate(_ hits: [Int], k: Int = 10) -> RecallEstimate {
+  private func estimate(_ hits: [Int], k: Int = 10) -> MeasuredRecall {
     let (found, truth) = results(hits: hits, k: k)
     return Recall.estimate(found: found, truth: truth, k: k)
   }

@@ -9,7 +9,7 @@ struct WordNetRecallTests {
   /// Recall@10 of the codes alone, and after rescoring three times as many candidates.
   private func recall(
     _ specification: EncodingSpecification
-  ) throws -> (codes: RecallEstimate, rescored: RecallEstimate) {
+  ) throws -> (codes: MeasuredRecall, rescored: MeasuredRecall) {
     let sample = WordNetSample.shared
     let encoder = try VectorEncoder.trained(
       specification, dimension: 384, metric: .cosine, on: Array(sample.base[..<(384 * 2000)]))

@@ -80,7 +80,8 @@ struct AliasTests {
           // Readers that race with the swaps: one answer never mixes two collections.
           for _ in 0..<500 {
             let answer = try await engine.search(request, in: "x")
-            #expect(answer.hits == [[SearchHit(id: .int64(answer.servedBy.collection == "a" ? 1 : 2), score: 1)]])
+            #expect(
+              answer.hits == [[SearchHit(id: .int64(answer.servedBy.collection == "a" ? 1 : 2), score: 1)]])
           }
         }
       }

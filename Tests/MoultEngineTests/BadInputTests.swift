@@ -45,7 +45,8 @@ struct BadInputTests {
     } throws: { ($0 as? MoultError)?.code == .pointExists }
     #expect(try engine.describeCollection("c").count == 2)
     #expect(
-      try await engine.get([.int64(9)], from: "c", includeVectors: false, includePayload: true).points.isEmpty)
+      try await engine.get([.int64(9)], from: "c", includeVectors: false, includePayload: true).points.isEmpty
+    )
     try await harness.shutDown()
   }
 

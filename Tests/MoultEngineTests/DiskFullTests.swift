@@ -81,7 +81,8 @@ struct DiskFullTests {
       logger: Logger(label: "full"))
     #expect(try again.describeCollection("c").count == 24)
     #expect(
-      try await again.search(SearchRequest(queries: [1, 0], dimension: 2, limit: 2), in: "c").hits[0].map(\.id)
+      try await again.search(SearchRequest(queries: [1, 0], dimension: 2, limit: 2), in: "c").hits[0].map(
+        \.id)
         == [.int64(30), .int64(29)])
     await again.close()
   }

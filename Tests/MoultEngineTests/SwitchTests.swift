@@ -74,12 +74,14 @@ struct SwitchTests {
     } throws: { ($0 as? MoultError)?.code == .switchInProgress }
     _ = try await harness.finish(job)
     await #expect {
-      _ = try await harness.engine.startSwitch("nowhere", SwitchRequest(specification: EncodingSpecification()))
+      _ = try await harness.engine.startSwitch(
+        "nowhere", SwitchRequest(specification: EncodingSpecification()))
     } throws: { ($0 as? MoultError)?.code == .collectionNotFound }
     try await harness.shutDown()
   }
 
-  @Test("codes of sealed and growing segments, graphs and pointers survive a restart", arguments: [false, true])
+  @Test(
+    "codes of sealed and growing segments, graphs and pointers survive a restart", arguments: [false, true])
   func survivesRestart(hnsw: Bool) async throws {
     let directory = TemporaryDirectory()
     let queries = SampleVectors.queries(50)

@@ -30,10 +30,7 @@ package struct GroundTruth: Sendable {
 
   /// Recall@k of rows that were found, per query.
   package func recall(of found: [[Int64]]) -> MeasuredRecall {
-    let estimate = Recall.estimate(found: found, truth: neighbours, k: k)
-    return MeasuredRecall(
-      mean: estimate.mean, lower: estimate.lower, upper: estimate.upper, queryCount: estimate.queryCount,
-      k: estimate.k)
+    Recall.estimate(found: found, truth: neighbours, k: k)
   }
 
   /// Recall@k of ids that were found; string ids count as not found.

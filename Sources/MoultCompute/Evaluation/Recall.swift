@@ -1,19 +1,4 @@
-/// Mean recall@k over sampled queries with its 95 % confidence interval.
-public struct RecallEstimate: Codable, Sendable, Equatable {
-  public var mean: Double
-  public var lower: Double
-  public var upper: Double
-  public var queryCount: Int
-  public var k: Int
-
-  public init(mean: Double, lower: Double, upper: Double, queryCount: Int, k: Int) {
-    self.mean = mean
-    self.lower = lower
-    self.upper = upper
-    self.queryCount = queryCount
-    self.k = k
-  }
-}
+public import MoultModel
 
 /// Mean difference of recall, new − old, on the same queries, with its 95 % confidence interval.
 public struct RecallDifference: Codable, Sendable, Equatable {
@@ -44,7 +29,7 @@ public enum Recall {
   ///   - truth: per query the true neighbours, nearest first; only the first `k` count. A query whose
   ///     truth is empty is left out; one with fewer than `k` is measured against those.
   /// - Returns: 0 … 1 as the interval when no query counts.
-  public static func estimate(found: [[Int64]], truth: [[Int64]], k: Int) -> RecallEstimate {
+  public static func estimate(found: [[Int64]], truth: [[Int64]], k: Int) -> MeasuredRecall {
     precondition(found.count == truth.count && k > 0)
     var recalls: [Double] = []
     var trials = 0
@@ -56,7 +41,7 @@ public enum Recall {
       misses += wanted - hits
     }
     let n = recalls.count
-    guard n > 0 else { return RecallEstimate(mean: 0, lower: 0, upper: 1, queryCount: 0, k: k) }
+    guard n > 0 else { return MeasuredRecall(mean: 0, lower: 0, upper: 1, queryCount: 0, k: k) }
     let mean = recalls.reduce(0, +) / Double(n)
     let perQuery = Double(trials) / Double(n)
     let usual = min(3, perQuery)
@@ -69,7 +54,7 @@ public enum Recall {
     }
     let interval = wilson(
       mean, trials: Double(trials) / effect, z: StudentT.quantile975(degreesOfFreedom: n - 1))
-    return RecallEstimate(
+    return MeasuredRecall(
       mean: mean, lower: interval.lowerBound, upper: interval.upperBound, queryCount: n, k: k)
   }
 

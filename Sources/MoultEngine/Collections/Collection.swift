@@ -73,7 +73,8 @@ final class Collection: Sendable {
     return CollectionInfo(
       name: name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
       generation: snapshot.live.info(state: .live),
-      previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt, updatedAt: updatedAt,
+      previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt,
+      updatedAt: updatedAt,
       ready: isReady)
   }
 }

@@ -12,7 +12,8 @@ struct CollectionLoader: Sendable {
   let logger: Logger
 
   func load(_ record: CollectionRecord) throws -> Collection {
-    let identityEncoder = VectorEncoder.identity(dimension: record.schema.dimension, metric: record.schema.metric)
+    let identityEncoder = VectorEncoder.identity(
+      dimension: record.schema.dimension, metric: record.schema.metric)
     let points = PointStore(collectionID: record.id, keyKind: record.schema.keyKind)
     // Nobody holds a snapshot yet that could still show a deleted point.
     while try directory.write({ db in
@@ -45,7 +46,8 @@ struct CollectionLoader: Sendable {
   /// A collection that was just made.
   func empty(_ record: CollectionRecord, generation: GenerationRecord) throws -> Collection {
     let encoder = try VectorEncoder.identity(
-      dimension: record.schema.dimension, metric: record.schema.metric, specification: generation.specification)
+      dimension: record.schema.dimension, metric: record.schema.metric,
+      specification: generation.specification)
     let live = GenerationView(
       id: generation.id, encoder: encoder, codes: [:], graphs: [:], createdAt: generation.createdAt,
       publishedAt: generation.publishedAt, report: nil)
@@ -68,11 +70,13 @@ struct CollectionLoader: Sendable {
     case .growing:
       storage = .growing(
         try GrowingSegment(
-          opening: path, identity: record.identity, rowCount: record.rowCount, fileSystem: directory.fileSystem))
+          opening: path, identity: record.identity, rowCount: record.rowCount,
+          fileSystem: directory.fileSystem))
     }
     return SegmentView(
       id: record.id, firstRow: record.firstRow, count: record.rowCount, capacity: record.rowCapacity,
-      live: LiveBitmap(capacity: record.rowCapacity, live: record.rowCount, except: deadHere), storage: storage)
+      live: LiveBitmap(capacity: record.rowCapacity, live: record.rowCount, except: deadHere),
+      storage: storage)
   }
 
   private func loadGeneration(
@@ -88,7 +92,8 @@ struct CollectionLoader: Sendable {
           into: buffer, at: 0, parallel: parallel)
       }
       if segment.isSealed {
-        logger.notice("encoding segment \(segment.id) of generation \(record.id) again: its codes were cut off")
+        logger.notice(
+          "encoding segment \(segment.id) of generation \(record.id) again: its codes were cut off")
         view.codes[segment.id] = .file(try persist(buffer, segment: segment, generation: view))
       } else {
         view.codes[segment.id] = .buffer(buffer)
@@ -103,7 +108,8 @@ struct CollectionLoader: Sendable {
     let record = try directory.read { db in try directory.catalog.segment(segment.id, in: db) }
     let files = GenerationFiles(
       directory: directory, collectionID: record.collectionID, generationID: generation.id)
-    return try files.writeCodes(buffer.view(count: segment.count), of: segment, encoder: generation.encoder) { path in
+    return try files.writeCodes(buffer.view(count: segment.count), of: segment, encoder: generation.encoder) {
+      path in
       try directory.write { db in
         try directory.catalog.recordCodes(
           generation: generation.id, segment: segment.id, codesFile: path, graphFile: nil, in: db)

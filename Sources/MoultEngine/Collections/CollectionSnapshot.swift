@@ -29,7 +29,11 @@ struct CollectionSnapshot: Sendable {
     var high = segments.count
     while low < high {
       let middle = (low + high) / 2
-      if segments[middle].firstRow + Int64(segments[middle].count) <= row { low = middle + 1 } else { high = middle }
+      if segments[middle].firstRow + Int64(segments[middle].count) <= row {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low < segments.count, segments[low].firstRow <= row else { return nil }
     return low

@@ -86,7 +86,8 @@ struct GenerationFiles: Sendable {
   func write(graph bytes: [UInt8], of segment: SegmentView) throws {
     try bytes.withUnsafeBytes { bytes in
       _ = try SegmentWriter.write(
-        bytes, to: directory.absolutePath(graphPath(segment)), kind: .graph, identity: graphIdentity(of: segment),
+        bytes, to: directory.absolutePath(graphPath(segment)), kind: .graph,
+        identity: graphIdentity(of: segment),
         fileSystem: directory.fileSystem)
     }
   }
@@ -118,6 +119,7 @@ struct GenerationFiles: Sendable {
 
   private func identity(of segment: SegmentView) -> SegmentIdentity {
     SegmentIdentity(
-      collectionID: collectionID, generationID: generationID, segmentID: segment.id, firstRow: segment.firstRow)
+      collectionID: collectionID, generationID: generationID, segmentID: segment.id,
+      firstRow: segment.firstRow)
   }
 }

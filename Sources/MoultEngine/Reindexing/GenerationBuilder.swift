@@ -86,7 +86,8 @@ struct GenerationBuilder: Sendable {
     let sample =
       specification.isIdentity
       ? []
-      : RowSample.vectors(of: snapshot, count: rows, dimension: dimension, seed: UInt64(bitPattern: generationID))
+      : RowSample.vectors(
+        of: snapshot, count: rows, dimension: dimension, seed: UInt64(bitPattern: generationID))
     guard specification.isIdentity || !sample.isEmpty else {
       throw MoultError(
         .invalidArgument,
@@ -146,7 +147,8 @@ struct GenerationBuilder: Sendable {
       let count = min(Self.blockRows, segment.count - first)
       let start = (vectors.rows + first * vectors.rowStride).assumingMemoryBound(to: Float.self)
       EncodeLoop.encode(start, count: count, with: encoder, into: block, at: 0, parallel: parallel)
-      try writer.append(rows: UnsafeRawPointer(block.rows), side: block.side.map { UnsafeRawPointer($0) }, count: count)
+      try writer.append(
+        rows: UnsafeRawPointer(block.rows), side: block.side.map { UnsafeRawPointer($0) }, count: count)
       try context.reportProgress(phase: "encode", rowsDone: done + Int64(first + count), rowsTotal: total)
     }
     _ = try writer.finish()
@@ -178,7 +180,9 @@ struct GenerationBuilder: Sendable {
       if built.graphs[segment.id] == nil {
         // A graph's edges do not care which codes found them (QUANTIZATION.md B5.3, measured; the recall gate
         // is the proof each time), so the one at hand is shared.
-        if let graph = snapshot.live.graphs[segment.id], snapshot.live.specification.index == specification.index {
+        if let graph = snapshot.live.graphs[segment.id],
+          snapshot.live.specification.index == specification.index
+        {
           try files.share(graph, of: segment)
           kept.any = true
         } else {

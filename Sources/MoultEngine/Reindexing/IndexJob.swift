@@ -19,7 +19,9 @@ struct IndexJob: Sendable {
 
   /// Enqueues the job unless one is waiting or at work.
   static func enqueue(for collection: Collection, in resources: EngineResources) throws {
-    let needsGraphs = collection.snapshot.openGenerations.contains { missingGraph(of: $0, in: collection.snapshot) != nil }
+    let needsGraphs = collection.snapshot.openGenerations.contains {
+      missingGraph(of: $0, in: collection.snapshot) != nil
+    }
     guard needsGraphs else { return }
     let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
     try resources.directory.write { db in
@@ -34,7 +36,9 @@ struct IndexJob: Sendable {
     return nil
   }
 
-  private static func missingGraph(of generation: GenerationView, in snapshot: CollectionSnapshot) -> SegmentView? {
+  private static func missingGraph(of generation: GenerationView, in snapshot: CollectionSnapshot)
+    -> SegmentView?
+  {
     guard case .hnsw = generation.specification.index else { return nil }
     return snapshot.segments.first { $0.isSealed && generation.graphs[$0.id] == nil }
   }
@@ -56,7 +60,8 @@ struct IndexJob: Sendable {
           efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id),
           parallel: resources.background.parallelFor, isCancelled: { context.isCancelled },
           progress: { rows in
-            try? context.reportProgress(phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(segment.count))
+            try? context.reportProgress(
+              phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(segment.count))
           })
         try context.checkCancellation()
         try files.write(graph: bytes, of: segment)
@@ -78,7 +83,8 @@ struct IndexJob: Sendable {
     try resources.directory.write { db in
       try resources.directory.catalog.recordCodes(
         generation: generation.id, segment: segment.id,
-        codesFile: generation.specification.isIdentity ? nil : files.codesPath(segment), graphFile: path, in: db)
+        codesFile: generation.specification.isIdentity ? nil : files.codesPath(segment), graphFile: path,
+        in: db)
     }
     snapshot.updateGeneration(generation.id) { $0.graphs[segment.id] = graph }
     collection.publish(snapshot)

@@ -25,7 +25,8 @@ enum JobQueries {
   }
 
   static func load(of job: Int64, in db: Database) throws -> [Float] {
-    let bytes = try Data.fetchOne(db, sql: "SELECT queries FROM job_queries WHERE job_id = ?", arguments: [job])
+    let bytes = try Data.fetchOne(
+      db, sql: "SELECT queries FROM job_queries WHERE job_id = ?", arguments: [job])
     guard let bytes else { return [] }
     return [Float](unsafeUninitializedCapacity: bytes.count / MemoryLayout<Float>.stride) { floats, count in
       count = bytes.copyBytes(to: floats) / MemoryLayout<Float>.stride

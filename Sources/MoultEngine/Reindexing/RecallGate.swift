@@ -43,7 +43,7 @@ struct RecallGate: Sendable {
         let specification = generation.specification
         if specification.isIdentity && specification.index == .flat {
           // A scan of all full-precision vectors: what exact search is defined by.
-          let whole = MeasuredRecall(Recall.estimate(found: truth, truth: truth, k: k))
+          let whole = Recall.estimate(found: truth, truth: truth, k: k)
           return (whole, whole)
         }
         let parameters = SearchExecutor.Parameters(count: k)
@@ -56,8 +56,8 @@ struct RecallGate: Sendable {
           return [best.map(\.row), candidates.prefix(k).map(\.row)]
         }
         return (
-          MeasuredRecall(Recall.estimate(found: found.map { $0[0] }, truth: truth, k: k)),
-          MeasuredRecall(Recall.estimate(found: found.map { $0[1] }, truth: truth, k: k))
+          Recall.estimate(found: found.map { $0[0] }, truth: truth, k: k),
+          Recall.estimate(found: found.map { $0[1] }, truth: truth, k: k)
         )
       }
       let measured = recall(after)
@@ -104,13 +104,5 @@ struct RecallGate: Sendable {
   private func gaussian(_ random: inout SplitMix64) -> Float {
     let radius = (-2 * log(Float.random(in: Float.leastNormalMagnitude..<1, using: &random))).squareRoot()
     return radius * cos(2 * .pi * Float.random(in: 0..<1, using: &random))
-  }
-}
-
-extension MeasuredRecall {
-  init(_ estimate: RecallEstimate) {
-    self.init(
-      mean: estimate.mean, lower: estimate.lower, upper: estimate.upper, queryCount: estimate.queryCount,
-      k: estimate.k)
   }
 }

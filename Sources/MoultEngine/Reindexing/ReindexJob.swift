@@ -87,7 +87,8 @@ struct ReindexJob: Sendable {
 
   /// The target of an earlier attempt, or a new one; recorded together with the checkpoint that names it.
   private func ensureTarget() throws -> Checkpoint {
-    let (checkpoint, made) = try directory.write { db -> (Checkpoint, (CollectionRecord, GenerationRecord)?) in
+    let (checkpoint, made) = try directory.write {
+      db -> (Checkpoint, (CollectionRecord, GenerationRecord)?) in
       if let data = context.record.checkpoint {
         let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: data)
         if try directory.catalog.collections(in: db).contains(where: { $0.id == checkpoint.target }) {
@@ -95,7 +96,8 @@ struct ReindexJob: Sendable {
         }
       }
       let (collection, first) = try directory.catalog.insertCollection(
-        name: arguments.target, schema: source.schema, specification: EncodingSpecification(), state: .building,
+        name: arguments.target, schema: source.schema, specification: EncodingSpecification(),
+        state: .building,
         in: db)
       let generation =
         arguments.specification == EncodingSpecification()
@@ -137,7 +139,9 @@ struct ReindexJob: Sendable {
     var operations: Int { points.count + deleted.count }
   }
 
-  private func copyUntilClose(_ checkpoint: Checkpoint, to target: Collection, phase: String) async throws -> Checkpoint {
+  private func copyUntilClose(_ checkpoint: Checkpoint, to target: Collection, phase: String) async throws
+    -> Checkpoint
+  {
     var checkpoint = checkpoint
     var roundsBehind = 0
     while true {
@@ -147,7 +151,8 @@ struct ReindexJob: Sendable {
         try await resources.writing.run { try copyRound(checkpoint, to: target) }
       }
       try context.reportProgress(
-        phase: phase, rowsDone: checkpoint.copied, rowsTotal: max(checkpoint.copied, Int64(source.snapshot.liveCount)))
+        phase: phase, rowsDone: checkpoint.copied,
+        rowsTotal: max(checkpoint.copied, Int64(source.snapshot.liveCount)))
       if operations <= Self.cutOverOperations { return checkpoint }
       if phase == "catch-up" {
         roundsBehind += 1
@@ -157,7 +162,9 @@ struct ReindexJob: Sendable {
   }
 
   /// Copies at most a batch. Under the gate of the target; under that of the source too for the last rounds.
-  private func copyRound(_ checkpoint: Checkpoint, to target: Collection) throws -> (Checkpoint, operations: Int) {
+  private func copyRound(_ checkpoint: Checkpoint, to target: Collection) throws -> (
+    Checkpoint, operations: Int
+  ) {
     let round = try look(checkpoint)
     // Taken after the look, so it holds every row that the transaction saw, but for those whose commit has
     // not been published yet: the batch ends before them.

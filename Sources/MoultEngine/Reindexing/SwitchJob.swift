@@ -160,7 +160,8 @@ extension SwitchReport {
     case .given: break
     case .perturbedDocuments:
       notes.append(
-        "recall was measured on stored vectors with noise added, which is optimistic; give real queries with --queries")
+        "recall was measured on stored vectors with noise added, which is optimistic; give real queries with --queries"
+      )
     case .none: notes.append("the collection is empty; recall could not be measured")
     }
     self.init(

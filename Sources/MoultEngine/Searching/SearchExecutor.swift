@@ -98,7 +98,8 @@ enum SearchExecutor {
       let live = segment.live.liveRows
       func add(_ neighbors: [Neighbor], to query: Int) {
         found[query].append(
-          contentsOf: neighbors.map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) })
+          contentsOf: neighbors.map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) }
+        )
       }
       if let graph = generation.graphs[segment.id] {
         for query in 0..<queryCount {
@@ -134,12 +135,14 @@ enum SearchExecutor {
   /// Candidates kept while a graph is searched, where the request does not say.
   private static let defaultEf = 64
 
-  private static func oversampling(_ specification: EncodingSpecification, _ parameters: Parameters) -> Double {
+  private static func oversampling(_ specification: EncodingSpecification, _ parameters: Parameters) -> Double
+  {
     specification.isIdentity
       ? 1 : max(1, parameters.oversampling ?? specification.effectiveOversampling)
   }
 
-  private static func candidateCount(_ specification: EncodingSpecification, _ parameters: Parameters) -> Int {
+  private static func candidateCount(_ specification: EncodingSpecification, _ parameters: Parameters) -> Int
+  {
     Int((Double(parameters.count) * oversampling(specification, parameters)).rounded(.up))
   }
 

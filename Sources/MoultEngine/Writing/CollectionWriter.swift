@@ -44,7 +44,8 @@ struct CollectionWriter: Sendable {
       throw MoultError(
         .invalidVector,
         "the vector of point \(batch.ids.isEmpty ? "number \(zero)" : "'\(batch.ids[zero])'") has no direction "
-          + "(all entries are zero, or so small or large that its length is not a float32); the metric cosine needs one")
+          + "(all entries are zero, or so small or large that its length is not a float32); the metric cosine needs one"
+      )
     }
     var snapshot = collection.snapshot
     let firstRow = collection.nextRow
@@ -62,7 +63,8 @@ struct CollectionWriter: Sendable {
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
       for placement in placements {
         try directory.catalog.updateSegment(
-          snapshot.segments[placement.segmentIndex].id, rowCount: placement.at + placement.points.count, in: db)
+          snapshot.segments[placement.segmentIndex].id, rowCount: placement.at + placement.points.count,
+          in: db)
       }
       return try collection.points.insert(
         firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
@@ -101,7 +103,9 @@ struct CollectionWriter: Sendable {
 
   /// Decides which rows go where, making segments as needed. New ones are empty in the catalog and in the
   /// published snapshot until the batch is committed.
-  private func place(_ count: Int, firstRow: Int64, in snapshot: inout CollectionSnapshot) throws -> [Placement] {
+  private func place(_ count: Int, firstRow: Int64, in snapshot: inout CollectionSnapshot) throws
+    -> [Placement]
+  {
     var placements: [Placement] = []
     var placed = 0
     while placed < count {
@@ -150,7 +154,9 @@ struct CollectionWriter: Sendable {
     _ vectors: UnsafePointer<Float>, norms: [Float], _ placement: Placement, in snapshot: CollectionSnapshot
   ) throws {
     let segment = snapshot.segments[placement.segmentIndex]
-    guard case .growing(let growing) = segment.storage else { preconditionFailure("rows go to growing segments") }
+    guard case .growing(let growing) = segment.storage else {
+      preconditionFailure("rows go to growing segments")
+    }
     let count = placement.points.count
     for generation in snapshot.openGenerations {
       guard case .buffer(let buffer) = generation.codes[segment.id] else { continue }
@@ -159,7 +165,8 @@ struct CollectionWriter: Sendable {
     }
     try norms.withUnsafeBufferPointer { norms in
       try growing.append(
-        rows: UnsafeRawPointer(vectors), side: UnsafeRawPointer(norms.baseAddress! + placement.points.lowerBound),
+        rows: UnsafeRawPointer(vectors),
+        side: UnsafeRawPointer(norms.baseAddress! + placement.points.lowerBound),
         count: count, at: placement.at)
     }
     try growing.sync()

@@ -8,7 +8,8 @@ enum PointValidation {
   /// - Throws: `dimensionMismatch`, `invalidVector`, `duplicateID`, `invalidArgument`.
   static func check(_ batch: PointBatch, schema: CollectionSchema, collection: String) throws {
     guard !batch.vectors.isEmpty else {
-      throw MoultError(.invalidArgument, "the batch for collection '\(collection)' is empty; send at least one point")
+      throw MoultError(
+        .invalidArgument, "the batch for collection '\(collection)' is empty; send at least one point")
     }
     guard batch.dimension == schema.dimension, batch.vectors.count % schema.dimension == 0 else {
       throw MoultError(
@@ -20,7 +21,8 @@ enum PointValidation {
     try checkKeys(batch.ids, count: count, schema: schema, collection: collection)
     guard batch.payloads.isEmpty || batch.payloads.count == count else {
       throw MoultError(
-        .invalidArgument, "the batch has \(count) vectors but \(batch.payloads.count) payloads; send one each or none")
+        .invalidArgument,
+        "the batch has \(count) vectors but \(batch.payloads.count) payloads; send one each or none")
     }
     for (index, payload) in batch.payloads.enumerated() where !payload.isEmpty {
       do {
@@ -61,7 +63,8 @@ enum PointValidation {
         guard !text.isEmpty, text.utf8.count <= keyBytesMax else {
           throw MoultError(
             .invalidArgument,
-            "an id of collection '\(collection)' has \(text.utf8.count) bytes; 1 to \(keyBytesMax) are allowed")
+            "an id of collection '\(collection)' has \(text.utf8.count) bytes; 1 to \(keyBytesMax) are allowed"
+          )
         }
       case (.int64, .string), (.string, .int64):
         throw MoultError(
@@ -76,13 +79,15 @@ enum PointValidation {
     if schema.automaticKeys {
       guard ids.isEmpty else {
         throw MoultError(
-          .invalidArgument, "collection '\(collection)' gives out the ids itself; send the points without '\(schema.keyField)'")
+          .invalidArgument,
+          "collection '\(collection)' gives out the ids itself; send the points without '\(schema.keyField)'")
       }
       return
     }
     guard ids.count == count else {
       throw MoultError(
-        .invalidArgument, "the batch has \(count) vectors but \(ids.count) ids; every point needs '\(schema.keyField)'")
+        .invalidArgument,
+        "the batch has \(count) vectors but \(ids.count) ids; every point needs '\(schema.keyField)'")
     }
     try checkKeys(ids, kind: schema.keyKind, collection: collection)
     var seen = Set<PointID>(minimumCapacity: ids.count)
