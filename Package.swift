@@ -81,11 +81,13 @@ let package = Package(
     module(
       "MoultServer",
       [
-        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, httpTypes, lifecycle,
+        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, httpTypes,
+        lifecycle,
         unixSignals, logging,
       ]),
     module("MoultMilvus", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, nioCore, httpTypes]),
-    module("MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
+    module(
+      "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(
       name: "MoultCommand",
       dependencies: [

@@ -30,7 +30,8 @@ struct MilvusError: Error, Equatable {
   }
 
   /// 1100: nearly every mistake of a caller.
-  static func invalidParameter(_ text: String, expected: String? = nil, actual: String? = nil) -> MilvusError {
+  static func invalidParameter(_ text: String, expected: String? = nil, actual: String? = nil) -> MilvusError
+  {
     let values = expected.map { "[expected=\($0)][actual=\(actual ?? "")]" } ?? ""
     return MilvusError(code: Code.invalidParameter, message: "\(text): invalid parameter\(values)")
   }
@@ -76,7 +77,8 @@ extension MoultError {
     case .collectionNotFound: return .collectionNotFound(names.collection)
     case .collectionNotReady:
       return MilvusError(
-        code: MilvusError.Code.collectionNotLoaded, message: "collection not loaded[collection=\(names.collection)]")
+        code: MilvusError.Code.collectionNotLoaded,
+        message: "collection not loaded[collection=\(names.collection)]")
     case .aliasNotFound:
       return MilvusError(
         code: MilvusError.Code.aliasNotFound,
@@ -95,10 +97,13 @@ extension MoultError {
         code: MilvusError.Code.unauthenticated, message: "user hasn't authenticated", status: .unauthorized)
     case .tooLarge:
       return MilvusError(
-        code: MilvusError.Code.parameterTooLarge, message: "\(message): parameter too large", status: .contentTooLarge)
-    case .diskFull: return MilvusError(code: MilvusError.Code.quotaExceeded, message: "quota exceeded: \(message)")
+        code: MilvusError.Code.parameterTooLarge, message: "\(message): parameter too large",
+        status: .contentTooLarge)
+    case .diskFull:
+      return MilvusError(code: MilvusError.Code.quotaExceeded, message: "quota exceeded: \(message)")
     case .unavailable:
-      return MilvusError(code: MilvusError.Code.serviceUnavailable, message: "service unavailable: \(message)")
+      return MilvusError(
+        code: MilvusError.Code.serviceUnavailable, message: "service unavailable: \(message)")
     case .corrupted, .unsupportedVersion, .dataDirectoryInUse, .cancelled, .internalError:
       return MilvusError(code: MilvusError.Code.unexpected, message: message)
     }

@@ -65,7 +65,8 @@ package final class Server: Sendable {
       await engine.close()
       throw MoultError(
         .invalidArgument,
-        "cannot listen on \(configuration.host):\(configuration.port): \(error); is another server running there?")
+        "cannot listen on \(configuration.host):\(configuration.port): \(error); is another server running there?"
+      )
     } catch {
       await engine.close()
       throw error

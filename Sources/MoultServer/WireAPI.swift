@@ -27,6 +27,8 @@ extension WireAPI {
 
   /// Whether a request belongs to this protocol.
   func owns(_ path: String) -> Bool {
-    path.hasPrefix(root) && (path.utf8.count == root.utf8.count || path.utf8.dropFirst(root.utf8.count).first == UInt8(ascii: "/"))
+    path.hasPrefix(root)
+      && (path.utf8.count == root.utf8.count
+        || path.utf8.dropFirst(root.utf8.count).first == UInt8(ascii: "/"))
   }
 }

@@ -31,7 +31,8 @@ struct KillDuringSwitchTests {
     func note(_ id: Int64, _ payload: String) { payloads[id] = payload }
   }
 
-  @Test("24 kills, four in each phase: nothing acknowledged is lost and every job ends", .timeLimit(.minutes(15)))
+  @Test(
+    "24 kills, four in each phase: nothing acknowledged is lost and every job ends", .timeLimit(.minutes(15)))
   func killedInEachPhase() async throws {
     var random = SeededGenerator(seed: Self.seed)
     let directory = TemporaryDirectory()
@@ -80,7 +81,8 @@ struct KillDuringSwitchTests {
 
   private func start(_ data: String) async throws -> ServerProcess {
     try await ServerProcess(
-      dataDirectory: data, executable: BuiltExecutable.path, arguments: ["--no-auth", "--segment-rows", "1000"])
+      dataDirectory: data, executable: BuiltExecutable.path,
+      arguments: ["--no-auth", "--segment-rows", "1000"])
   }
 
   private func fill(_ data: String) async throws {
@@ -120,7 +122,8 @@ struct KillDuringSwitchTests {
       for number in 0..<Int64(100_000) {
         let payload = #"{"written":\#(number)}"#
         let batch = PointBatch(
-          ids: [.int64(firstID + number % 50)], vectors: vector, dimension: Self.dimension, payloads: [payload])
+          ids: [.int64(firstID + number % 50)], vectors: vector, dimension: Self.dimension,
+          payloads: [payload])
         do {
           try await client.upsert(batch, elementType: .float32, to: "words")
         } catch {
@@ -169,7 +172,8 @@ struct KillDuringSwitchTests {
     var found: [PointID: String] = [:]
     var after: PointID?
     while true {
-      let page = try await client.points(of: "words", after: after, limit: 1_000, vectors: false, payload: true)
+      let page = try await client.points(
+        of: "words", after: after, limit: 1_000, vectors: false, payload: true)
       guard let last = page.ids.last else { break }
       for (index, id) in page.ids.enumerated() {
         #expect(found[id] == nil, note)

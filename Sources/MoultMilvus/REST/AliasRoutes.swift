@@ -88,6 +88,7 @@ extension MilvusAPI {
 
   /// 100 as `alter` and `list` say it.
   private static func collectionNotFound(_ name: String) -> MilvusError {
-    MilvusError(code: MilvusError.Code.collectionNotFound, message: "collection not found[collection=\(name)]")
+    MilvusError(
+      code: MilvusError.Code.collectionNotFound, message: "collection not found[collection=\(name)]")
   }
 }

@@ -50,11 +50,13 @@ extension MilvusAPI {
   }
 
   func addEntityRoutes(to group: RouterGroup<Context>) {
-    for (action, mode) in [("insert", WriteMode.insert), ("upsert", .upsert)] {
+    // Milvus takes an insert of a stored id without a word (and then holds two entities of it, of which a
+    // search finds either). Refusing it would break programs that run again; the later one replaces.
+    for action in ["insert", "upsert"] {
       route("entities/\(action)", type: "CollectionDataReq", to: group, floatKeys: vectorField) {
         try RowsRequest(&$0)
       } answer: { input, call in
-        let result = try await write(input, mode, call)
+        let result = try await write(input, call)
         return MilvusAnswer.success(cost: true, servedBy: result.servedBy) { json in
           json.beginObject()
           json.member("\(action)Count", result.ids.count)
@@ -79,7 +81,7 @@ extension MilvusAPI {
     route("entities/get", type: "CollectionIDReq", to: group) {
       try GetRequest(&$0)
     } answer: { input, call in
-      try await get(input, call)
+      try await engine.reading(input.collection) { try await get(input, from: $0, call) }
     }
   }
 
@@ -91,14 +93,14 @@ extension MilvusAPI {
     return JSONFloatKeys([info.schema.vectorField])
   }
 
-  private func write(_ input: RowsRequest, _ mode: WriteMode, _ call: MilvusCall) async throws -> WriteResult {
+  private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
     let schema = try engine.describeCollection(input.collection).schema
     try Self.checkPartitions([input.partition])
     guard !input.partialUpdate else {
       throw MilvusError.invalidParameter("partialUpdate is not supported by this version of Moult")
     }
     let batch = try RowTranslation(schema: schema, body: call.body).batch(input.rows)
-    return try await engine.write(batch, to: input.collection, mode: mode)
+    return try await engine.write(batch, to: input.collection, mode: .upsert)
   }
 
   private func delete(_ input: DeleteRequest) async throws -> WriteResult {
@@ -120,8 +122,10 @@ extension MilvusAPI {
     return try await engine.delete(ids, from: input.collection)
   }
 
-  private func get(_ input: GetRequest, _ call: MilvusCall) async throws -> Response {
-    let schema = try engine.describeCollection(input.collection).schema
+  private func get(_ input: GetRequest, from info: CollectionInfo, _ call: MilvusCall) async throws
+    -> Response
+  {
+    let schema = info.schema
     try Self.checkPartitions(input.partitions)
     var ids: [PointID] = []
     for value in input.id.array ?? [input.id] {
@@ -137,12 +141,13 @@ extension MilvusAPI {
     }
     let output = OutputFields(input.outputFields, schema: schema)
     let page = try await engine.get(
-      ids, from: input.collection, includeVectors: output.includesVector, includePayload: output.includesPayload)
+      ids, from: info.name, includeVectors: output.includesVector, includePayload: output.includesPayload)
     return MilvusAnswer.success(cost: true, servedBy: page.servedBy) { json in
       json.beginArray()
       for point in page.points {
         output.write(
-          point.id, distance: nil, vector: point.vector, payload: point.payload, int64AsText: call.int64AsText,
+          point.id, distance: nil, vector: point.vector, payload: point.payload,
+          int64AsText: call.int64AsText,
           to: &json)
       }
       json.endArray()
@@ -152,6 +157,7 @@ extension MilvusAPI {
   /// There is one partition, and it may be named.
   static func checkPartitions(_ names: [String]) throws {
     guard let other = names.first(where: { !$0.isEmpty && $0 != "_default" }) else { return }
-    throw MilvusError(code: MilvusError.Code.partitionNotFound, message: "partition not found[partition=\(other)]")
+    throw MilvusError(
+      code: MilvusError.Code.partitionNotFound, message: "partition not found[partition=\(other)]")
   }
 }

@@ -10,7 +10,10 @@ enum MilvusAnswer {
   ///   - data: writes the value of `data`; `{}` without.
   static func success(
     cost: Bool = false, message: String? = nil, topks: [Int]? = nil, servedBy: ServedBy? = nil,
-    data: (inout JSONWriter) -> Void = { $0.beginObject(); $0.endObject() }
+    data: (inout JSONWriter) -> Void = {
+      $0.beginObject()
+      $0.endObject()
+    }
   ) -> Response {
     var json = JSONWriter()
     json.beginObject()

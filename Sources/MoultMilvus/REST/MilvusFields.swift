@@ -36,7 +36,9 @@ struct MilvusFields {
     guard let values = try fields.array(name) else { return nil }
     var strings: [String] = []
     for (index, value) in values.enumerated() {
-      guard let text = value.string else { throw fields.mismatch("\(name)[\(index)]", expected: "a string", value) }
+      guard let text = value.string else {
+        throw fields.mismatch("\(name)[\(index)]", expected: "a string", value)
+      }
       strings.append(text)
     }
     return strings

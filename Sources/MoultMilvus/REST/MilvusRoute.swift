@@ -74,7 +74,8 @@ extension MilvusAPI {
 
   private static func checkDatabase(_ name: String?) throws {
     guard let name, !name.isEmpty, name != database else { return }
-    throw MilvusError(code: MilvusError.Code.databaseNotFound, message: "database not found[database=\(name)]")
+    throw MilvusError(
+      code: MilvusError.Code.databaseNotFound, message: "database not found[database=\(name)]")
   }
 
   private static func wantsText(_ request: Request) -> Bool {

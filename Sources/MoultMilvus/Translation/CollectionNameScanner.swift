@@ -13,7 +13,9 @@ enum CollectionNameScanner {
     }
   }
 
-  private static func value(_ scanner: inout JSONScanner, _ utf8: UnsafeBufferPointer<UInt8>) throws -> String? {
+  private static func value(_ scanner: inout JSONScanner, _ utf8: UnsafeBufferPointer<UInt8>) throws
+    -> String?
+  {
     scanner.skipWhitespace()
     guard scanner.current == UInt8(ascii: "{") else { return nil }
     try scanner.enter(2)

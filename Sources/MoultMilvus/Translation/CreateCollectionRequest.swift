@@ -55,12 +55,14 @@ struct CreateCollectionRequest {
   private func refuseWhatIsNotKept() throws {
     guard vectorFieldType.isEmpty || vectorFieldType.lowercased() == "floatvector" else {
       throw MilvusError.invalidParameter(
-        "vectorFieldType \(vectorFieldType) is not supported by this version of Moult", expected: "FloatVector",
+        "vectorFieldType \(vectorFieldType) is not supported by this version of Moult",
+        expected: "FloatVector",
         actual: vectorFieldType)
     }
     if let dynamic = params?["enableDynamicField"], dynamic == .bool(false) || dynamic == .string("false") {
       throw MilvusError.invalidParameter(
-        "enableDynamicField cannot be switched off in this version of Moult", expected: "true", actual: "false")
+        "enableDynamicField cannot be switched off in this version of Moult", expected: "true",
+        actual: "false")
     }
     if let ttl = params?["ttlSeconds"], ttl != .int(0) && ttl != .string("0") {
       throw MilvusError.invalidParameter("ttlSeconds is not supported by this version of Moult")
@@ -68,7 +70,8 @@ struct CreateCollectionRequest {
   }
 
   private func collectionSchema(of form: SchemaForm) throws -> CollectionSchema {
-    let later = "is not supported by this version of Moult, which holds one primary key, one FloatVector and dynamic fields"
+    let later =
+      "is not supported by this version of Moult, which holds one primary key, one FloatVector and dynamic fields"
     guard form.enableDynamicField else {
       throw MilvusError.invalidParameter("a schema without enableDynamicField \(later)")
     }
@@ -90,7 +93,8 @@ struct CreateCollectionRequest {
     }
     let index = indexParams.first { $0["fieldName"]?.string == vector.name }
     return CollectionSchema(
-      dimension: try Self.checked(vector.dimension), metric: try Self.metric(try index?.string("metricType") ?? ""),
+      dimension: try Self.checked(vector.dimension),
+      metric: try Self.metric(try index?.string("metricType") ?? ""),
       keyKind: try Self.keyKind(key.dataType), automaticKeys: form.automaticKeys || key.automaticKeys,
       keyField: key.name, vectorField: try Self.vectorField(vector.name, beside: key.name),
       summary: form.description.isEmpty ? description : form.description)
@@ -99,7 +103,8 @@ struct CreateCollectionRequest {
   private static func checked(_ dimension: Int) throws -> Int {
     guard CollectionSchema.dimensionRange.contains(dimension) else {
       throw MilvusError.invalidParameter(
-        "invalid dimension: \(dimension). should be in range 1 ~ \(CollectionSchema.dimensionRange.upperBound)")
+        "invalid dimension: \(dimension). should be in range 1 ~ \(CollectionSchema.dimensionRange.upperBound)"
+      )
     }
     return dimension
   }

@@ -68,7 +68,8 @@ struct MilvusSearchRequest {
       throw MilvusError.invalidParameter("either data or ids may be given, not both")
     }
     if ids?.isEmpty == false {
-      throw MilvusError.invalidParameter("a search by ids is not supported by this version of Moult; send vectors in 'data'")
+      throw MilvusError.invalidParameter(
+        "a search by ids is not supported by this version of Moult; send vectors in 'data'")
     }
     guard let data, !data.isEmpty else { throw MilvusError.missing("data or ids is required for search") }
     try check(schema)
@@ -100,12 +101,14 @@ struct MilvusSearchRequest {
     let levels = ["", "strong", "session", "bounded", "eventually", "customized"]
     guard levels.contains(consistencyLevel.lowercased()) else {
       throw MilvusError.invalidParameter(
-        "parameter:'\(consistencyLevel)' is incorrect", expected: "Strong, Session, Bounded, Eventually, Customized",
+        "parameter:'\(consistencyLevel)' is incorrect",
+        expected: "Strong, Session, Bounded, Eventually, Customized",
         actual: consistencyLevel)
     }
     let metric = schema.metric.milvusName
     guard parameters.metricType.isEmpty || parameters.metricType.uppercased() == metric else {
-      throw MilvusError.invalidParameter("metric type not match", expected: metric, actual: parameters.metricType)
+      throw MilvusError.invalidParameter(
+        "metric type not match", expected: metric, actual: parameters.metricType)
     }
     guard (1...16_384).contains(limit) else {
       throw MilvusError.invalidParameter(
@@ -113,14 +116,16 @@ struct MilvusSearchRequest {
     }
     guard offset >= 0, offset <= 16_384 - limit else {
       throw MilvusError.invalidParameter(
-        "(offset+limit) should be in range [1, 16384], but got \(offset.addingReportingOverflow(limit).partialValue)")
+        "(offset+limit) should be in range [1, 16384], but got \(offset.addingReportingOverflow(limit).partialValue)"
+      )
     }
   }
 
   private func queries(_ data: [JSON], _ schema: CollectionSchema) throws -> [Float] {
     guard data.count <= 16_384 else {
       throw MilvusError.invalidParameter(
-        "nq [\(data.count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(data.count)")
+        "nq [\(data.count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(data.count)"
+      )
     }
     var queries: [Float] = []
     queries.reserveCapacity(data.count * schema.dimension)

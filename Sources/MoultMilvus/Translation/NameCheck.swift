@@ -2,7 +2,9 @@ internal import MoultModel
 
 /// The rule for names in the words of Milvus.
 enum NameCheck {
-  static func collection(_ name: String) throws { try check(name, "collection name", "Invalid collection name") }
+  static func collection(_ name: String) throws {
+    try check(name, "collection name", "Invalid collection name")
+  }
   static func alias(_ name: String) throws { try check(name, "collection alias", "Invalid collection alias") }
 
   private static func check(_ name: String, _ what: String, _ opening: String) throws {

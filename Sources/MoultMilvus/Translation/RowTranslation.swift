@@ -12,29 +12,28 @@ struct RowTranslation {
     guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
     var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
     batch.vectors.reserveCapacity(rows.count * schema.dimension)
-    var hasPayload = false
     for (index, row) in rows.enumerated() {
       try append(vectorOf: row, index, to: &batch)
       try append(keyOf: row, index, to: &batch)
-      let payload = try payload(of: row, index)
-      hasPayload = hasPayload || payload != "{}"
-      batch.payloads.append(payload)
+      batch.payloads.append(try payload(of: row, index))
     }
-    if !hasPayload { batch.payloads = [] }
     return batch
   }
 
-  private func append(vectorOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError) {
+  private func append(vectorOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError)
+  {
     let name = schema.vectorField
     guard let value = row[name], value != .null else {
-      throw .insertData("row \(index): field '\(name)' is missing; expected an array of \(schema.dimension) numbers")
+      throw .insertData(
+        "row \(index): field '\(name)' is missing; expected an array of \(schema.dimension) numbers")
     }
     guard let vector = value.floats else {
       throw .insertData("row \(index): field '\(name)': expected an array of numbers, got \(value.kind)")
     }
     guard vector.count == schema.dimension else {
       throw .insertData(
-        "[]float32 size \(vector.count) doesn't equal to vector dimension \(schema.dimension) of FloatVector (row \(index))")
+        "[]float32 size \(vector.count) doesn't equal to vector dimension \(schema.dimension) of FloatVector (row \(index))"
+      )
     }
     batch.vectors.append(contentsOf: vector)
   }
@@ -43,7 +42,8 @@ struct RowTranslation {
     let name = schema.keyField
     guard let value = row[name], value != .null else {
       if schema.automaticKeys { return }
-      throw .insertData("row \(index): field '\(name)' is missing; expected a primary key (\(schema.keyKind.milvusName))")
+      throw .insertData(
+        "row \(index): field '\(name)' is missing; expected a primary key (\(schema.keyKind.milvusName))")
     }
     if schema.automaticKeys {
       throw .insertData(
@@ -56,18 +56,19 @@ struct RowTranslation {
     batch.ids.append(id)
   }
 
-  /// All other members as one JSON object, their values as they came.
+  /// All other members as one JSON object, their values as they came; "" when there is none.
   private func payload(of row: JSONObject, _ index: Int) throws(MilvusError) -> String {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
       guard member.key != "$meta" else {
-        throw .insertData("row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
+        throw .insertData(
+          "row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
       }
       json.member(member.key, raw: body.text(member.text))
     }
     json.endObject()
-    return String(decoding: json.bytes, as: UTF8.self)
+    return json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self)
   }
 }
 
@@ -100,7 +101,8 @@ struct OutputFields {
 
   /// Writes the members of one row: key, payload members, vector, and `distance` for hits.
   func write(
-    _ id: PointID, distance: Float?, vector: [Float]?, payload: String?, int64AsText: Bool, to json: inout JSONWriter
+    _ id: PointID, distance: Float?, vector: [Float]?, payload: String?, int64AsText: Bool,
+    to json: inout JSONWriter
   ) {
     json.beginObject()
     if let distance { json.member("distance", distance) }

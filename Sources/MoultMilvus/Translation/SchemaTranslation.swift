@@ -11,7 +11,9 @@ extension Metric {
   }
 
   init?(milvusName: String) {
-    guard let metric = Metric.allCases.first(where: { $0.milvusName == milvusName.uppercased() }) else { return nil }
+    guard let metric = Metric.allCases.first(where: { $0.milvusName == milvusName.uppercased() }) else {
+      return nil
+    }
     self = metric
   }
 }

@@ -64,7 +64,8 @@ extension AdminAPI {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return .bytes(
-      ByteBuffer(bytes: try encoder.encode(value)), type: "application/json", status: status, servedBy: servedBy)
+      ByteBuffer(bytes: try encoder.encode(value)), type: "application/json", status: status,
+      servedBy: servedBy)
   }
 
   /// The body as the fields of an object; an empty body is an object without members.

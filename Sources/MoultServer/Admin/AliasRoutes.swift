@@ -14,7 +14,9 @@ extension AdminAPI {
     group.get("aliases") { request, _ in
       let parameters = try QueryParameters(request, known: ["collection"])
       let aliases = try engine.listAliases(of: parameters.string("collection"))
-      return try Self.answer(["aliases": aliases.map { AliasEntry(alias: $0.alias, collection: $0.collection) }])
+      return try Self.answer([
+        "aliases": aliases.map { AliasEntry(alias: $0.alias, collection: $0.collection) }
+      ])
     }
     group.post("aliases") { request, _ in
       let fields = try await fields(of: request).fields

@@ -61,17 +61,15 @@ extension PointFrame {
       vectors: batch.vectors, payloads: batch.payloads)
   }
 
-  /// What an engine takes. Points without payload get `{}` when others in the frame have one.
+  /// What an engine takes.
   ///
   /// - Throws: `invalidArgument` when the frame has no vectors.
   package func batch() throws(MoultError) -> PointBatch {
     guard elementType != nil else {
-      throw MoultError(.invalidArgument, "the frame has no vectors (elements 0); expected float32 (1) or float16 (2)")
+      throw MoultError(
+        .invalidArgument, "the frame has no vectors (elements 0); expected float32 (1) or float16 (2)")
     }
-    let hasPayloads = payloads.contains { !$0.isEmpty }
-    return PointBatch(
-      ids: ids, vectors: vectors, dimension: dimension,
-      payloads: hasPayloads ? payloads.map { $0.isEmpty ? "{}" : $0 } : [])
+    return PointBatch(ids: ids, vectors: vectors, dimension: dimension, payloads: payloads)
   }
 
   /// Stored points as they are read back, vectors as float32.
@@ -175,7 +173,8 @@ extension PointFrame {
     case 0: elementType = nil
     case 1: elementType = .float32
     case 2: elementType = .float16
-    default: throw reader.failure("elements", "expected 0 (none), 1 (float32) or 2 (float16), got \(elements)")
+    default:
+      throw reader.failure("elements", "expected 0 (none), 1 (float32) or 2 (float16), got \(elements)")
     }
     guard let keyForm = KeyForm(rawValue: keys) else {
       throw reader.failure("keys", "expected 0 (none), 1 (int64) or 2 (string), got \(keys)")
@@ -183,7 +182,8 @@ extension PointFrame {
     guard hasPayloads <= 1 else { throw reader.failure("payloads", "expected 0 or 1, got \(hasPayloads)") }
     guard reserved == 0 else { throw reader.failure("reserved", "expected 0, got \(reserved)") }
     if elementType != nil && !CollectionSchema.dimensionRange.contains(dimension) {
-      throw reader.failure("dimension", "expected 1 … \(CollectionSchema.dimensionRange.upperBound), got \(dimension)")
+      throw reader.failure(
+        "dimension", "expected 1 … \(CollectionSchema.dimensionRange.upperBound), got \(dimension)")
     }
 
     switch keyForm {
@@ -194,7 +194,9 @@ extension PointFrame {
     switch elementType {
     case nil: vectors = []
     case .float32:
-      vectors = try reader.elements(count, times: dimension, "vectors", UInt32.self).map { Float(bitPattern: $0) }
+      vectors = try reader.elements(count, times: dimension, "vectors", UInt32.self).map {
+        Float(bitPattern: $0)
+      }
     case .float16:
       vectors = try reader.elements(count, times: dimension, "vectors", UInt16.self).map {
         Float(Float16(bitPattern: $0))
@@ -260,7 +262,9 @@ private struct PointFrameReader {
     // Both factors are below 2³², so the count fits 64 bits unsigned; its bytes may not.
     let count = UInt64(rows) * UInt64(columns)
     let (needed, overflow) = count.multipliedReportingOverflow(by: UInt64(MemoryLayout<Element>.size))
-    guard !overflow else { throw failure(field, "\(rows) × \(columns) elements are more than any frame holds") }
+    guard !overflow else {
+      throw failure(field, "\(rows) × \(columns) elements are more than any frame holds")
+    }
     guard needed <= UInt64(buffer.readableBytes), let slice = buffer.readSlice(length: Int(needed)) else {
       throw tooShort(field, needed)
     }

@@ -35,7 +35,9 @@ extension AdminAPI {
         throw fields.missing("ids", expected: "an array of numbers or strings")
       }
       var ids: [PointID] = []
-      for (index, value) in values.enumerated() { ids.append(try Self.pointID(value, "ids[\(index)]", fields)) }
+      for (index, value) in values.enumerated() {
+        ids.append(try Self.pointID(value, "ids[\(index)]", fields))
+      }
       return Self.answer(try await engine.delete(ids, from: name))
     }
   }
@@ -46,14 +48,15 @@ extension AdminAPI {
     }
     let (fields, body) = try await fields(of: request, floatKeys: ["vector"])
     try fields.refuseOthers(than: ["points"])
-    guard let points = try fields.array("points") else { throw fields.missing("points", expected: "an array") }
+    guard let points = try fields.array("points") else {
+      throw fields.missing("points", expected: "an array")
+    }
     return try Self.batch(points, body)
   }
 
   private static func batch(_ points: [JSON], _ body: ByteBuffer) throws(MoultError) -> PointBatch {
     var batch = PointBatch(ids: [], vectors: [], dimension: 0)
-    var payloads = [String](repeating: "{}", count: points.count)
-    var hasPayloads = false
+    batch.payloads = [String](repeating: "", count: points.count)
     for (row, point) in points.enumerated() {
       guard let object = point.object else {
         throw MoultError(.invalidArgument, "field 'points[\(row)]': expected an object, got \(point.kind)")
@@ -66,7 +69,9 @@ extension AdminAPI {
       } else if !batch.ids.isEmpty {
         throw fields.missing("id", expected: "a number or a string, as in the points before")
       }
-      guard let vector = fields["vector"] else { throw fields.missing("vector", expected: "an array of numbers") }
+      guard let vector = fields["vector"] else {
+        throw fields.missing("vector", expected: "an array of numbers")
+      }
       guard let entries = vector.floats else {
         throw fields.mismatch("vector", expected: "an array of numbers", vector)
       }
@@ -78,7 +83,8 @@ extension AdminAPI {
         throw MoultError(
           .dimensionMismatch,
           fields.failure(
-            "vector", "expected \(row == 0 ? "the collection's dimension" : "\(batch.dimension)") numbers, got \(entries.count)"
+            "vector",
+            "expected \(row == 0 ? "the collection's dimension" : "\(batch.dimension)") numbers, got \(entries.count)"
           ).message)
       }
       batch.vectors.append(contentsOf: entries)
@@ -86,11 +92,9 @@ extension AdminAPI {
         guard case .object = payload.value else {
           throw fields.mismatch("payload", expected: "an object", payload.value)
         }
-        payloads[row] = body.text(payload.text)
-        hasPayloads = true
+        batch.payloads[row] = body.text(payload.text)
       }
     }
-    if hasPayloads { batch.payloads = payloads }
     return batch
   }
 
@@ -117,13 +121,22 @@ extension AdminAPI {
   private func page(_ request: Request, of name: String) async throws -> Response {
     let parameters = try QueryParameters(request, known: ["after", "limit", "vectors", "payload"])
     let limit = try parameters.int("limit", in: 1...Self.pagePointsMax) ?? 1000
-    let schema = try engine.describeCollection(name).schema
+    return try await engine.reading(name) { info in
+      try await page(parameters, limit: limit, of: info, asJSON: request.accepts("application/json"))
+    }
+  }
+
+  private func page(
+    _ parameters: QueryParameters, limit: Int, of info: CollectionInfo, asJSON: Bool
+  ) async throws -> Response {
+    let schema = info.schema
     let after = try parameters.string("after").map { (text) throws(MoultError) -> PointID in
       switch schema.keyKind {
       case .string: return .string(text)
       case .int64:
         guard let value = Int64(text) else {
-          throw MoultError(.invalidArgument, "parameter 'after': expected an integer of 64 bits, got '\(text.prefix(100))'")
+          throw MoultError(
+            .invalidArgument, "parameter 'after': expected an integer of 64 bits, got '\(text.prefix(100))'")
         }
         return .int64(value)
       }
@@ -131,10 +144,10 @@ extension AdminAPI {
     let includeVectors = try parameters.bool("vectors") ?? true
     let fitting = includeVectors ? max(1, Self.pageBytesMax / (schema.dimension * 4)) : limit
     let page = try await engine.scan(
-      name, after: after, limit: min(limit, fitting), includeVectors: includeVectors,
+      info.name, after: after, limit: min(limit, fitting), includeVectors: includeVectors,
       includePayload: try parameters.bool("payload") ?? true)
 
-    guard request.headers[.accept]?.contains("application/json") == true else {
+    guard asJSON else {
       return .bytes(
         PointFrame(page.points, dimension: schema.dimension).encode(), type: PointFrame.mediaType,
         servedBy: page.servedBy)
@@ -151,6 +164,9 @@ extension AdminAPI {
 }
 
 extension Request {
+  /// Whether the client names this type of answer.
+  func accepts(_ mediaType: String) -> Bool { headers[.accept]?.lowercased().contains(mediaType) == true }
+
   /// The media type of the body without parameters, in lower case.
   var mediaType: String? {
     headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
@@ -171,7 +187,7 @@ extension JSONWriter {
     key("id")
     value(point.id)
     if let vector = point.vector { member("vector", vector) }
-    if let payload = point.payload { member("payload", raw: payload) }
+    if let payload = point.payload, !payload.isEmpty { member("payload", raw: payload) }
     endObject()
   }
 }

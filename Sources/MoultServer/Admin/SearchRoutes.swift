@@ -13,25 +13,30 @@ extension AdminAPI {
   func addSearchRoutes(to group: RouterGroup<Context>) {
     group.post("collections/{name}/search") { request, context in
       let name = try context.parameters.require("name")
-      let search =
-        request.mediaType == "application/octet-stream"
-        ? try await binarySearch(request, in: name) : try await jsonSearch(request)
-      return Self.answer(try await engine.search(search, in: name))
+      guard request.mediaType == "application/octet-stream" else {
+        return Self.answer(try await engine.search(try await jsonSearch(request), in: name))
+      }
+      let parameters = try QueryParameters(request, known: Self.searchOptions)
+      let body = try await request.wholeBody(bodyBytesMax)
+      return try await engine.reading(name) { info in
+        Self.answer(try await engine.search(try Self.binarySearch(body, parameters, in: info), in: info.name))
+      }
     }
   }
 
   /// Queries as little-endian float32 in the body, everything else as parameters.
-  private func binarySearch(_ request: Request, in name: String) async throws -> SearchRequest {
-    let parameters = try QueryParameters(request, known: Self.searchOptions)
-    let dimension = try engine.describeCollection(name).schema.dimension
-    let body = try await request.wholeBody(bodyBytesMax)
+  private static func binarySearch(
+    _ body: ByteBuffer, _ parameters: QueryParameters, in info: CollectionInfo
+  ) throws(MoultError) -> SearchRequest {
+    let dimension = info.schema.dimension
     guard let queries = LittleEndianFloats.decode(body.readableBytesView, dimension: dimension) else {
       throw MoultError(
         .dimensionMismatch,
-        "the body should be queries of \(dimension) × 4 bytes (collection '\(name)'), got \(body.readableBytes) bytes")
+        "the body should be queries of \(dimension) × 4 bytes (collection '\(info.name)'), got \(body.readableBytes) bytes"
+      )
     }
     return SearchRequest(
-      queries: queries, dimension: dimension, limit: try parameters.int("limit") ?? Self.defaultLimit,
+      queries: queries, dimension: dimension, limit: try parameters.int("limit") ?? defaultLimit,
       offset: try parameters.int("offset") ?? 0, ef: try parameters.int("ef"),
       exact: try parameters.bool("exact") ?? false, oversampling: try parameters.double("oversampling"),
       includePayload: try parameters.bool("payload") ?? false,
@@ -64,7 +69,7 @@ extension AdminAPI {
         json.key("id")
         json.value(hit.id)
         json.member("score", hit.score)
-        if let payload = hit.payload { json.member("payload", raw: payload) }
+        if let payload = hit.payload, !payload.isEmpty { json.member("payload", raw: payload) }
         if let vector = hit.vector { json.member("vector", vector) }
         json.endObject()
       }

@@ -24,10 +24,12 @@ struct Authentication: RouterMiddleware {
     }
     guard let header = request.headers[.authorization] else {
       throw MoultError(
-        .unauthenticated, "this server wants a token: send 'Authorization: Bearer TOKEN' (moult: --token, MOULT_TOKEN)")
+        .unauthenticated,
+        "this server wants a token: send 'Authorization: Bearer TOKEN' (moult: --token, MOULT_TOKEN)")
     }
     guard let given = Self.credentials(header), Self.areEqual(given, token) else {
-      throw MoultError(.unauthenticated, "the token in the header 'Authorization' is not the one this server wants")
+      throw MoultError(
+        .unauthenticated, "the token in the header 'Authorization' is not the one this server wants")
     }
     return try await next(request, context)
   }

@@ -38,7 +38,8 @@ struct ProtocolErrors: RouterMiddleware {
       if error.code == .internalError || error.code == .corrupted { logger.error("\(error)") }
       return error
     case let error as JSONError: return error.moultError("the request's body")
-    case is CancellationError: return MoultError(.cancelled, "the request was cancelled before it was answered")
+    case is CancellationError:
+      return MoultError(.cancelled, "the request was cancelled before it was answered")
     default:
       logger.error("a request failed unexpectedly: \(error)")
       return MoultError(.internalError, "the server failed: \(error); its log may say more")

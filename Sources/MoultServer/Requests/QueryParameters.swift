@@ -56,7 +56,8 @@ struct QueryParameters {
   ) throws(MoultError) -> Value? where Value.RawValue == String {
     guard let text = values[name] else { return nil }
     guard let value = Value(rawValue: text) else {
-      throw mismatch(name, "one of " + Value.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "), text)
+      throw mismatch(
+        name, "one of " + Value.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "), text)
     }
     return value
   }

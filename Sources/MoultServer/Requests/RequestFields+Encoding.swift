@@ -66,7 +66,9 @@ extension RequestFields {
         guard row.count == dimension else {
           throw MoultError(
             .dimensionMismatch,
-            failure("\(name)[\(index)]", "expected \(dimension) numbers as in the first one, got \(row.count)").message)
+            failure(
+              "\(name)[\(index)]", "expected \(dimension) numbers as in the first one, got \(row.count)"
+            ).message)
         }
         values.append(contentsOf: row)
       }
@@ -100,7 +102,9 @@ enum LittleEndianFloats {
     guard bytes.count % (4 * dimension) == 0 else { return nil }
     return [Float](unsafeUninitializedCapacity: bytes.count / 4) { floats, count in
       UnsafeMutableRawBufferPointer(floats).copyBytes(from: bytes)
-      for index in floats.indices { floats[index] = Float(bitPattern: UInt32(littleEndian: floats[index].bitPattern)) }
+      for index in floats.indices {
+        floats[index] = Float(bitPattern: UInt32(littleEndian: floats[index].bitPattern))
+      }
       count = bytes.count / 4
     }
   }

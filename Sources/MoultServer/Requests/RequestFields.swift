@@ -27,7 +27,9 @@ package struct RequestFields: Sendable {
   package func member(_ name: String) -> JSONObject.Member? {
     let member =
       ignoresCase
-      ? object.members.last { $0.key.utf8.count == name.utf8.count && $0.key.lowercased() == name.lowercased() }
+      ? object.members.last {
+        $0.key.utf8.count == name.utf8.count && $0.key.lowercased() == name.lowercased()
+      }
       : object.member(name)
     return member?.value == .null ? nil : member
   }

@@ -17,7 +17,9 @@ extension Response {
     bytes(ByteBuffer(bytes: json.bytes), type: "application/json", status: status, servedBy: servedBy)
   }
 
-  package static func text(_ text: String, type: String = "text/plain", status: HTTPResponse.Status = .ok) -> Response {
+  package static func text(_ text: String, type: String = "text/plain", status: HTTPResponse.Status = .ok)
+    -> Response
+  {
     bytes(ByteBuffer(string: text), type: type, status: status)
   }
 

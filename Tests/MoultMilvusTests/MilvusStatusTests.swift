@@ -1,0 +1,33 @@
+import HTTPTypes
+import MoultModel
+import Testing
+
+@testable import MoultMilvus
+
+@Suite("MilvusStatus")
+struct MilvusStatusTests {
+  @Test(
+    "every code of ours has one of theirs, and HTTP says 200 but for two", arguments: MoultError.Code.allCases
+  )
+  func statuses(code: MoultError.Code) {
+    let error = MoultError(code, "what happened").milvusError(MilvusNames(collection: "c", alias: "a"))
+    let expected: (code: Int, message: String) =
+      switch code {
+      case .collectionNotFound: (100, "can't find collection[database=default][collection=c]")
+      case .collectionNotReady: (101, "collection not loaded[collection=c]")
+      case .aliasNotFound: (1600, "alias not found[database=default][alias=a]")
+      case .nameConflict: (1601, "alias and collection name conflict[database=default][alias=a]")
+      case .aliasExists: (1602, "what happened: alias already exist[database=default][alias=a]")
+      case .unauthenticated: (1800, "user hasn't authenticated")
+      case .tooLarge: (1102, "what happened: parameter too large")
+      case .diskFull: (9, "quota exceeded: what happened")
+      case .unavailable: (2, "service unavailable: what happened")
+      case .corrupted, .unsupportedVersion, .dataDirectoryInUse, .cancelled, .internalError:
+        (65535, "what happened")
+      default: (1100, "what happened: invalid parameter")
+      }
+    #expect(error.code == expected.code)
+    #expect(error.message == expected.message)
+    #expect(error.status.code == (code == .unauthenticated ? 401 : code == .tooLarge ? 413 : 200))
+  }
+}

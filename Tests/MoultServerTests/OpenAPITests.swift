@@ -1,0 +1,145 @@
+import Foundation
+import Hummingbird
+import MoultEngine
+import MoultModel
+import MoultServerTesting
+import Testing
+
+@testable import MoultServer
+
+@Suite("OpenAPI")
+struct OpenAPITests {
+  private let document: JSON
+
+  init() throws {
+    document = try JSONReader.parse(OpenAPI.document)
+  }
+
+  @Test("the document and the routes agree, both ways")
+  func routes() async throws {
+    let registered = try await ServerHarness.with { server in
+      let router = ServerRoutes(engine: server.engine, configuration: ServerConfiguration(), protocols: [])
+        .router()
+      return Set(router.routes.map { "\($0.method.rawValue) \($0.path)" })
+    }
+    var documented: Set<String> = []
+    for path in try #require(document["paths"]?.object).members {
+      for operation in path.value.object?.members ?? [] where operation.key != "parameters" {
+        documented.insert("\(operation.key.uppercased()) \(path.key)")
+      }
+    }
+    #expect(documented.subtracting(registered).isEmpty, "documented, but not served")
+    #expect(registered.subtracting(documented).isEmpty, "served, but not documented")
+  }
+
+  @Test("every parameter of a path is documented, every reference leads somewhere")
+  func references() throws {
+    for path in try #require(document["paths"]?.object).members {
+      let inPath = path.key.split(separator: "/").filter { $0.hasPrefix("{") }.map {
+        $0.dropFirst().dropLast()
+      }
+      let documented = path.value["parameters"]?.array?.compactMap { $0["name"]?.string } ?? []
+      #expect(Set(inPath.map(String.init)) == Set(documented), "\(path.key)")
+    }
+    try checkReferences(document)
+  }
+
+  private func checkReferences(_ json: JSON) throws {
+    if case .string(let reference)? = json["$ref"] {
+      var target: JSON? = document
+      for step in reference.dropFirst(2).split(separator: "/") { target = target?[String(step)] }
+      #expect(target != nil, "\(reference)")
+    }
+    for member in json.object?.members ?? [] { try checkReferences(member.value) }
+    for element in json.array ?? [] { try checkReferences(element) }
+  }
+
+  /// Names of a type's members when all of them are there.
+  private func members(_ value: some Encodable) throws -> Set<String> {
+    let json = try JSONReader.parse(Array(try JSONEncoder().encode(value)))
+    return Set(try #require(json.object).members.map(\.key))
+  }
+
+  private func properties(_ schema: String) throws -> Set<String> {
+    let properties = document["components"]?["schemas"]?[schema]?["properties"]?.object
+    return Set(try #require(properties, "\(schema)").members.map(\.key))
+  }
+
+  @Test("schemas have the properties of the values that are answered")
+  func schemas() throws {
+    let recall = MeasuredRecall(mean: 1, lower: 1, upper: 1, queryCount: 1, k: 1)
+    let report = SwitchReport(recallBefore: recall, recallAfter: recall, recallWithoutRescoring: recall)
+    let specification = EncodingSpecification(quantization: .int8, dimensions: 2, oversampling: 2)
+    let generation = GenerationInfo(
+      id: 1, state: .live, specification: specification, bytesPerVector: 1, createdAt: 1, publishedAt: 1,
+      report: report)
+    let schema = CollectionSchema(dimension: 2)
+    let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
+
+    #expect(try members(recall) == properties("MeasuredRecall"))
+    #expect(try members(report) == properties("SwitchReport"))
+    #expect(try members(specification) == properties("EncodingSpecification"))
+    #expect(try members(generation) == properties("GenerationInfo"))
+    #expect(try members(schema) == properties("CollectionSchema"))
+    #expect(
+      try members(
+        CollectionInfo(
+          name: "", id: 1, schema: schema, count: 0, aliases: [], generation: generation,
+          previousGeneration: generation, createdAt: 0, updatedAt: 0, ready: true))
+        == properties("CollectionInfo"))
+    #expect(try members(progress) == properties("JobProgress"))
+    #expect(
+      try members(
+        JobInfo(
+          id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
+          createdAt: 0,
+          startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
+          report: report,
+          generation: 1)) == properties("JobInfo"))
+    #expect(try members(RecallGateRequest()) == properties("RecallGate"))
+    #expect(try members(SwitchRequest(specification: specification)) == properties("Switch"))
+    #expect(
+      try members(ReindexRequest(source: "", target: "", specification: specification, alias: ""))
+        == properties("Reindex"))
+    #expect(try members(AdminAPI.AliasEntry(alias: "", collection: "")) == properties("Alias"))
+  }
+
+  @Test("enumerations list the words that are taken")
+  func words() throws {
+    func words(_ schema: String, _ property: String) throws -> [String] {
+      let values = document["components"]?["schemas"]?[schema]?["properties"]?[property]?["enum"]?.array
+      return try #require(values).compactMap(\.string)
+    }
+    #expect(try words("EncodingSpecification", "quantization") == Quantization.allCases.map(\.rawValue))
+    #expect(try words("EncodingSpecification", "transform") == Transform.allCases.map(\.rawValue))
+    #expect(try words("CollectionSchema", "metric") == Metric.allCases.map(\.rawValue))
+    #expect(try words("CreateCollection", "metric") == Metric.allCases.map(\.rawValue))
+    #expect(try words("CollectionSchema", "keyKind") == CollectionSchema.KeyKind.allCases.map(\.rawValue))
+    #expect(
+      try words("CollectionSchema", "elementType") == CollectionSchema.ElementType.allCases.map(\.rawValue))
+    #expect(try words("JobInfo", "state") == JobInfo.State.allCases.map(\.rawValue))
+    #expect(try words("GenerationInfo", "state") == GenerationInfo.State.allCases.map(\.rawValue))
+  }
+
+  @Test("answers of points and searches have no property that is not documented")
+  func answers() async throws {
+    let (hit, point, written, health) = try await ServerHarness.with { server in
+      try await server.makeLine()
+      let path = "/moult/v1/collections/line"
+      let search = try await server.post(
+        path + "/search", #"{"queries":[[0,0]],"limit":1,"payload":true,"vectors":true}"#)
+      let page = try await server.get(path + "/points?limit=1", headers: [("Accept", "application/json")])
+      return (
+        try search.json["hits"]?.array?[0].array?[0], try page.json["points"]?.array?[0],
+        try await server.post(path + "/points/delete", #"{"ids":[1]}"#).json,
+        try await server.get("/healthz").json
+      )
+    }
+    for (value, schema) in [
+      (hit, "SearchHit"), (point, "Point"), (written, "WriteResult"), (health, "Health"),
+    ] {
+      let keys = Set(try #require(value?.object).members.map(\.key))
+      #expect(try keys == properties(schema), "\(schema)")
+    }
+  }
+}
