@@ -17,6 +17,7 @@ extension Engine {
   ) async throws -> CollectionInfo {
     try Name.validate(name, what: "collection")
     try Self.check(schema)
+    try Self.check(specification, schema: schema)
     guard specification.isIdentity else {
       throw MoultError(
         .invalidArgument,

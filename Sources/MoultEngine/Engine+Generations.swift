@@ -107,6 +107,29 @@ extension Engine {
   private static func check(
     _ specification: EncodingSpecification, gate: RecallGateRequest, schema: CollectionSchema
   ) throws {
+    try check(specification, schema: schema)
+    guard (0...1).contains(gate.minimumRecall) else {
+      throw MoultError(.invalidArgument, "minimumRecall must be in 0 … 1, got \(gate.minimumRecall)")
+    }
+    guard (1...1_000).contains(gate.k) else {
+      throw MoultError(.invalidArgument, "k must be in 1 … 1000, got \(gate.k)")
+    }
+    guard !gate.queries.isEmpty else { return }
+    guard gate.dimension == schema.dimension, gate.queries.count % schema.dimension == 0 else {
+      throw MoultError(
+        .dimensionMismatch,
+        "the gate's queries must be \(schema.dimension)-dimensional, as the collection is; got "
+          + "\(gate.queries.count) numbers as \(gate.dimension)-dimensional queries")
+    }
+    guard gate.queries.count / schema.dimension <= 10_000 else {
+      throw MoultError(
+        .invalidArgument, "at most 10000 queries for the gate, got \(gate.queries.count / schema.dimension)")
+    }
+    try PointValidation.checkQueries(gate.queries, schema: schema)
+  }
+
+  /// - Throws: `invalidArgument` naming the member that is out of range.
+  static func check(_ specification: EncodingSpecification, schema: CollectionSchema) throws {
     if let dimensions = specification.dimensions {
       guard (1...schema.dimension).contains(dimensions) else {
         throw MoultError(
@@ -115,8 +138,8 @@ extension Engine {
       }
       guard specification.transform != .none else {
         throw MoultError(
-          .invalidArgument, "fewer dimensions need a transform: prefix (Matryoshka models) or pca (any model)"
-        )
+          .invalidArgument,
+          "fewer dimensions need a transform: prefix (Matryoshka models) or pca (any model)")
       }
     } else if specification.transform == .prefix {
       throw MoultError(.invalidArgument, "the transform prefix needs dimensions: how many to keep")
@@ -129,24 +152,5 @@ extension Engine {
       }
     }
     if let oversampling = specification.oversampling { try check(oversampling: oversampling) }
-    guard (0...1).contains(gate.minimumRecall) else {
-      throw MoultError(.invalidArgument, "minimumRecall must be in 0 … 1, got \(gate.minimumRecall)")
-    }
-    guard (1...1_000).contains(gate.k) else {
-      throw MoultError(.invalidArgument, "k must be in 1 … 1000, got \(gate.k)")
-    }
-    guard gate.queries.count % schema.dimension == 0 else {
-      throw MoultError(
-        .dimensionMismatch,
-        "the gate's queries must be \(schema.dimension)-dimensional; got \(gate.queries.count) numbers in all"
-      )
-    }
-    guard gate.queries.count / schema.dimension <= 10_000 else {
-      throw MoultError(
-        .invalidArgument, "at most 10000 queries for the gate, got \(gate.queries.count / schema.dimension)")
-    }
-    try PointValidation.checkFinite(gate.queries, dimension: schema.dimension, what: "query") {
-      "number \($0)"
-    }
   }
 }

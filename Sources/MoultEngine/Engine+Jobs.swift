@@ -46,7 +46,7 @@ extension Engine {
         for try await record in queue.watch(id) {
           let info = JobInfo(record)
           // Once the lock is free, a swap that this record speaks of is in effect.
-          publication.hold {}
+          publication.pass()
           if info != since ?? first { return info }
         }
         return nil

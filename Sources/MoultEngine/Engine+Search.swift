@@ -5,6 +5,10 @@ import MoultStorage
 extension Engine {
   /// Hits of each query at most, `offset` included (Milvus' limit).
   package static let limitMax = 16_384
+  /// Hits of one request at most, over all its queries.
+  package static let hitCountMax = 4_000_000
+  /// Entries of the vectors that one request asks back at most.
+  package static let vectorEntriesMax = 64_000_000
   /// Queries of one request at most.
   package static let queryCountMax = 16_384
 
@@ -67,19 +71,19 @@ extension Engine {
         "limit must be at least 1, offset at least 0, and limit + offset at most \(Self.limitMax); got limit "
           + "\(request.limit), offset \(request.offset)")
     }
+    let hits = request.queries.count / dimension * (request.limit + request.offset)
+    guard hits <= Self.hitCountMax, !request.includeVectors || hits * dimension <= Self.vectorEntriesMax
+    else {
+      throw MoultError(
+        .tooLarge,
+        "queries × (limit + offset) may be at most \(Self.hitCountMax), and with vectors times the dimension "
+          + "\(Self.vectorEntriesMax); got \(hits) hits. Send fewer queries a request")
+    }
     if let ef = request.ef, !(1...32_768).contains(ef) {
       throw MoultError(.invalidArgument, "ef must be in 1 … 32768, got \(ef)")
     }
     if let oversampling = request.oversampling { try Self.check(oversampling: oversampling) }
-    try PointValidation.checkFinite(request.queries, dimension: dimension, what: "query") { "number \($0)" }
-    guard collection.schema.metric == .cosine else { return }
-    for first in stride(from: 0, to: request.queries.count, by: dimension)
-    where request.queries[first..<first + dimension].allSatisfy({ $0 == 0 }) {
-      throw MoultError(
-        .invalidVector,
-        "query number \(first / dimension) is the zero vector, which has no direction; the metric cosine needs one"
-      )
-    }
+    try PointValidation.checkQueries(request.queries, schema: collection.schema)
   }
 
   static func check(oversampling: Double) throws {

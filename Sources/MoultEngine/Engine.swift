@@ -83,6 +83,7 @@ package final class Engine: Sendable {
           map.aliases[alias.name] = opened.first { $0.id == alias.collectionID }?.name
         }
       }
+      for collection in opened { IndexJob.enqueueIfNeeded(for: collection, in: resources) }
     }
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)

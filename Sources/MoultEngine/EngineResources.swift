@@ -1,7 +1,8 @@
+import Dispatch
+import GRDB
 import Logging
 import MoultJobs
 import MoultStorage
-import Synchronization
 
 /// What every part of an engine works with.
 struct EngineResources: Sendable {
@@ -28,10 +29,37 @@ struct EngineResources: Sendable {
 
 /// Joins "the job is completed" (in the database) and "searches see its generation" (in memory) into one
 /// instant: whoever reads a job's state takes this lock, so nobody learns of a swap before it is in effect.
+///
+/// A swap takes it as the last act before its commit, so it is held for a commit and a pointer's move and not
+/// while the transaction waits for its turn.
 final class PublicationLock: Sendable {
-  private let lock = Mutex(())
+  private let semaphore = DispatchSemaphore(value: 1)
+
+  /// Waits until no swap is between its commit and its effect.
+  func pass() {
+    semaphore.wait()
+    semaphore.signal()
+  }
 
   func hold<Result>(_ body: () throws -> Result) rethrows -> Result {
-    try lock.withLock { _ in try body() }
+    semaphore.wait()
+    defer { semaphore.signal() }
+    return try body()
+  }
+
+  /// Runs a write transaction and then `publish`, as one instant to readers.
+  func commit<Value>(
+    _ directory: DataDirectory, _ transaction: (Database) throws -> Value, publish: (Value) -> Void
+  ) throws -> Value {
+    var isHeld = false
+    defer { if isHeld { semaphore.signal() } }
+    let value = try directory.write { db in
+      let value = try transaction(db)
+      semaphore.wait()
+      isHeld = true
+      return value
+    }
+    publish(value)
+    return value
   }
 }

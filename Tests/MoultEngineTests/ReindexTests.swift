@@ -14,7 +14,7 @@ struct ReindexTests {
     var job = try await harness.engine.startReindex(
       ReindexRequest(
         source: "words", target: "v2", specification: EncodingSpecification(dimensions: 256), alias: "words",
-        gate: RecallGateRequest(minimumRecall: 0.9, queries: queries)))
+        gate: RecallGateRequest(minimumRecall: 0.9, queries: queries, dimension: SampleVectors.dimension)))
     job = try await harness.finish(job)
     #expect(job.state == .completed, "\(job)")
     #expect(try harness.engine.describeAlias("words") == "v2")

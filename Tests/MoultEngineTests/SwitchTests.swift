@@ -15,7 +15,7 @@ struct SwitchTests {
     let first = try harness.engine.describeCollection("w").generation.id
     #expect(recall(try await harness.search("w", queries: queries), truth: truth) >= 0.999)
 
-    let gate = RecallGateRequest(minimumRecall: 0.95, queries: queries)
+    let gate = RecallGateRequest(minimumRecall: 0.95, queries: queries, dimension: SampleVectors.dimension)
     var job = try await harness.engine.startSwitch(
       "words", SwitchRequest(specification: EncodingSpecification(quantization: .int8), gate: gate))
     job = try await harness.finish(job)
@@ -51,7 +51,8 @@ struct SwitchTests {
       "words",
       SwitchRequest(
         specification: EncodingSpecification(quantization: .binary, oversampling: 1),
-        gate: RecallGateRequest(minimumRecall: 0.99, queries: SampleVectors.queries())))
+        gate: RecallGateRequest(
+          minimumRecall: 0.99, queries: SampleVectors.queries(), dimension: SampleVectors.dimension)))
     job = try await harness.finish(job)
     #expect(job.state == .failed)
     #expect(job.errorCode == MoultError.Code.recallGateFailed.rawValue)
@@ -94,7 +95,7 @@ struct SwitchTests {
         SwitchRequest(
           specification: EncodingSpecification(
             quantization: .int8, index: hnsw ? .hnsw(m: 8, efConstruction: 60) : .flat),
-          gate: RecallGateRequest(minimumRecall: 0.5, queries: queries)))
+          gate: RecallGateRequest(minimumRecall: 0.5, queries: queries, dimension: SampleVectors.dimension)))
       #expect(try await harness.finish(job).state == .completed)
       _ = try await harness.engine.delete([.int64(7)], from: "words")
       expected = try await harness.search("words", queries: queries)

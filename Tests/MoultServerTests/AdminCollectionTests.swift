@@ -136,13 +136,19 @@ struct AdminCollectionTests {
         withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes += $0 }
       }
       let binary = try await server.send(
-        .post, path + "?limit=2&payload=true&vectors=1", bytes, type: "application/octet-stream")
+        .post, path + "?dimension=2&limit=2&payload=true&vectors=1", bytes, type: "application/octet-stream")
       #expect(binary.text == answer.text)
       let offset = try await server.send(
-        .post, path + "?limit=1&offset=1", bytes, type: "application/octet-stream")
+        .post, path + "?dimension=2&limit=1&offset=1", bytes, type: "application/octet-stream")
       #expect(try offset.json["hits"]?.array?[0].array?.map { $0["id"]?.int } == [2])
-      let odd = try await server.send(.post, path, Array(bytes.dropLast()), type: "application/octet-stream")
+      let odd = try await server.send(
+        .post, path + "?dimension=2", Array(bytes.dropLast()), type: "application/octet-stream")
       #expect(odd.status == 400)
+      let untold = try await server.send(.post, path, bytes, type: "application/octet-stream")
+      #expect(untold.errorCode == "invalidArgument")
+      let other = try await server.send(
+        .post, path + "?dimension=4", bytes, type: "application/octet-stream")
+      #expect(other.errorCode == "dimensionMismatch")
       #expect(odd.errorCode == "dimensionMismatch")
     }
   }

@@ -45,7 +45,7 @@ struct GenerationRouteTests {
       #expect(generations?.map { $0["state"]?.string } == ["live", "retained"])
       #expect(generations?.first?["specification"]?["quantization"] == .string("int8"))
       let search = try await server.send(
-        .post, Self.root + "/collections/words/search?limit=1", [UInt8](repeating: 0, count: 64),
+        .post, Self.root + "/collections/words/search?dimension=16&limit=1", [UInt8](repeating: 0, count: 64),
         type: "application/octet-stream")
       #expect(search.header("moult-generation") == "\(now)")
 

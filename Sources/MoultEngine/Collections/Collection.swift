@@ -19,6 +19,7 @@ final class Collection: Sendable {
     var snapshot: CollectionSnapshot
     var isReady: Bool
     var nextRow: Int64
+    var nextKey: Int64
     var updatedAt: Int64
   }
 
@@ -26,7 +27,8 @@ final class Collection: Sendable {
 
   init(
     id: Int64, name: String, schema: CollectionSchema, createdAt: Int64, points: PointStore,
-    identityEncoder: VectorEncoder, snapshot: CollectionSnapshot, isReady: Bool, nextRow: Int64
+    identityEncoder: VectorEncoder, snapshot: CollectionSnapshot, isReady: Bool, nextRow: Int64,
+    nextKey: Int64
   ) {
     self.id = id
     self.name = name
@@ -35,7 +37,9 @@ final class Collection: Sendable {
     self.points = points
     self.identityEncoder = identityEncoder
     state = Mutex(
-      State(snapshot: snapshot, isReady: isReady, nextRow: nextRow, updatedAt: createdAt))
+      State(
+        snapshot: snapshot, isReady: isReady, nextRow: nextRow, nextKey: nextKey,
+        updatedAt: max(createdAt, snapshot.live.publishedAt ?? 0)))
   }
 
   /// The snapshot to answer a request from, taken once a request.
@@ -46,22 +50,28 @@ final class Collection: Sendable {
   var nextRow: Int64 { state.withLock { $0.nextRow } }
   var updatedAt: Int64 { state.withLock { $0.updatedAt } }
 
+  /// The key that the next point gets where the collection gives out keys.
+  var nextKey: Int64 { state.withLock { $0.nextKey } }
+
+  /// Follows the catalog after keys were reserved there.
+  func reserveKeys(below nextKey: Int64) { state.withLock { $0.nextKey = max($0.nextKey, nextKey) } }
+
   func markReady() { state.withLock { $0.isReady = true } }
 
   /// Makes `snapshot` current. Only the holder of `writers` calls it.
   func publish(_ snapshot: CollectionSnapshot, nextRow: Int64? = nil) {
     state.withLock { state in
+      if snapshot.live.id != state.snapshot.live.id {
+        state.updatedAt = max(state.updatedAt + 1, snapshot.live.publishedAt ?? 0)
+      }
       state.snapshot = snapshot
       if let nextRow { state.nextRow = nextRow }
     }
   }
 
-  /// Keys for a collection that gives out its own: one more than the row, so they rise and, as rows, are
-  /// never used twice, restarts included.
-  func keys(firstRow: Int64, count: Int) -> [PointID] {
-    (firstRow + 1...firstRow + Int64(count)).map { key in
-      schema.keyKind == .int64 ? .int64(key) : .string(String(key))
-    }
+  /// Keys from `first` on, for a collection that gives out its own.
+  func keys(first: Int64, count: Int) -> [PointID] {
+    (first..<first + Int64(count)).map { schema.keyKind == .int64 ? .int64($0) : .string(String($0)) }
   }
 
   func servedBy(_ snapshot: CollectionSnapshot) -> ServedBy {

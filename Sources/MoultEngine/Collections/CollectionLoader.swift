@@ -40,7 +40,7 @@ struct CollectionLoader: Sendable {
     return Collection(
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt, points: points,
       identityEncoder: identityEncoder, snapshot: snapshot, isReady: record.state == .live,
-      nextRow: record.nextRow)
+      nextRow: record.nextRow, nextKey: record.nextKey)
   }
 
   /// A collection that was just made.
@@ -55,7 +55,7 @@ struct CollectionLoader: Sendable {
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt,
       points: PointStore(collectionID: record.id, keyKind: record.schema.keyKind), identityEncoder: encoder,
       snapshot: CollectionSnapshot(segments: [], live: live), isReady: record.state == .live,
-      nextRow: record.nextRow)
+      nextRow: record.nextRow, nextKey: record.nextKey)
   }
 
   private func open(_ record: SegmentRecord, dead: [Int64], encoder: VectorEncoder) throws -> SegmentView {
@@ -64,19 +64,35 @@ struct CollectionLoader: Sendable {
     let storage: VectorSegment
     switch record.state {
     case .sealed:
-      storage = .sealed(
-        try SegmentFile(
-          path: path, kind: .vectors, identity: record.identity, fileSystem: directory.fileSystem))
+      let file = try SegmentFile(
+        path: path, kind: .vectors, identity: record.identity, fileSystem: directory.fileSystem)
+      try requireShape(of: path, file.count, file.rowStride, file.sideStride, record, encoder)
+      storage = .sealed(file)
     case .growing:
-      storage = .growing(
-        try GrowingSegment(
-          opening: path, identity: record.identity, rowCount: record.rowCount,
-          fileSystem: directory.fileSystem))
+      let growing = try GrowingSegment(
+        opening: path, identity: record.identity, rowCount: record.rowCount,
+        fileSystem: directory.fileSystem)
+      try requireShape(
+        of: path, record.rowCount, growing.rowStride, growing.sideStride, record, encoder)
+      storage = .growing(growing)
     }
     return SegmentView(
       id: record.id, firstRow: record.firstRow, count: record.rowCount, capacity: record.rowCapacity,
       live: LiveBitmap(capacity: record.rowCapacity, live: record.rowCount, except: deadHere),
       storage: storage)
+  }
+
+  /// Rows are read through pointers: a file of another shape would lead them astray.
+  private func requireShape(
+    of path: String, _ count: Int, _ rowStride: Int, _ sideStride: Int, _ record: SegmentRecord,
+    _ encoder: VectorEncoder
+  ) throws {
+    guard count == record.rowCount, rowStride == encoder.rowBytes, sideStride == encoder.sideBytes else {
+      throw MoultError(
+        .corrupted,
+        "\(path): expected \(record.rowCount) rows of \(encoder.rowBytes) + \(encoder.sideBytes) bytes, found "
+          + "\(count) of \(rowStride) + \(sideStride)")
+    }
   }
 
   private func loadGeneration(

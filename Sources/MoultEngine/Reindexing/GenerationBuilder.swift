@@ -13,6 +13,10 @@ struct GenerationBuilder: Sendable {
   static let trainingRowsMin = 20_000
   /// Rows per dimension that the principal components want.
   static let trainingRowsPerDimension = 10
+  /// Rows from which a graph is worth more than a scan.
+  static let graphRowsMin = 256
+  /// Rounds in which segments that were sealed meanwhile are given graphs before the generation is attached.
+  static let graphRoundsMax = 4
   /// Rows that are encoded between two writes.
   static let blockRows = 8_192
 
@@ -50,10 +54,21 @@ struct GenerationBuilder: Sendable {
     }
     if collection.snapshot.building?.id == generationID { return costs }
 
+    if case .hnsw = specification.index {
+      // Graphs are built over sealed segments; without this a small collection would get none.
+      try await collection.writers.run {
+        try await resources.writing.run {
+          try resources.writer(of: collection).sealGrowing(atLeast: Self.graphRowsMin)
+        }
+      }
+    }
     var built = try await resources.background.run { try loadFinished(encoder: encoder) }
-    while true {
+    for round in 1... {
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeSealed(built) }
-      if case .hnsw(let m, let efConstruction) = specification.index {
+      // A source that fills segments faster than their graphs are built would keep this going for ever; the
+      // index job makes up for what is left.
+      let buildsGraphs = round <= Self.graphRoundsMax
+      if buildsGraphs, case .hnsw(let m, let efConstruction) = specification.index {
         let kept = KeptGraphs()
         built = try await timed(&costs.indexSeconds) { [built] in
           try indexSealed(built, m: m, efConstruction: efConstruction, kept: kept)
@@ -64,11 +79,12 @@ struct GenerationBuilder: Sendable {
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
       let paused = ContinuousClock.now
       let isAttached = try await collection.writers.run { [built] in
-        try await resources.background.run { try attach(built) }
+        try await resources.background.run { try attach(built, requiringGraphs: buildsGraphs) }
       }
       costs.writersPausedSeconds += paused.secondsToNow
-      if isAttached { return costs }
+      if isAttached { break }
     }
+    return costs
   }
 
   // MARK: Train
@@ -177,7 +193,10 @@ struct GenerationBuilder: Sendable {
     let total = Int64(sealed.reduce(0) { $0 + $1.count })
     var done = Int64(0)
     for segment in sealed {
-      if built.graphs[segment.id] == nil {
+      // One that was sealed after the round's encoding has no codes yet; its turn is the next round.
+      if built.graphs[segment.id] == nil,
+        specification.isIdentity || built.codes[segment.id]?.isDurable == true
+      {
         // A graph's edges do not care which codes found them (QUANTIZATION.md B5.3, measured; the recall gate
         // is the proof each time), so the one at hand is shared.
         if let graph = snapshot.live.graphs[segment.id],
@@ -245,13 +264,14 @@ struct GenerationBuilder: Sendable {
 
   /// Under the writers' gate: encodes what came last and publishes the generation as `building`.
   ///
-  /// - Returns: `false` when a segment was sealed meanwhile that has no codes yet; try again.
-  private func attach(_ built: GenerationView) throws -> Bool {
+  /// - Returns: `false` when a segment was sealed meanwhile that has no codes, or no graph, yet; try again.
+  private func attach(_ built: GenerationView, requiringGraphs: Bool) throws -> Bool {
     var built = built
     var snapshot = collection.snapshot
     for segment in snapshot.segments {
       if segment.isSealed {
         guard built.codes[segment.id]?.isDurable == true else { return false }
+        if requiringGraphs, specification.index != .flat, built.graphs[segment.id] == nil { return false }
       } else {
         encodeRest(of: segment, in: &built)
       }

@@ -73,7 +73,11 @@ enum JobOutcome {
     if record.cancelRequested { return false }
     if error is CancellationError { return true }
     if case JobError.leaseLost = error { return true }
-    if let error = error as? MoultError, !error.mayPass { return false }
+    if let error = error as? MoultError {
+      // Compute says so when it was interrupted, by whatever.
+      if error.code == .cancelled { return true }
+      if !error.mayPass { return false }
+    }
     return record.attempt < record.attemptsMax
   }
 }

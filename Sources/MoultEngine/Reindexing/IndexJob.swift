@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Logging
 import MoultCompute
 import MoultJobs
 import MoultModel
@@ -17,17 +18,29 @@ struct IndexJob: Sendable {
   let collection: Collection
   let context: JobContext
 
-  /// Enqueues the job unless one is waiting or at work.
+  /// Enqueues the job when a graph is missing, unless one waits already. One that is at work may be past its
+  /// last look, so it does not count.
   static func enqueue(for collection: Collection, in resources: EngineResources) throws {
-    let needsGraphs = collection.snapshot.openGenerations.contains {
-      missingGraph(of: $0, in: collection.snapshot) != nil
+    let snapshot = collection.snapshot
+    guard snapshot.openGenerations.contains(where: { missingGraph(of: $0, in: snapshot) != nil }) else {
+      return
     }
-    guard needsGraphs else { return }
     let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
     try resources.directory.write { db in
       let unfinished = try resources.queue.unfinished(subject: collection.name, in: db)
-      guard !unfinished.contains(where: { $0.kind == kind }) else { return }
+      guard
+        !unfinished.contains(where: { $0.kind == kind && $0.state != .running && $0.arguments == arguments })
+      else { return }
       _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
+    }
+  }
+
+  /// The same where a failure only puts it off to the next occasion.
+  static func enqueueIfNeeded(for collection: Collection, in resources: EngineResources) {
+    do {
+      try enqueue(for: collection, in: resources)
+    } catch {
+      resources.logger.warning("graphs of '\(collection.name)' could not be ordered yet: \(error)")
     }
   }
 

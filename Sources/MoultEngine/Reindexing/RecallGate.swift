@@ -91,8 +91,11 @@ struct RecallGate: Sendable {
     let sample = RowSample.rows(of: snapshot, count: Self.perturbedQueryCount, random: &random)
     var queries: [Float] = []
     queries.reserveCapacity(sample.count * dimension)
-    for row in sample {
-      guard let vector = snapshot.vector(ofRow: row, dimension: dimension) else { continue }
+    // Few documents are taken several times, each time with other noise: the interval needs the queries.
+    for number in 0..<Self.perturbedQueryCount {
+      guard let vector = snapshot.vector(ofRow: sample[number % sample.count], dimension: dimension) else {
+        continue
+      }
       let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
       let scale = Self.perturbation * length / Float(dimension).squareRoot()
       queries.append(contentsOf: vector.map { $0 + scale * gaussian(&random) })

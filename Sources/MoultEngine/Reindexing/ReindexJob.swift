@@ -71,6 +71,7 @@ struct ReindexJob: Sendable {
       }
       report.totalSeconds = start.secondsToNow
       try? directory.removeFiles(obsolete)
+      try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
       return result
     } catch {
       if !JobOutcome.willRunAgain(after: error, context: context, queue: resources.queue) {
@@ -255,26 +256,22 @@ struct ReindexJob: Sendable {
     report.rows = target.snapshot.liveCount
     let generation = checkpoint.generation ?? target.snapshot.live.id
     let result = try JSONEncoder().encode(SwitchJob.Result(generation: generation, report: report))
-    return try resources.publication.hold {
-      try commitCutOver(generation, target: target, report: report, result: result)
-    }
-  }
-
-  private func commitCutOver(
-    _ generation: Int64, target: Collection, report: SwitchReport, result: Data
-  ) throws -> (result: Data, obsolete: [String]) {
-    let (record, obsolete) = try directory.write { db in
+    let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
         generation, of: target.id, report: report, catalog: directory.catalog, in: db)
       try directory.catalog.setCollectionState(.live, of: target.id, in: db)
+      // Keys that the source gave out, to points deleted since too, are never given again.
+      try directory.catalog.reserveKeys(below: source.nextKey, collection: target.id, in: db)
       if let alias = arguments.alias { try directory.catalog.setAlias(alias, to: target.id, in: db) }
       try JobQueries.delete(of: context.record.id, in: db)
       try context.completeInTransaction(db, result: result)
       return (record, obsolete)
+    } publish: { [report] record, _ in
+      target.publish(target.snapshot.swapped(to: record, report: report))
+      target.reserveKeys(below: source.nextKey)
+      target.markReady()
+      if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
     }
-    target.publish(target.snapshot.swapped(to: record, report: report))
-    target.markReady()
-    if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
     return (result, obsolete)
   }
 }

@@ -98,21 +98,20 @@ struct SwitchJob: Sendable {
     let result = try JSONEncoder().encode(Result(generation: generation, report: report))
     let obsolete = try await collection.writers.run {
       try await resources.writing.run {
-        try resources.publication.hold {
-          let (record, obsolete) = try directory.write { db in
-            let (record, obsolete) = try GenerationSwap.publish(
-              generation, of: collection.id, report: report, catalog: directory.catalog, in: db)
-            try JobQueries.delete(of: context.record.id, in: db)
-            try context.completeInTransaction(db, result: result)
-            return (record, obsolete)
-          }
+        try resources.publication.commit(directory) { db in
+          let (record, obsolete) = try GenerationSwap.publish(
+            generation, of: collection.id, report: report, catalog: directory.catalog, in: db)
+          try JobQueries.delete(of: context.record.id, in: db)
+          try context.completeInTransaction(db, result: result)
+          return (record, obsolete)
+        } publish: { record, _ in
           collection.publish(collection.snapshot.swapped(to: record, report: report))
-          return obsolete
-        }
+        }.1
       }
     }
     // Readers of the retired generation keep their mappings; only the names go.
     try? directory.removeFiles(obsolete)
+    try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: collection, in: resources) }
     return result
   }
 }

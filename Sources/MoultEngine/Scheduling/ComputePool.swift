@@ -10,10 +10,26 @@ import Synchronization
 /// time that searches leave over.
 final class ComputePool: Sendable {
   private struct Queue {
-    var tasks: [@Sendable () -> Void] = []
-    /// Index of the next task; the array is emptied when it is reached, so taking is O(1).
-    var head = 0
+    /// Taken tasks are nil at once: what they hold (queries, snapshots) must not outlive them.
+    private var tasks: [(@Sendable () -> Void)?] = []
+    /// Index of the next task.
+    private var head = 0
     var isClosed = false
+
+    mutating func append(_ task: @escaping @Sendable () -> Void) { tasks.append(task) }
+
+    /// Amortized O(1): the front is dropped once it is more than half of the array.
+    mutating func take() -> (@Sendable () -> Void)? {
+      guard head < tasks.count else { return nil }
+      let task = tasks[head]
+      tasks[head] = nil
+      head += 1
+      if head * 2 > tasks.count {
+        tasks.removeFirst(head)
+        head = 0
+      }
+      return task
+    }
   }
 
   let threadCount: Int
@@ -70,23 +86,14 @@ final class ComputePool: Sendable {
   }
 
   private func submit(_ task: @escaping @Sendable () -> Void) {
-    queue.withLock { $0.tasks.append(task) }
+    queue.withLock { $0.append(task) }
     wakeUps.signal()
   }
 
   private func work() {
     while true {
       wakeUps.wait()
-      let task: (@Sendable () -> Void)? = queue.withLock { queue in
-        guard queue.head < queue.tasks.count else { return nil }
-        let task = queue.tasks[queue.head]
-        queue.head += 1
-        if queue.head == queue.tasks.count {
-          queue.tasks.removeAll(keepingCapacity: true)
-          queue.head = 0
-        }
-        return task
-      }
+      let task = queue.withLock { $0.take() }
       guard let task else {
         if queue.withLock({ $0.isClosed }) { return }
         continue

@@ -40,16 +40,17 @@ struct CollectionWriter: Sendable {
   /// lies beyond the committed rows and is written over.
   func write(_ batch: PointBatch, mode: WriteMode) throws -> [PointID] {
     let norms = inverseNorms(of: batch)
-    if schema.metric == .cosine, let zero = norms.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
-      throw MoultError(
-        .invalidVector,
-        "the vector of point \(batch.ids.isEmpty ? "number \(zero)" : "'\(batch.ids[zero])'") has no direction "
-          + "(all entries are zero, or so small or large that its length is not a float32); the metric cosine needs one"
-      )
+    for (index, norm) in norms.enumerated() {
+      let squared = norm == 0 ? 0 : 1 / (Double(norm) * Double(norm))
+      try PointValidation.checkLength(
+        squared: squared, metric: schema.metric,
+        what: batch.ids.isEmpty ? "point number \(index)" : "point '\(batch.ids[index])'")
     }
     var snapshot = collection.snapshot
     let firstRow = collection.nextRow
-    let ids = batch.ids.isEmpty ? collection.keys(firstRow: firstRow, count: batch.count) : batch.ids
+    let firstKey = collection.nextKey
+    let givesKeys = batch.ids.isEmpty
+    let ids = givesKeys ? collection.keys(first: firstKey, count: batch.count) : batch.ids
     let placements = try place(batch.count, firstRow: firstRow, in: &snapshot)
 
     try batch.vectors.withUnsafeBufferPointer { vectors in
@@ -61,6 +62,10 @@ struct CollectionWriter: Sendable {
     let died = try directory.write { [snapshot, ids] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
+      if givesKeys {
+        try directory.catalog.reserveKeys(
+          below: firstKey + Int64(batch.count), collection: collection.id, in: db)
+      }
       for placement in placements {
         try directory.catalog.updateSegment(
           snapshot.segments[placement.segmentIndex].id, rowCount: placement.at + placement.points.count,
@@ -70,6 +75,7 @@ struct CollectionWriter: Sendable {
         firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
         replaceExisting: mode == .upsert, in: db)
     }
+    if givesKeys { collection.reserveKeys(below: firstKey + Int64(batch.count)) }
     for placement in placements {
       let end = placement.at + placement.points.count
       snapshot.segments[placement.segmentIndex].count = end
@@ -197,6 +203,13 @@ struct CollectionWriter: Sendable {
       try onSealed(collection)
     } catch {
       logger.warning("a full segment of '\(collection.name)' could not be sealed yet: \(error)")
+    }
+  }
+
+  /// Seals the newest rows ahead of time when there are at least `rows`, so that an index can cover them.
+  func sealGrowing(atLeast rows: Int) throws {
+    for segment in collection.snapshot.segments where !segment.isSealed && segment.count >= rows {
+      try seal(segment)
     }
   }
 

@@ -55,6 +55,38 @@ enum PointValidation {
         + "every entry must be a finite number")
   }
 
+  /// Σ v² of a vector at most, whatever the metric: a quarter of the largest float32, so that no inner
+  /// product and no squared distance of two vectors overflows.
+  static let squaredLengthMax = Double(Float.greatestFiniteMagnitude) / 4
+  /// Σ v² under cosine at least: below, the direction is lost to rounding.
+  static let squaredLengthMin = Double(Float.leastNormalMagnitude)
+
+  /// - Throws: `invalidVector` for a vector that is too long for float32 scores, or has no direction where the
+  ///   metric needs one.
+  static func checkLength(squared: Double, metric: Metric, what: @autoclosure () -> String) throws {
+    guard squared <= squaredLengthMax else {
+      throw MoultError(
+        .invalidVector,
+        "the vector of \(what()) has the length \(squared.squareRoot()); at most "
+          + "\(squaredLengthMax.squareRoot()) can be scored in float32. Scale the vectors down")
+    }
+    guard metric == .cosine, squared < squaredLengthMin else { return }
+    throw MoultError(
+      .invalidVector,
+      "the vector of \(what()) has no direction (its length is \(squared.squareRoot())); the metric cosine needs one"
+    )
+  }
+
+  /// Queries of a search or a recall gate; their number and dimension have been checked.
+  static func checkQueries(_ queries: [Float], schema: CollectionSchema) throws {
+    let dimension = schema.dimension
+    try checkFinite(queries, dimension: dimension, what: "query") { "number \($0)" }
+    for first in stride(from: 0, to: queries.count, by: dimension) {
+      let squared = queries[first..<first + dimension].reduce(0.0) { $0 + Double($1) * Double($1) }
+      try checkLength(squared: squared, metric: schema.metric, what: "query number \(first / dimension)")
+    }
+  }
+
   static func checkKeys(_ ids: [PointID], kind: CollectionSchema.KeyKind, collection: String) throws {
     for id in ids {
       switch (id, kind) {

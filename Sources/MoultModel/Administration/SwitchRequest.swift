@@ -4,17 +4,21 @@ public struct RecallGateRequest: Sendable, Codable, Equatable {
   public var minimumRecall: Double
   /// Neighbours per query that are compared.
   public var k: Int
-  /// Queries, row-major, of the collection's dimension; empty takes perturbed documents and says so.
+  /// Queries, row-major; empty takes perturbed documents and says so.
   public var queries: [Float]
+  /// Entries of each query: the collection's dimension. 0 when there are no queries.
+  public var dimension: Int
 
   public static let defaultMinimumRecall = 0.9
 
   public init(
-    minimumRecall: Double = RecallGateRequest.defaultMinimumRecall, k: Int = 10, queries: [Float] = []
+    minimumRecall: Double = RecallGateRequest.defaultMinimumRecall, k: Int = 10, queries: [Float] = [],
+    dimension: Int = 0
   ) {
     self.minimumRecall = minimumRecall
     self.k = k
     self.queries = queries
+    self.dimension = dimension
   }
 }
 

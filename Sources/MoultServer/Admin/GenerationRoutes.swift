@@ -6,13 +6,19 @@ internal import MoultModel
 extension AdminAPI {
   func addGenerationRoutes(to group: RouterGroup<Context>) {
     group.get("collections/{name}/generations") { _, context in
-      try Self.answer(["generations": try engine.generations(of: try context.parameters.require("name"))])
+      let name = try context.parameters.require("name")
+      let info = try engine.describeCollection(name)
+      return try Self.answer(
+        ["generations": try engine.generations(of: info.name)],
+        servedBy: ServedBy(collection: info.name, generation: info.generation.id))
     }
     group.post("collections/{name}/switch") { request, context in
       let name = try context.parameters.require("name")
       let fields = try await fields(of: request, floatKeys: ["queries"]).fields
       try fields.refuseOthers(than: ["specification", "gate"])
-      guard let specification = try fields.encodingSpecification("specification") else {
+      // A switch keeps the index unless it names another: with it the graph is kept too.
+      let index = try engine.describeCollection(name).generation.specification.index
+      guard let specification = try fields.encodingSpecification("specification", index: index) else {
         throw fields.missing("specification", expected: "an object")
       }
       let job = try await engine.startSwitch(
@@ -22,15 +28,20 @@ extension AdminAPI {
     group.post("collections/{name}/rollback") { request, context in
       let name = try context.parameters.require("name")
       try await fields(of: request).fields.refuseOthers(than: [])
-      return try Self.answer(try await engine.rollback(name))
+      let collection = try engine.describeCollection(name).name
+      let live = try await engine.rollback(collection)
+      return try Self.answer(live, servedBy: ServedBy(collection: collection, generation: live.id))
     }
     group.post("reindex") { request, _ in
       let fields = try await fields(of: request, floatKeys: ["queries"]).fields
       try fields.refuseOthers(than: ["source", "target", "specification", "alias", "gate"])
+      let source = try fields.requiredString("source")
+      let index = try engine.describeCollection(source).generation.specification.index
       let job = try await engine.startReindex(
         ReindexRequest(
-          source: try fields.requiredString("source"), target: try fields.requiredString("target"),
-          specification: try fields.encodingSpecification("specification") ?? EncodingSpecification(),
+          source: source, target: try fields.requiredString("target"),
+          specification: try fields.encodingSpecification("specification", index: index)
+            ?? EncodingSpecification(index: index),
           alias: try fields.string("alias"), gate: try fields.recallGate("gate")))
       return try Self.answer(job, status: .accepted)
     }

@@ -226,6 +226,7 @@ enum OpenAPI {
           "post": {
             "summary": "Find the nearest points of each query",
             "parameters": [
+              {"name": "dimension", "in": "query", "schema": {"type": "integer"}, "description": "Entries of each query; required with a binary body."},
               {"name": "limit", "in": "query", "schema": {"type": "integer"}},
               {"name": "offset", "in": "query", "schema": {"type": "integer"}},
               {"name": "ef", "in": "query", "schema": {"type": "integer"}},

@@ -16,7 +16,7 @@ extension AdminAPI {
       guard request.mediaType == "application/octet-stream" else {
         return Self.answer(try await engine.search(try await jsonSearch(request), in: name))
       }
-      let parameters = try QueryParameters(request, known: Self.searchOptions)
+      let parameters = try QueryParameters(request, known: Self.searchOptions.union(["dimension"]))
       let body = try await request.wholeBody(bodyBytesMax)
       return try await engine.reading(name) { info in
         Self.answer(try await engine.search(try Self.binarySearch(body, parameters, in: info), in: info.name))
@@ -29,6 +29,16 @@ extension AdminAPI {
     _ body: ByteBuffer, _ parameters: QueryParameters, in info: CollectionInfo
   ) throws(MoultError) -> SearchRequest {
     let dimension = info.schema.dimension
+    guard let given = try parameters.int("dimension") else {
+      throw MoultError(
+        .invalidArgument, "parameter 'dimension' is missing; a binary body needs it: entries of each query")
+    }
+    guard given == dimension else {
+      throw MoultError(
+        .dimensionMismatch,
+        "collection '\(info.name)' takes \(dimension)-dimensional queries; parameter 'dimension' says \(given)"
+      )
+    }
     guard let queries = LittleEndianFloats.decode(body.readableBytesView, dimension: dimension) else {
       throw MoultError(
         .dimensionMismatch,

@@ -4,14 +4,18 @@ internal import MoultModel
 /// What users ask for in JSON, leniently: what is missing takes its default, what is unknown is refused.
 extension RequestFields {
   /// `{"quantization", "dimensions", "transform", "index", "oversampling"}`.
-  func encodingSpecification(_ name: String) throws(MoultError) -> EncodingSpecification? {
+  ///
+  /// - Parameter index: taken where none is named.
+  func encodingSpecification(
+    _ name: String, index: IndexSpecification = .flat
+  ) throws(MoultError) -> EncodingSpecification? {
     guard let fields = try fields(name) else { return nil }
     try fields.refuseOthers(than: ["quantization", "dimensions", "transform", "index", "oversampling"])
     return EncodingSpecification(
       quantization: try fields.word("quantization", Quantization.self) ?? .none,
       dimensions: try fields.int("dimensions"),
       transform: try fields.word("transform", Transform.self),
-      index: try fields.indexSpecification("index") ?? .flat,
+      index: try fields.indexSpecification("index") ?? index,
       oversampling: try fields.double("oversampling"))
   }
 
@@ -46,7 +50,10 @@ extension RequestFields {
     var gate = RecallGateRequest()
     if let minimumRecall = try fields.double("minimumRecall") { gate.minimumRecall = minimumRecall }
     if let k = try fields.int("k") { gate.k = k }
-    if let queries = try fields.vectors("queries") { gate.queries = queries.values }
+    if let queries = try fields.vectors("queries") {
+      gate.queries = queries.values
+      gate.dimension = queries.dimension
+    }
     return gate
   }
 

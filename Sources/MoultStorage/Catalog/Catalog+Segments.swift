@@ -72,7 +72,8 @@ extension Catalog {
       sql: """
         INSERT INTO generation_segments (generation_id, segment_id, codes_file, graph_file)
         VALUES (?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET codes_file = excluded.codes_file, graph_file = excluded.graph_file
+        ON CONFLICT DO UPDATE SET codes_file = coalesce(excluded.codes_file, codes_file),
+          graph_file = coalesce(excluded.graph_file, graph_file)
         """, arguments: [generation, segment, codesFile, graphFile])
   }
 

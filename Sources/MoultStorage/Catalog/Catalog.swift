@@ -105,6 +105,13 @@ package struct Catalog: Sendable {
   /// Gives out rows and sequence numbers.
   ///
   /// - Returns: the first sequence that was given out.
+  /// Keys below `nextKey` are not given out any more. Never lowers it.
+  package func reserveKeys(below nextKey: Int64, collection id: Int64, in db: Database) throws {
+    try db.execute(
+      sql: "UPDATE collections SET next_key = max(next_key, ?) WHERE id = ?", arguments: [nextKey, id])
+    try requireChange(db, "collection", id)
+  }
+
   @discardableResult
   package func advance(
     collection id: Int64, rows: Int64, sequences: Int64 = 1, in db: Database
@@ -165,7 +172,7 @@ extension CollectionRecord {
       id: id, name: row["name"],
       schema: try decodeJSON(row["schema"], "schema of collection \(id)"),
       state: try decodeState(row["state"], "state of collection \(id)"),
-      nextRow: row["next_row"], nextSequence: row["next_sequence"],
+      nextRow: row["next_row"], nextSequence: row["next_sequence"], nextKey: row["next_key"],
       currentGeneration: row["current_generation"], previousGeneration: row["previous_generation"],
       createdAt: row["created_at"])
   }

@@ -43,6 +43,7 @@ enum CatalogMigrations {
       state TEXT NOT NULL CHECK (state IN ('live', 'building')),
       next_row INTEGER NOT NULL DEFAULT 0,
       next_sequence INTEGER NOT NULL DEFAULT 1,
+      next_key INTEGER NOT NULL DEFAULT 1,
       current_generation INTEGER NOT NULL REFERENCES generations (id) DEFERRABLE INITIALLY DEFERRED,
       previous_generation INTEGER REFERENCES generations (id) DEFERRABLE INITIALLY DEFERRED,
       created_at INTEGER NOT NULL

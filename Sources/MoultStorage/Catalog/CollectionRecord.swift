@@ -16,6 +16,8 @@ package struct CollectionRecord: Sendable, Equatable {
   package var nextRow: Int64
   /// The number that the next committed batch gets, from 1.
   package var nextSequence: Int64
+  /// The key that the next point gets where the collection gives out keys; never given twice.
+  package var nextKey: Int64
   package var currentGeneration: Int64
   /// What a rollback goes back to.
   package var previousGeneration: Int64?
