@@ -36,6 +36,23 @@ extension CommandFailure {
     }
   }
 
+  /// What went wrong while the data directory of `--data` was opened.
+  init(opening data: String, _ error: any Error) {
+    guard let error = error as? MoultError else {
+      self.init(anything: error)
+      next = next ?? Self.adviceOnFolder(data)
+      return
+    }
+    switch error.code {
+    case .internalError: self.init(.failure, error.message, next: Self.adviceOnFolder(data))
+    default: self.init(.failure, error.message, next: error.code.advice)
+    }
+  }
+
+  private static func adviceOnFolder(_ data: String) -> String {
+    "check that --data '\(data)' is a folder (or can become one) that you may write in, or give another --data"
+  }
+
   /// Any error that a command threw.
   init(anything error: any Error) {
     switch error {

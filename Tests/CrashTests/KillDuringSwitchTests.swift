@@ -135,7 +135,7 @@ struct KillDuringSwitchTests {
     var job: Int64?
     do {
       let request = SwitchRequest(specification: specification, gate: RecallGateRequest(minimumRecall: 0))
-      var info = try await client.startSwitch("words", request, dimension: Self.dimension)
+      var info = try await client.startSwitch("words", request)
       job = info.id
       while phase != "any", info.progress.phase != phase, !info.state.isFinal {
         info = try await client.job(info.id)

@@ -21,7 +21,8 @@ struct BenchRecordTests {
   func names() throws {
     let line = try record.json()
     for name in [
-      "benchmark", "dataset", "rows", "dimension", "metric", "quantization", "index", "threads", "isa", "k",
+      "benchmark", "dataset", "rows", "dimension", "metric", "quantization", "index", "threads", "machine",
+      "isa", "k",
       "recall", "qps", "bytes_per_vector", "checksum", "commit",
     ] {
       #expect(line.contains("\"\(name)\":"), "\(name) in \(line)")

@@ -13,8 +13,10 @@ struct CommandLineTests {
       "serve --data ./d --token secret --threads 2 --log-level debug",
       "import words --vectors base.npy --payload p.jsonl.gz --metric l2 --batch 100 --id-field id",
       "export words --vectors base.npy --payload p.jsonl --force",
+      "export words --vectors base.npy --type float32",
       "collections", "collections list --json", "collections show words", "collections drop words",
-      "alias create a words", "alias list", "alias describe a", "alias alter a words", "alias drop a",
+      "alias create a words", "alias list", "alias list words", "alias describe a", "alias alter a words",
+      "alias drop a",
       "switch words --quantization int8 --min-recall 0.95 --queries q.npy --detach",
       "switch words --dimensions 128 --transform prefix", "switch words --index hnsw --oversampling 3",
       "rollback words", "reindex words other --quantization binary --dimensions 256 --alias a",
@@ -42,7 +44,9 @@ struct CommandLineTests {
       "switch words --quantization int8 --oversampling 0.5",
       "switch words --quantization int8 --oversampling nan",
       "switch words --quantization int8 --min-recall 1.5", "search words --vectors v.npy --limit 0",
-      "jobs show seven", "bench scan --vectors v.npy --k 0", "bench serve --vectors v.npy --clients 0",
+      "jobs show seven", "jobs list --limit 0", "jobs list --limit 10001",
+      "export words --vectors v.npy --type int8", "export words --vectors v.fvecs --type float16",
+      "serve --data=", "bench scan --vectors v.npy --k 0", "bench serve --vectors v.npy --clients 0",
       "demo --clients 0", "nonsense",
     ])
   func refused(line: String) {
@@ -106,6 +110,26 @@ struct CommandLineTests {
   func badURL(url: String) async {
     let failure = #expect(throws: CommandFailure.self) { _ = try AdminClient(url: url, token: nil) }
     #expect(failure?.status == .usage)
+  }
+
+  @Test("queries go out with the dimension that they have")
+  func dimensionOfQueries() throws {
+    let parameters = SearchOptions(limit: 3).query(dimension: 16)
+    #expect(parameters.contains { $0 == ("dimension", "16") })
+    let gate = WireGate(RecallGateRequest(queries: [1, 2, 3, 4], dimension: 2))
+    #expect(gate.queries?.dimension == 2)
+    #expect(gate.queries?.base64 == "AACAPwAAAEAAAEBAAACAQA==")
+    #expect(WireGate(RecallGateRequest()).queries == nil)
+  }
+
+  @Test("a data directory that cannot be opened is blamed on --data, not on a server's log")
+  func openingFailed() {
+    let folder = CommandFailure(opening: "/d", MoultError(.internalError, "cannot make the directory /d"))
+    #expect(folder.next?.contains("--data '/d'") == true)
+    let damaged = CommandFailure(opening: "/d", MoultError(.corrupted, "bad"))
+    #expect(damaged.next?.contains("moult doctor") == true)
+    struct Foreign: Error {}
+    #expect(CommandFailure(opening: "/d", Foreign()).next?.contains("--data '/d'") == true)
   }
 
   @Test("names are escaped in paths")

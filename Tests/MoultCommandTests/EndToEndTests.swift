@@ -76,6 +76,9 @@ struct EndToEndTests {
 
     try await fixture.moult("alias create w words")
     #expect(try await fixture.moult("alias describe w").output == "words\n")
+    for name in ["words", "w"] {
+      #expect(try await fixture.moult("alias list \(name)").output.hasSuffix("w      words\n"))
+    }
 
     // Every query is a stored row, so its best hit is itself.
     let hits = try await fixture.moult("search w --vectors \(queries) --limit 1 --exact").output
@@ -134,6 +137,7 @@ struct EndToEndTests {
       #expect(outcome.output.isEmpty, "\(line) wrote data: \(outcome.output)")
     }
     try await refused("search nowhere --vectors \(vectors)", saying: "moult collections list")
+    try await refused("alias list nowhere", saying: "moult collections list")
     try await refused("collections drop nowhere", saying: "nowhere")
     try await refused("alias create words words", saying: "words")
     try await refused("switch words --quantization int8 --dimensions 99", saying: "99")
@@ -146,6 +150,20 @@ struct EndToEndTests {
     try await refused(
       "switch words --quantization binary --oversampling 1 --min-recall 1", .recallGateFailed,
       saying: "Nothing was swapped")
+
+    // Two queries of 16 numbers have as many bytes as one of 32.
+    let half = fixture.path("half.npy")
+    try Self.write(
+      Array(repeating: 0.5, count: 20 * Self.dimension / 2), elementType: .float32, to: half,
+      Self.dimension / 2)
+    for line in [
+      "search words --vectors \(half)", "switch words --quantization int8 --min-recall 0 --queries \(half)",
+      "reindex words other --quantization int8 --min-recall 0 --queries \(half)",
+    ] {
+      try await refused(line, saying: "'words' stores 32-dimensional vectors")
+      try await refused(line, saying: "the queries of '\(half)' have 16")
+    }
+    try await refused("serve --data \(vectors) --port 0", saying: "--data '\(vectors)'")
 
     let bytes = try Data(contentsOf: URL(fileURLWithPath: vectors))
     try bytes.prefix(5000).write(to: URL(fileURLWithPath: fixture.path("cut.npy")))
@@ -162,6 +180,53 @@ struct EndToEndTests {
     #expect(collections.first?.generation.specification == EncodingSpecification())
     await fixture.server.stop()
     try await refused("collections list", .unreachable, saying: "moult serve")
+  }
+
+  @Test("all rows of an import go to one collection, although its alias moves")
+  func importIntoMovingAlias() async throws {
+    let fixture = try await Fixture()
+    let rowCount = 2000
+    try fixture.writeFiles(rowCount: rowCount)
+    try await AdminClient.with(url: fixture.server.url, token: ServerOptions.defaultToken) { client in
+      for name in ["first", "second"] {
+        _ = try await client.createCollection(
+          CreateCollectionRequest(
+            name: name, dimension: Self.dimension, metric: .cosine, keyKind: .int64, elementType: .float16))
+      }
+      try await client.createAlias("moving", collection: "first")
+      let source = try ImportSource(
+        vectorsPath: fixture.path("base.npy"), payloadPath: nil, idField: nil)
+      let importer = Importer(client: client, source: source, rowsPerRequest: 10, showsProgress: false)
+      async let importing = importer.run(into: "moving", metric: nil)
+      while try await client.collection("first").count == 0 { try await Task.sleep(for: .milliseconds(1)) }
+      try await client.alterAlias("moving", collection: "second")
+      #expect(try await importing.collection == "first")
+      #expect(try await client.collection("first").count == rowCount)
+      #expect(try await client.collection("second").count == 0)
+    }
+  }
+
+  @Test("values that float16 cannot hold are exported as float32")
+  func exportType() async throws {
+    let fixture = try await Fixture()
+    try await fixture.importWords()
+    let out = fixture.path("out.npy")
+    try await fixture.moult("export words --vectors \(out) --type float32")
+    let file = try VectorFile(path: out)
+    #expect(file.elementType == .float32)
+    let all = 0..<Self.rowCount
+    #expect(try file.readRows(all) == VectorFile(path: fixture.path("base.npy")).readRows(all))
+
+    let large = Array(repeating: Float(70_000), count: Self.dimension)
+    try await AdminClient.with(url: fixture.server.url, token: ServerOptions.defaultToken) { client in
+      try await client.upsert(
+        PointBatch(ids: [.int64(5)], vectors: large, dimension: Self.dimension), elementType: .float32,
+        to: "words")
+    }
+    let refused = try await fixture.moult("export words --vectors \(out) --force", expecting: .failure)
+    #expect(refused.talk.contains("--type float32"))
+    try await fixture.moult("export words --vectors \(out) --force --type float32")
+    #expect(try VectorFile(path: out).readRows(5..<6) == large)
   }
 
   @Test("a wrong token is told apart from a missing server")
@@ -286,5 +351,7 @@ struct EndToEndTests {
     case "switc": #expect(last.contains("\"recall\":") && last.contains("\"seconds\""))
     default: #expect(last.contains("\"rows_per_s\""))
     }
+    #expect(!last.contains("\"checksum\":null"))
+    if line.hasPrefix("switch") { #expect(lines[0].contains("\"checksum\":\"")) }
   }
 }

@@ -107,6 +107,33 @@ struct ImportSourceTests {
     #expect(error?.message.contains("row 13") == true)
   }
 
+  @Test("a vector whose squared length no float32 holds is refused, whatever the metric")
+  func tooLong() throws {
+    let file = try vectors { $0[11 * dimension] = 2e19 }
+    for metric in [Metric.cosine, .innerProduct, .squaredEuclidean] {
+      let error = #expect(throws: MoultError.self) { try check(vectors: file, metric: metric) }
+      #expect(error?.code == .invalidVector)
+      #expect(error?.message.contains("v.npy', row 11") == true)
+    }
+    let fits = try vectors { $0[11 * dimension] = 1.8e19 }
+    #expect(try check(vectors: fits) == .int64)
+  }
+
+  @Test("a vector too short to have a direction in float32 is refused under cosine only")
+  func tooShort() throws {
+    func file(_ value: Float) throws -> String {
+      try vectors { values in
+        for index in 0..<dimension { values[4 * dimension + index] = index == 3 ? value : 0 }
+      }
+    }
+    let short = try file(1e-19)
+    let error = #expect(throws: MoultError.self) { try check(vectors: short) }
+    #expect(error?.code == .invalidVector)
+    #expect(error?.message.contains("v.npy', row 4") == true)
+    #expect(try check(vectors: short, metric: .innerProduct) == .int64)
+    #expect(try check(vectors: try file(1.1e-19)) == .int64)
+  }
+
   @Test("a zero vector is refused under cosine only")
   func zero() throws {
     let file = try vectors { values in

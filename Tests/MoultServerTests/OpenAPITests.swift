@@ -96,7 +96,8 @@ struct OpenAPITests {
           startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
           report: report,
           generation: 1)) == properties("JobInfo"))
-    #expect(try members(RecallGateRequest()) == properties("RecallGate"))
+    // On the wire the queries tell their dimension themselves.
+    #expect(try members(RecallGateRequest()).subtracting(["dimension"]) == properties("RecallGate"))
     #expect(try members(SwitchRequest(specification: specification)) == properties("Switch"))
     #expect(
       try members(ReindexRequest(source: "", target: "", specification: specification, alias: ""))

@@ -16,6 +16,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var quantization: String
   package var index: String
   package var threads: Int
+  /// The processor's name.
+  package var machine: String
   package var isa: String
   package var blas: String
   package var commit: String
@@ -64,6 +66,7 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
       dimensions = kept
       transform = specification.transform.rawValue
     }
+    self.machine = machine.processor
     isa = machine.isa
     blas = machine.blasCore
     commit = Commit.current

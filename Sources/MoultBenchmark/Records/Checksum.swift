@@ -1,3 +1,5 @@
+package import MoultModel
+
 /// FNV-1a over 64 bits: tells equal results from different ones; no protection against intent.
 package struct Checksum: Sendable {
   private var state: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -20,6 +22,21 @@ package struct Checksum: Sendable {
       for id in ids { checksum.add(id) }
     }
     return checksum.text
+  }
+
+  /// Of the ids that each query found, in their order.
+  package static func of(ids found: [[PointID]]) -> String {
+    of(found.map { $0.map(number) })
+  }
+
+  private static func number(_ id: PointID) -> Int64 {
+    switch id {
+    case .int64(let value): return value
+    case .string(let text):
+      var checksum = Checksum()
+      Array(text.utf8).withUnsafeBytes { checksum.add($0) }
+      return Int64(bitPattern: checksum.state)
+    }
   }
 
   /// 16 hexadecimal digits.

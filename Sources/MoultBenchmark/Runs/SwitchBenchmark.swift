@@ -5,7 +5,8 @@ package import MoultModel
 
 /// A switch of a live collection, from request to swap, with an engine of its own in a temporary directory.
 ///
-/// A line for the import and one for the switch, whose recall is that of the job's own report.
+/// A line for the import and one for the switch, whose recall is that of the job's own report. Checksums are
+/// of the ids that the queries find after it: exactly after the import, by the new codes after the switch.
 package enum SwitchBenchmark {
   /// - Parameters:
   ///   - directory: an empty folder for the engine's data; the caller removes it.
@@ -21,7 +22,8 @@ package enum SwitchBenchmark {
       try sink(importing)
       let request = SwitchRequest(
         specification: options.specification,
-        gate: RecallGateRequest(minimumRecall: 0, k: options.k, queries: data.queries))
+        gate: RecallGateRequest(
+          minimumRecall: 0, k: options.k, queries: data.queries, dimension: data.dimension))
       let job = try await background(engine) {
         var job = try await engine.startSwitch("bench", request)
         while !job.state.isFinal {
@@ -33,7 +35,9 @@ package enum SwitchBenchmark {
         throw MoultError(
           .internalError, "the switch ended \(job.state.rawValue): \(job.error ?? "no reason")")
       }
-      try sink(record(of: report, data, options))
+      var record = record(of: report, data, options)
+      record.checksum = try await checksum(engine, data, options, exact: false)
+      try sink(record)
       await engine.close()
     } catch {
       await engine.close()
@@ -63,7 +67,17 @@ package enum SwitchBenchmark {
     record.batch = batch
     record.seconds = seconds
     record.rowsPerS = Double(data.rowCount) / seconds
+    record.k = options.k
+    record.checksum = try await checksum(engine, data, options, exact: true)
     return record
+  }
+
+  private static func checksum(
+    _ engine: Engine, _ data: BenchmarkData, _ options: BenchmarkOptions, exact: Bool
+  ) async throws -> String {
+    let request = SearchRequest(
+      queries: data.queries, dimension: data.dimension, limit: options.k, exact: exact)
+    return Checksum.of(ids: try await engine.search(request, in: "bench").hits.map { $0.map(\.id) })
   }
 
   private static func record(

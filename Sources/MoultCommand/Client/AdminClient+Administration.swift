@@ -38,23 +38,21 @@ extension AdminClient {
     return list.generations
   }
 
-  /// - Parameter dimension: of the gate's queries.
-  func startSwitch(_ name: String, _ request: SwitchRequest, dimension: Int) async throws -> JobInfo {
+  func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     struct Body: Encodable {
       var specification: EncodingSpecification
       var gate: WireGate
     }
     return try await post(
       Self.path(name) + "/switch",
-      Body(specification: request.specification, gate: WireGate(request.gate, dimension: dimension)))
+      Body(specification: request.specification, gate: WireGate(request.gate)))
   }
 
   func rollback(_ name: String) async throws -> GenerationInfo {
     try await post(Self.path(name) + "/rollback", Nothing())
   }
 
-  /// - Parameter dimension: of the gate's queries.
-  func startReindex(_ request: ReindexRequest, dimension: Int) async throws -> JobInfo {
+  func startReindex(_ request: ReindexRequest) async throws -> JobInfo {
     struct Body: Encodable {
       var source: String
       var target: String
@@ -66,7 +64,7 @@ extension AdminClient {
       Self.root + "/reindex",
       Body(
         source: request.source, target: request.target, specification: request.specification,
-        alias: request.alias, gate: WireGate(request.gate, dimension: dimension)))
+        alias: request.alias, gate: WireGate(request.gate)))
   }
 
   // MARK: Jobs
@@ -98,9 +96,11 @@ extension AdminClient {
 
   // MARK: Aliases
 
-  func aliases() async throws -> [AliasEntry] {
+  /// - Parameter collection: only those of this collection, which may be named by an alias.
+  func aliases(of collection: String? = nil) async throws -> [AliasEntry] {
     struct List: Decodable { var aliases: [AliasEntry] }
-    let list: List = try await get(Self.root + "/aliases")
+    let list: List = try await get(
+      Self.root + "/aliases", query: collection.map { [("collection", $0)] } ?? [])
     return list.aliases
   }
 

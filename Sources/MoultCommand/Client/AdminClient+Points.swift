@@ -6,23 +6,26 @@ internal import NIOHTTP1
 
 extension AdminClient {
   /// Searches with binary queries: `count × dimension` little-endian float32.
-  func search(_ name: String, queries: ByteBuffer, options: SearchOptions) async throws -> SearchHits {
-    try SearchHits(try await answerToSearch(name, queries: queries, options: options))
+  func search(
+    _ name: String, queries: ByteBuffer, dimension: Int, options: SearchOptions
+  ) async throws -> SearchHits {
+    try SearchHits(try await answerToSearch(name, queries: queries, dimension: dimension, options: options))
   }
 
   private func answerToSearch(
-    _ name: String, queries: ByteBuffer, options: SearchOptions
+    _ name: String, queries: ByteBuffer, dimension: Int, options: SearchOptions
   ) async throws -> Answer {
     try await send(
-      .POST, Self.path(name) + "/search", query: options.query,
+      .POST, Self.path(name) + "/search", query: options.query(dimension: dimension),
       body: (queries, "application/octet-stream"), timeout: .seconds(600))
   }
 
   /// What a load generator needs of an answer to one query; nothing is decoded in full.
   func searchForCounts(
-    _ name: String, query: ByteBuffer, limit: Int
+    _ name: String, query: ByteBuffer, dimension: Int, limit: Int
   ) async throws -> LoadGenerator.Answer {
-    let answer = try await answerToSearch(name, queries: query, options: SearchOptions(limit: limit))
+    let answer = try await answerToSearch(
+      name, queries: query, dimension: dimension, options: SearchOptions(limit: limit))
     guard let servedBy = answer.servedBy else {
       throw CommandFailure(
         .failure, "an answer came without the headers moult-collection and moult-generation")
@@ -39,11 +42,27 @@ extension AdminClient {
     var servedBy: ServedBy?
     for start in stride(from: 0, to: queries.count, by: batch) {
       let range = start..<min(start + batch, queries.count)
-      let answer = try await search(name, queries: queries.bytes(of: range), options: options)
+      let answer = try await search(
+        name, queries: queries.bytes(of: range), dimension: queries.dimension, options: options)
       ids += answer.ids
       servedBy = answer.servedBy
     }
     return (ids, servedBy)
+  }
+
+  /// Queries of another dimension may have as many bytes as some of the right one, so this is said early and
+  /// with the file's name.
+  ///
+  /// - Parameter path: where the queries come from.
+  func requireDimension(of queries: QuerySet, path: String, of name: String) async throws {
+    let collection = try await collection(name)
+    guard queries.dimension == collection.schema.dimension else {
+      throw CommandFailure(
+        .failure,
+        "collection '\(collection.name)' stores \(collection.schema.dimension)-dimensional vectors; the "
+          + "queries of '\(path)' have \(queries.dimension)",
+        next: "give queries that were made as the collection's vectors were")
+    }
   }
 
   private static func occurrences(of text: StaticString, in buffer: ByteBuffer) -> Int {

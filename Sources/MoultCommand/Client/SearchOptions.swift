@@ -6,9 +6,9 @@ struct SearchOptions: Sendable, Equatable {
   var oversampling: Double?
   var payload = false
 
-  /// As parameters of a binary search request.
-  var query: [(String, String)] {
-    var query = [("limit", String(limit))]
+  /// As parameters of a binary search request, whose bytes alone do not say how long a query is.
+  func query(dimension: Int) -> [(String, String)] {
+    var query = [("dimension", String(dimension)), ("limit", String(limit))]
     if exact { query.append(("exact", "true")) }
     if let ef { query.append(("ef", String(ef))) }
     if let oversampling { query.append(("oversampling", String(oversampling))) }

@@ -13,12 +13,12 @@ struct WireGate: Encodable, Sendable {
   var k: Int
   var queries: Queries?
 
-  init(_ gate: RecallGateRequest, dimension: Int) {
+  init(_ gate: RecallGateRequest) {
     minimumRecall = gate.minimumRecall
     k = gate.k
     if !gate.queries.isEmpty {
       let bytes = Data(QuerySet.encode(gate.queries).readableBytesView)
-      queries = Queries(dimension: dimension, base64: bytes.base64EncodedString())
+      queries = Queries(dimension: gate.dimension, base64: bytes.base64EncodedString())
     }
   }
 }

@@ -27,14 +27,13 @@ struct AliasCommand: AsyncParsableCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List aliases.")
 
-    @Argument(help: "Only those of this collection.")
+    @Argument(help: "Only those of this collection (or of the one that this alias names).")
     var collection: String?
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      var aliases = try await server.withClient { try await $0.aliases() }
-      if let collection { aliases = aliases.filter { $0.collection == collection } }
+      let aliases = try await server.withClient { try await $0.aliases(of: collection) }
       try output.put(aliases) { aliases in
         var table = TextTable([("ALIAS", .left), ("COLLECTION", .left)])
         for entry in aliases { table.append([entry.alias, entry.collection]) }

@@ -20,6 +20,12 @@ struct JobsCommand: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+      if !(1...10_000).contains(limit) {
+        throw ValidationError("--limit must lie in 1 … 10000, got \(limit)")
+      }
+    }
+
     func run() async throws {
       let jobs = try await server.withClient {
         try await $0.jobs(state: state, subject: collection, limit: limit)

@@ -24,12 +24,13 @@ struct ReindexCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let (gate, dimension) = try self.gate.request()
     try await server.withClient { client in
+      let current = try await client.collection(source).generation.specification
       let request = ReindexRequest(
-        source: source, target: target, specification: encoding.specification, alias: alias, gate: gate)
-      let job = try await client.startReindex(request, dimension: dimension)
-      try await JobOutcome(client: client, output: output, detach: self.gate.detach).settle(job)
+        source: source, target: target, specification: encoding.specification(keeping: current), alias: alias,
+        gate: try await gate.request(for: source, client))
+      let job = try await client.startReindex(request)
+      try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }
   }
 }

@@ -43,6 +43,7 @@ struct SearchCommand: AsyncParsableCommand {
     let options = SearchOptions(
       limit: limit, exact: exact, ef: ef, oversampling: oversampling, payload: truth == nil)
     try await server.withClient { client in
+      try await client.requireDimension(of: queries, path: vectors, of: name)
       if let truth {
         try await measureRecall(client, queries, options, truth)
       } else {
@@ -55,7 +56,8 @@ struct SearchCommand: AsyncParsableCommand {
     let batch = 200
     for start in stride(from: 0, to: queries.count, by: batch) {
       let range = start..<min(start + batch, queries.count)
-      let answer = try await client.search(name, queries: queries.bytes(of: range), options: options)
+      let answer = try await client.search(
+        name, queries: queries.bytes(of: range), dimension: queries.dimension, options: options)
       for (index, hits) in answer.hits.enumerated() {
         put(hits, query: start + index, servedBy: answer.servedBy)
       }

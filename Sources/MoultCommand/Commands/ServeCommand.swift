@@ -4,6 +4,7 @@ internal import Logging
 internal import MoultBenchmark
 internal import MoultEngine
 internal import MoultMilvus
+internal import MoultModel
 internal import MoultServer
 
 /// `moult serve`: the service itself.
@@ -40,6 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
   var stopWithStdin = false
 
   func validate() throws {
+    if data.isEmpty { throw ValidationError("--data must name a folder") }
     if !(0...65_535).contains(port) { throw ValidationError("--port must lie in 0 … 65535, got \(port)") }
     if noAuth && token != nil { throw ValidationError("--token and --no-auth exclude each other") }
     if !(1...16_777_216).contains(segmentRows) {
@@ -60,9 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
     )
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
-    let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows),
-      logger: logger)
+    let engine = try await openEngine(logger)
     let token = effectiveToken
     let configuration = ServerConfiguration(host: host, port: port, token: token, version: Version.current)
     let server = Server(
@@ -84,6 +84,16 @@ struct ServeCommand: AsyncParsableCommand {
       Console.say("\(ServerProcess.announcement)http://\(address):\(port)")
     }
     Console.say("stopped")
+  }
+
+  private func openEngine(_ logger: Logger) async throws -> Engine {
+    do {
+      return try await Engine.open(
+        EngineConfiguration(dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows),
+        logger: logger)
+    } catch {
+      throw CommandFailure(opening: data, error)
+    }
   }
 
   private static func level(_ text: String) throws -> Logger.Level {

@@ -10,6 +10,8 @@ struct SwitchCommand: AsyncParsableCommand {
       The collection answers all the time. The new generation is built beside the old one, its recall is \
       measured against exact search, and only if that is good enough the two change places. `moult rollback` \
       goes back.
+
+      What is not named stays as it is; a new --quantization without --dimensions takes all dimensions.
       """)
 
   @Argument(help: "Name of a collection or alias.")
@@ -28,11 +30,13 @@ struct SwitchCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (gate, dimension) = try self.gate.request()
     try await server.withClient { client in
-      let job = try await client.startSwitch(
-        name, SwitchRequest(specification: encoding.specification, gate: gate), dimension: dimension)
-      try await JobOutcome(client: client, output: output, detach: self.gate.detach).settle(job)
+      let current = try await client.collection(name).generation.specification
+      let request = SwitchRequest(
+        specification: encoding.specification(keeping: current),
+        gate: try await gate.request(for: name, client))
+      let job = try await client.startSwitch(name, request)
+      try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }
   }
 }

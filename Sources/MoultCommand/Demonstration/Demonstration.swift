@@ -104,12 +104,12 @@ struct Demonstration {
   ]
 
   private func apply(_ change: Change, _ checker: StalenessChecker, _ queries: QuerySet) async throws {
-    let gate = RecallGateRequest(k: Self.k, queries: queries.values)
+    let gate = RecallGateRequest(k: Self.k, queries: queries.values, dimension: queries.dimension)
     switch change.kind {
     case .switching(let specification):
       let announcement = checker.announceUnnamed()
       let job = try await client.startSwitch(
-        Self.alias, SwitchRequest(specification: specification, gate: gate), dimension: queries.dimension)
+        Self.alias, SwitchRequest(specification: specification, gate: gate))
       let generation = try await generation(of: job)
       checker.acknowledge(
         announcement, as: ServedBy(collection: Self.collection, generation: generation))
@@ -126,7 +126,7 @@ struct Demonstration {
       let request = ReindexRequest(
         source: Self.alias, target: Self.reindexed, specification: specification, alias: Self.alias,
         gate: gate)
-      let job = try await client.startReindex(request, dimension: queries.dimension)
+      let job = try await client.startReindex(request)
       let generation = try await generation(of: job)
       checker.acknowledge(announcement, as: ServedBy(collection: Self.reindexed, generation: generation))
     }

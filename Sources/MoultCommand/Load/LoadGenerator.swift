@@ -50,7 +50,8 @@ final class LoadGenerator: Sendable {
     client: AdminClient, target: String, queries: QuerySet, limit: Int, checker: StalenessChecker
   ) {
     self.init(queryCount: queries.count, limit: limit, checker: checker) { query in
-      try await client.searchForCounts(target, query: queries.bytes(of: query), limit: limit)
+      try await client.searchForCounts(
+        target, query: queries.bytes(of: query), dimension: queries.dimension, limit: limit)
     }
   }
 

@@ -28,7 +28,9 @@ struct ServingBenchmark {
     self.specification = specification
   }
 
-  private var gate: RecallGateRequest { RecallGateRequest(minimumRecall: 0, k: k, queries: queries.values) }
+  private var gate: RecallGateRequest {
+    RecallGateRequest(minimumRecall: 0, k: k, queries: queries.values, dimension: queries.dimension)
+  }
 
   // MARK: Preparing
 
@@ -39,8 +41,7 @@ struct ServingBenchmark {
     _ = try await Importer(client: client, source: source).run(into: Self.collections[0], metric: metric)
     let copy = try await client.startReindex(
       ReindexRequest(
-        source: Self.collections[0], target: Self.collections[1], specification: otherForm, gate: gate),
-      dimension: queries.dimension)
+        source: Self.collections[0], target: Self.collections[1], specification: otherForm, gate: gate))
     _ = try await JobWatcher(client: client).watch(copy)
     for name in Self.collections { _ = try await startSwitch(name, specification) }
     try await client.createAlias(Self.alias, collection: Self.collections[0])
@@ -138,7 +139,7 @@ struct ServingBenchmark {
   /// - Returns: the generation that is live then.
   private func startSwitch(_ name: String, _ specification: EncodingSpecification) async throws -> Int64 {
     let job = try await client.startSwitch(
-      name, SwitchRequest(specification: specification, gate: gate), dimension: queries.dimension)
+      name, SwitchRequest(specification: specification, gate: gate))
     let finished = try await JobWatcher(client: client, showsProgress: false).watch(job)
     if let generation = finished.generation { return generation }
     return try await client.collection(name).generation.id

@@ -4,6 +4,7 @@ public import MoultModel
 extension Quantization: ExpressibleByArgument {}
 extension Transform: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
+extension CollectionSchema.ElementType: ExpressibleByArgument {}
 extension JobInfo.State: ExpressibleByArgument {}
 
 /// How candidates are found, as it is named on the command line.
@@ -51,10 +52,17 @@ struct EncodingOptions: ParsableArguments {
     }
   }
 
-  var specification: EncodingSpecification {
-    EncodingSpecification(
-      quantization: quantization ?? .none, dimensions: dimensions, transform: transform,
-      index: (index ?? .flat).specification, oversampling: oversampling)
+  var specification: EncodingSpecification { specification(keeping: EncodingSpecification()) }
+
+  /// What is not named stays as it is, with one exception: a new quantization without dimensions takes all of
+  /// them, so that `--quantization none` is the way back to full precision.
+  func specification(keeping current: EncodingSpecification) -> EncodingSpecification {
+    let keepsDimensions = dimensions == nil && transform == nil && quantization == nil
+    return EncodingSpecification(
+      quantization: quantization ?? current.quantization,
+      dimensions: keepsDimensions ? current.dimensions : dimensions,
+      transform: keepsDimensions ? current.transform : transform,
+      index: index?.specification ?? current.index, oversampling: oversampling)
   }
 
   var isEmpty: Bool {

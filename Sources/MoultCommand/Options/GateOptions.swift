@@ -20,10 +20,11 @@ struct GateOptions: ParsableArguments {
     }
   }
 
-  /// The gate, and the dimension of its queries (0 without).
-  func request() throws -> (gate: RecallGateRequest, dimension: Int) {
-    guard let queries else { return (RecallGateRequest(minimumRecall: minRecall), 0) }
+  /// The gate for a switch or reindex of `collection`, whose dimension the queries must have.
+  func request(for collection: String, _ client: AdminClient) async throws -> RecallGateRequest {
+    guard let queries else { return RecallGateRequest(minimumRecall: minRecall) }
     let set = try QuerySet(path: queries)
-    return (RecallGateRequest(minimumRecall: minRecall, queries: set.values), set.dimension)
+    try await client.requireDimension(of: set, path: queries, of: collection)
+    return RecallGateRequest(minimumRecall: minRecall, queries: set.values, dimension: set.dimension)
   }
 }

@@ -13,7 +13,7 @@ final class ServerProcess {
   private let lifeline: Pipe
   private let logPath: String
 
-  private static let startSecondsMax = 30.0
+  private static let startSecondsMax = 120.0
   private static let stopSecondsMax = 20.0
 
   var processID: Int32 { process.processIdentifier }

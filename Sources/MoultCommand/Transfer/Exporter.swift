@@ -17,6 +17,8 @@ struct Exporter {
   let name: String
   let vectorsPath: String
   let payloadPath: String?
+  /// Number type of the vectors; `nil` is the collection's own.
+  let elementType: CollectionSchema.ElementType?
   let force: Bool
 
   private static let pageRows = 1000
@@ -26,8 +28,8 @@ struct Exporter {
     let start = clock.now
     let collection = try await client.collection(name)
     let vectors = try VectorFileWriter(
-      path: vectorsPath, elementType: collection.schema.elementType, dimension: collection.schema.dimension,
-      force: force)
+      path: vectorsPath, elementType: elementType ?? collection.schema.elementType,
+      dimension: collection.schema.dimension, force: force)
     let payload = try payloadPath.map { try JSONLinesWriter(path: $0, force: force) }
     var bar = ProgressBar()
     defer { bar.clear() }
@@ -36,7 +38,7 @@ struct Exporter {
       let page = try await client.points(
         of: collection.name, after: after, limit: Self.pageRows, vectors: true, payload: payload != nil)
       guard page.count > 0 else { break }
-      try vectors.append(page.vectors)
+      try Self.append(page.vectors, to: vectors)
       if let payload {
         for index in 0..<page.count {
           let text = page.payloads.isEmpty ? "" : page.payloads[index]
@@ -52,5 +54,14 @@ struct Exporter {
     return Report(
       collection: collection.name, rows: vectors.rowCount, vectors: vectorsPath, payload: payloadPath,
       seconds: (clock.now - start).inSeconds)
+  }
+
+  private static func append(_ rows: [Float], to writer: VectorFileWriter) throws {
+    do {
+      try writer.append(rows)
+    } catch let error where error.code == .unsupported {
+      // Only float16 cannot hold every value.
+      throw CommandFailure(.failure, error.message, next: "`--type float32` writes every value as it is")
+    }
   }
 }

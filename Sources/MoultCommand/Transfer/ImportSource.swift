@@ -42,24 +42,30 @@ struct ImportSource: Sendable {
       let values = try vectors.readRows(rows)
       for row in rows {
         let first = (row - start) * vectors.dimension
-        var sum: Float = 0
-        var isZero = true
+        // Squares of float32 numbers cannot overflow in Double: only NaN and infinity make this not finite.
+        var squaredLength = 0.0
         for value in values[first..<first + vectors.dimension] {
-          sum += value * 0  // NaN for NaN and infinity, else 0
-          if value != 0 { isZero = false }
+          squaredLength += Double(value) * Double(value)
         }
-        if sum.isNaN {
-          throw MoultError(
-            .invalidVector, "'\(vectors.path)', row \(row): expected finite numbers, found NaN or infinity")
-        }
-        if isZero && metric == .cosine {
-          throw MoultError(
-            .invalidVector,
-            "'\(vectors.path)', row \(row): the vector is zero, which has no direction; "
-              + "use --metric ip or l2, or leave it out")
+        if let fault = Self.fault(squaredLength: squaredLength, metric: metric) {
+          throw MoultError(.invalidVector, "'\(vectors.path)', row \(row): \(fault)")
         }
       }
     }
+  }
+
+  /// What is wrong with a vector, or `nil`: distances are computed in float32, which must hold its squared
+  /// length, and under cosine its direction.
+  private static func fault(squaredLength: Double, metric: Metric) -> String? {
+    guard squaredLength.isFinite else { return "expected finite numbers, found NaN or infinity" }
+    guard squaredLength <= VectorLength.squaredMax else {
+      return "the vector's squared length is \(squaredLength), more than a float32 holds; scale it down"
+    }
+    guard metric == .cosine, squaredLength < VectorLength.squaredMin else { return nil }
+    return squaredLength == 0
+      ? "the vector is zero, which has no direction; use --metric ip or l2, or leave it out"
+      : "the vector's squared length is \(squaredLength), too small for float32 to tell its direction; "
+        + "scale it up, use --metric ip or l2, or leave it out"
   }
 
   private func checkPayload() throws -> CollectionSchema.KeyKind {

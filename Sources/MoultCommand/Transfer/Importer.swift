@@ -23,15 +23,20 @@ struct Importer {
 
   /// Checks the files, makes the collection when it is missing, and sends all rows.
   ///
-  /// - Parameter metric: of a collection that is made; an existing one must have it, if it is given.
+  /// An alias is resolved once: all rows go to the collection that it names now, wherever it moves meanwhile.
+  ///
+  /// - Parameters:
+  ///   - name: of a collection or alias.
+  ///   - metric: of a collection that is made; an existing one must have it, if it is given.
   func run(into name: String, metric: Metric?) async throws -> Report {
     let existing = try await client.collectionIfPresent(name)
+    let target = existing?.name ?? name
     if let existing { try check(existing, metric: metric) }
     let keyKind = try source.check(metric: existing?.schema.metric ?? metric ?? .cosine)
     if let existing, existing.schema.keyKind != keyKind {
       throw MoultError(
         .invalidArgument,
-        "collection '\(name)' has keys of type \(existing.schema.keyKind.rawValue), the files have "
+        "collection '\(target)' has keys of type \(existing.schema.keyKind.rawValue), the files have "
           + keyKind.rawValue)
     }
     if existing == nil {
@@ -43,11 +48,11 @@ struct Importer {
     let clock = ContinuousClock()
     let start = clock.now
     do {
-      try await send(to: name)
+      try await send(to: target)
     } catch let failure as CommandFailure {
       // Rows are upserted, so the same command completes what this one began.
       var failure = failure
-      failure.message += " (part of the rows of '\(name)' may be stored)"
+      failure.message += " (part of the rows of '\(target)' may be stored)"
       if failure.status == .unreachable {
         failure.next = "when the server is back, repeat the command: rows are replaced, not doubled"
       }
@@ -55,7 +60,7 @@ struct Importer {
     }
     let seconds = (clock.now - start).inSeconds
     return Report(
-      collection: name, rows: source.vectors.rowCount, dimension: source.vectors.dimension,
+      collection: target, rows: source.vectors.rowCount, dimension: source.vectors.dimension,
       created: existing == nil, seconds: seconds,
       rowsPerSecond: seconds > 0 ? Double(source.vectors.rowCount) / seconds : 0)
   }

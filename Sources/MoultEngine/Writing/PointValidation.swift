@@ -55,22 +55,16 @@ enum PointValidation {
         + "every entry must be a finite number")
   }
 
-  /// Σ v² of a vector at most, whatever the metric: a quarter of the largest float32, so that no inner
-  /// product and no squared distance of two vectors overflows.
-  static let squaredLengthMax = Double(Float.greatestFiniteMagnitude) / 4
-  /// Σ v² under cosine at least: below, the direction is lost to rounding.
-  static let squaredLengthMin = Double(Float.leastNormalMagnitude)
-
   /// - Throws: `invalidVector` for a vector that is too long for float32 scores, or has no direction where the
   ///   metric needs one.
   static func checkLength(squared: Double, metric: Metric, what: @autoclosure () -> String) throws {
-    guard squared <= squaredLengthMax else {
+    guard squared <= VectorLength.squaredMax else {
       throw MoultError(
         .invalidVector,
         "the vector of \(what()) has the length \(squared.squareRoot()); at most "
-          + "\(squaredLengthMax.squareRoot()) can be scored in float32. Scale the vectors down")
+          + "\(VectorLength.squaredMax.squareRoot()) can be scored in float32. Scale the vectors down")
     }
-    guard metric == .cosine, squared < squaredLengthMin else { return }
+    guard metric == .cosine, squared < VectorLength.squaredMin else { return }
     throw MoultError(
       .invalidVector,
       "the vector of \(what()) has no direction (its length is \(squared.squareRoot())); the metric cosine needs one"

@@ -39,7 +39,7 @@ package final class DataDirectory: Sendable {
       try fileSystem.syncDirectory(path)
       self.database = database
     } catch {
-      Glibc.close(lock.descriptor)
+      releaseLock(lock)
       throw MoultError.translating(error, path: file)
     }
     self.path = path
@@ -56,7 +56,7 @@ package final class DataDirectory: Sendable {
       guard !isClosed else { return }
       isClosed = true
       try? database.close()
-      Glibc.close(lock.descriptor)
+      releaseLock(lock)
     }
   }
 
@@ -145,6 +145,13 @@ private func openDatabase(_ file: String, readers: Int) throws -> DatabasePool {
   // answer promises that they are there.
   try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
   return database
+}
+
+/// Unlocks before closing: a child process that is being started at this moment holds a copy of the descriptor,
+/// and with it the lock, until it has begun its own program.
+private func releaseLock(_ lock: OpenFile) {
+  flock(lock.descriptor, LOCK_UN)
+  close(lock.descriptor)
 }
 
 /// Takes the lock and writes our pid into it. The kernel gives it back when the process dies, however.

@@ -9,6 +9,9 @@ struct BenchImport: AsyncParsableCommand {
     commandName: "import", abstract: "Import over HTTP, durable row by row (rows/s).")
 
   private static let collection = "moult_bench_import"
+  /// The first rows are searched for, so that a checksum tells whether two imports stored the same.
+  private static let queryCount = 200
+  private static let k = 10
 
   @Option(help: "File of vectors (.npy, .fvecs).")
   var vectors: String
@@ -41,6 +44,11 @@ struct BenchImport: AsyncParsableCommand {
       record.seconds = report.seconds
       record.rowsPerS = report.rowsPerSecond
       record.residentMb = server?.residentBytes.map { Double($0) / 1e6 }
+      let queries = try QuerySet(path: vectors, first: Self.queryCount)
+      let found = try await client.nearest(
+        Self.collection, queries: queries, options: SearchOptions(limit: Self.k, exact: true))
+      record.k = Self.k
+      record.checksum = Checksum.of(ids: found.ids)
       try printer.put(record)
       if server == nil { try await client.dropCollection(Self.collection) }
     }

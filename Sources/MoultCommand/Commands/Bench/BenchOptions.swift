@@ -101,8 +101,9 @@ final class RecordPrinter {
     var table = TextTable(used.map { ($0.0, $0.1) })
     for record in records { table.append(used.map { $0.2(record) ?? "" }) }
     guard let first = records.first else { return "" }
-    return "\(first.dataset), \(first.metric), \(first.isa), BLAS \(first.blas), commit \(first.commit)\n"
-      + table.rendered()
+    return
+      "\(first.dataset), \(first.metric), \(first.machine), \(first.isa), BLAS \(first.blas), "
+      + "commit \(first.commit)\n" + table.rendered()
   }
 
   private static func form(_ record: BenchmarkRecord) -> String? {

@@ -57,7 +57,7 @@ struct BenchServe: AsyncParsableCommand {
         metric: data.metric, specification: encoding.specification,
         threads: ProcessInfo.processInfo.activeProcessorCount)
       record.set(truth.recall(ofIDs: result.found))
-      record.checksum = Checksum.of(result.found.map { $0.map(\.hashedNumber) })
+      record.checksum = Checksum.of(ids: result.found)
       record.clients = clients
       record.requests = result.window.requests
       record.qps = result.window.requestsPerSecond
@@ -81,19 +81,6 @@ struct BenchServe: AsyncParsableCommand {
         "\(window.failed) searches failed, \(window.stale) were stale"
           + window.examples.map { "\n  " + $0 }.joined(),
         next: "the server's log has the details")
-    }
-  }
-}
-
-extension PointID {
-  /// A number for checksums.
-  fileprivate var hashedNumber: Int64 {
-    switch self {
-    case .int64(let value): return value
-    case .string(let text):
-      var checksum = Checksum()
-      Array(text.utf8).withUnsafeBytes { checksum.add($0) }
-      return Int64(bitPattern: UInt64(checksum.text, radix: 16) ?? 0)
     }
   }
 }
