@@ -59,7 +59,8 @@ struct ImportSource: Sendable {
   private static func fault(squaredLength: Double, metric: Metric) -> String? {
     guard squaredLength.isFinite else { return "expected finite numbers, found NaN or infinity" }
     guard squaredLength <= VectorLength.squaredMax else {
-      return "the vector's squared length is \(squaredLength), more than a float32 holds; scale it down"
+      return
+        "the vector's squared length is \(squaredLength), more than float32 scores can take (\(VectorLength.squaredMax)); scale it down"
     }
     guard metric == .cosine, squaredLength < VectorLength.squaredMin else { return nil }
     return squaredLength == 0
