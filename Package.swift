@@ -92,7 +92,7 @@ let package = Package(
       name: "MoultCommand",
       dependencies: [
         "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultBenchmark",
-        argumentParser, asyncHTTPClient, nioCore, httpTypes, logging, lifecycle,
+        argumentParser, asyncHTTPClient, nioCore, nioHTTP1, logging, lifecycle,
       ],
       swiftSettings: strict),
 
@@ -113,7 +113,7 @@ let package = Package(
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
     tests(
       "MoultEngineTests",
-      ["MoultEngine", "MoultModel", "MoultCompute", "MoultStorage", "MoultJobs", grdb, logging]),
+      ["MoultEngine", "MoultModel", "MoultStorage", logging, lifecycle]),
     tests(
       "MoultServerTests",
       ["MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
@@ -121,7 +121,9 @@ let package = Package(
       "MoultMilvusTests",
       ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", httpTypes]),
     tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
-    tests("MoultCommandTests", ["MoultCommand", "MoultModel", "MoultFiles", "MoultServer"]),
+    tests(
+      "MoultCommandTests",
+      ["MoultCommand", "MoultBenchmark", "MoultModel", "MoultFiles", argumentParser]),
   ],
   swiftLanguageModes: [.v6]
 )

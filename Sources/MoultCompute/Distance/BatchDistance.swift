@@ -22,7 +22,7 @@ struct BatchDistance: Sendable {
   func search(parallel: ParallelFor) -> [[GlobalNeighbor]] {
     let tile = ExactSearch.tileQueries
     let groupCount = (queries.count + tile - 1) / tile
-    let found = ResultSlots<[TopK]>(count: groupCount * parts.count)
+    let found = ResultSlots<[TopK]?>(repeating: nil, count: groupCount * parts.count)
     parallel.run(groupCount * parts.count) { index in
       let (group, part) = (index / parts.count, index % parts.count)
       let range = group * tile..<min(queries.count, (group + 1) * tile)
@@ -30,7 +30,7 @@ struct BatchDistance: Sendable {
     }
     let lists = (0..<groupCount * parts.count).map { found[$0]! }
     let longest = longestRow()
-    let hits = ResultSlots<[GlobalNeighbor]>(count: queries.count)
+    let hits = ResultSlots<[GlobalNeighbor]?>(repeating: nil, count: queries.count)
     parallel.run(queries.count) { q in
       let mine = (0..<parts.count).map { lists[q / tile * parts.count + $0][q % tile] }
       hits[q] =

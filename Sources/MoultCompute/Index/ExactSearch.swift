@@ -103,7 +103,7 @@ public enum ExactSearch {
     _ queries: [PreparedQuery], encoder: VectorEncoder, segments: [ExactSegment], parts: [Part], k: Int,
     parallel: ParallelFor
   ) -> [[GlobalNeighbor]] {
-    let found = ResultSlots<[TopK]>(count: parts.count)
+    let found = ResultSlots<[TopK]?>(repeating: nil, count: parts.count)
     parallel.run(parts.count) { index in
       let part = parts[index]
       let segment = segments[part.segment]
@@ -131,27 +131,5 @@ public enum ExactSearch {
       }
       return Array(hits.sorted().prefix(k))
     }
-  }
-}
-
-/// One slot a body of a parallel loop, written once each and read after the loop: no lock is needed.
-final class ResultSlots<Value: Sendable>: @unchecked Sendable {
-  private let slots: UnsafeMutablePointer<Value?>
-  private let count: Int
-
-  init(count: Int) {
-    self.count = count
-    slots = .allocate(capacity: max(1, count))
-    slots.initialize(repeating: nil, count: count)
-  }
-
-  deinit {
-    slots.deinitialize(count: count)
-    slots.deallocate()
-  }
-
-  subscript(index: Int) -> Value? {
-    get { slots[index] }
-    set { slots[index] = newValue }
   }
 }

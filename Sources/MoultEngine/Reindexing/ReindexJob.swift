@@ -74,7 +74,7 @@ struct ReindexJob: Sendable {
       try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
       return result
     } catch {
-      if !JobOutcome.willRunAgain(after: error, context: context, queue: resources.queue) {
+      if !JobFate.willRunAgain(after: error, context: context, queue: resources.queue) {
         await GenerationDisposal(resources: resources, collection: target)
           .discardCollection(names: names, aliases: aliases)
       } else if let generation = checkpoint.generation {

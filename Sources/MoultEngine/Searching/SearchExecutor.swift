@@ -12,10 +12,6 @@ enum SearchExecutor {
     var oversampling: Double?
   }
 
-  /// Below this many exact queries in one call, rows are streamed once per query; from there on, tiles of a
-  /// matrix product serve many queries per row that is read.
-  private static let batchedExactQueriesMin = 16
-
   /// Queries that share one pass over the codes. More would push the codes out of the second-level cache.
   private static let queriesPerPass = 16
   /// Bytes of codes that every query of a pass scores before the next ones are read: they stay in the
@@ -173,27 +169,4 @@ enum SearchExecutor {
     rescored.removeLast(max(0, rescored.count - parameters.count))
     return rescored
   }
-}
-
-/// An array whose elements are each written by one round of a parallel loop and read after it.
-final class ResultSlots<Value: Sendable>: @unchecked Sendable {
-  private let storage: UnsafeMutableBufferPointer<Value>
-
-  init(repeating value: Value, count: Int) {
-    storage = .allocate(capacity: count)
-    storage.initialize(repeating: value)
-  }
-
-  deinit {
-    storage.deinitialize()
-    storage.deallocate()
-  }
-
-  /// - Precondition: no two threads use the same index at the same time.
-  subscript(index: Int) -> Value {
-    get { storage[index] }
-    set { storage[index] = newValue }
-  }
-
-  var values: [Value] { Array(storage) }
 }

@@ -152,8 +152,6 @@ extension JSON {
     }
   }
 
-  package var isNull: Bool { self == .null }
-
   /// The kind with its article, for messages: "expected an array, got \(value.kind)".
   package var kind: String {
     switch self {
