@@ -46,6 +46,7 @@ struct GenerationDisposal: Sendable {
 extension GenerationDisposal {
   /// Removes the collection itself: the unfinished target of a reindex.
   func discardCollection(names: SerialGate, aliases: AliasTable) async {
+    guard !collection.isReady else { return }
     await names.run {
       aliases.publish { map in
         if map.collections[collection.name]?.id == collection.id { map.collections[collection.name] = nil }
@@ -54,9 +55,16 @@ extension GenerationDisposal {
     do {
       try await resources.writing.run {
         try resources.directory.write { db in
-          try resources.directory.catalog.deleteCollection(collection.id, in: db)
+          let catalog = resources.directory.catalog
+          // One that is live by now is nobody's leftover.
+          let present = try catalog.collections(in: db).first { $0.id == collection.id }
+          guard present?.state == .building else { return }
+          try catalog.deleteCollection(collection.id, in: db)
         }
-        try resources.directory.removeFiles(ofCollection: collection.id)
+        let isGone = try resources.directory.read { db in
+          try !resources.directory.catalog.collections(in: db).contains { $0.id == collection.id }
+        }
+        if isGone { try resources.directory.removeFiles(ofCollection: collection.id) }
       }
     } catch {
       // The next start finds no unfinished job that names the collection, and removes it.

@@ -146,7 +146,7 @@ extension PointFrame {
     }
     switch elementType {
     case nil: break
-    case .float32: buffer.writeElements(vectors.map(\.bitPattern.littleEndian))
+    case .float32: buffer.writeElements(vectors.map { $0.bitPattern.littleEndian })
     case .float16: buffer.writeElements(vectors.map { Float16($0).bitPattern.littleEndian })
     }
     for payload in payloads { buffer.writeText(payload) }
