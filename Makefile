@@ -2,14 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test lint format bench bench-peers clean
 
 MOULT := .build/release/moult
 SOURCES := Sources Tests Package.swift
 SAMPLE := Examples/data/wordnet-10k
 
 help: ## List the tasks.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: ## Install what building needs and this machine lacks (apt-get).
 	@scripts/setup
@@ -28,6 +28,7 @@ test: ## Run every check and test; .ci/run calls this.
 	MOULT_ISA=scalar swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
 	MOULT_ISA=avx2 swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
 	kernels/check-neon
+	kernels/check-emulated
 
 lint: ## Check the formatting.
 	swift format lint --strict --recursive $(SOURCES)
@@ -47,6 +48,9 @@ bench: build ## A few throughput figures on the sample, as JSON lines.
 	@$(MOULT) bench switch --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --quantization int8 --json
 	@$(MOULT) bench import --vectors $(SAMPLE)/base.npy --json
 	@$(MOULT) bench serve --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --swaps 50 --seconds 10 --json
+
+bench-peers: build ## Peers and Moult in turn on DATA=directory; SETS=… and ONLY=… choose. Writes Benchmarks/Results.
+	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" Benchmarks/Peers/run
 
 clean: ## Remove what was built.
 	rm -rf .build

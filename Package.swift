@@ -58,7 +58,7 @@ let package = Package(
     .target(
       name: "CMoultKernels",
       path: "kernels",
-      exclude: ["README.md", "check-neon"],
+      exclude: ["README.md", "check-neon", "check-emulated"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),

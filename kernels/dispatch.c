@@ -7,13 +7,15 @@
 #include "cpu.h"
 #include "tables.h"
 
-enum { ISA_COUNT = MOULT_ISA_AVX512 + 1 };
+enum { ISA_COUNT = MOULT_ISA_AMX + 1 };
 
 static const char *const names[ISA_COUNT] = {
     [MOULT_ISA_SCALAR] = "scalar",
     [MOULT_ISA_NEON] = "neon",
     [MOULT_ISA_AVX2] = "avx2",
+    [MOULT_ISA_AVXVNNI] = "avxvnni",
     [MOULT_ISA_AVX512] = "avx512",
+    [MOULT_ISA_AMX] = "amx",
 };
 
 /// Written once, under `once`; only read afterwards.
@@ -47,8 +49,24 @@ static void overlay(moult_kernels *table, const moult_kernels *over) {
   OVERLAY(f32_to_bf16);
   OVERLAY(encode_u8);
   OVERLAY(encode_signs);
+  OVERLAY(interleave_block);
+  OVERLAY(scan_blocks);
+  OVERLAY(level_dot_rows);
+  OVERLAY(encode_levels);
+  OVERLAY(rotate_kac_f32);
+  OVERLAY(subtract_f32);
+  OVERLAY(scale_f32);
+  OVERLAY(sum_of_squares_f32);
+  OVERLAY(dot_f32_f64);
+  OVERLAY(squared_l2_f32_f64);
+  OVERLAY(encode_signs_sums);
+  OVERLAY(dot_f16_rows);
+  OVERLAY(squared_l2_f16_rows);
+  OVERLAY(dot_bf16_rows);
+  OVERLAY(squared_l2_bf16_rows);
+  OVERLAY(centre_f32);
 #undef OVERLAY
-  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 18 * sizeof(void (*)(void)),
+  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 34 * sizeof(void (*)(void)),
                  "a kernel was added to the table: overlay it here as well");
 }
 
@@ -80,10 +98,14 @@ static void decide(void) {
 #if defined(__aarch64__)
   offer(MOULT_ISA_NEON, &moult_neon_table);
   if (cpu.dot_product) overlay(&state.tables[MOULT_ISA_NEON], &moult_neon_dotprod_table);
+  if (cpu.dot_product && cpu.i8mm) overlay(&state.tables[MOULT_ISA_NEON], &moult_neon_i8mm_table);
 #endif
 #if defined(__x86_64__)
   if (cpu.avx2) offer(MOULT_ISA_AVX2, &moult_avx2_table);
+  if (cpu.avx_vnni) offer(MOULT_ISA_AVXVNNI, &moult_avxvnni_table);
   if (cpu.avx512) offer(MOULT_ISA_AVX512, &moult_avx512_table);
+  // Hypervisors have been seen to hide, to refuse and to slow down tiles, so a first result is looked at.
+  if (cpu.amx && moult_cpu_request_tiles() && moult_amx_is_right()) offer(MOULT_ISA_AMX, &moult_amx_table);
 #endif
   state.best = find(getenv("MOULT_ISA"));
 }

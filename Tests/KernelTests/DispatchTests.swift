@@ -28,8 +28,9 @@ struct DispatchTests {
       #expect(moult_kernels_for(MOULT_ISA_NEON) == nil)
     #elseif arch(arm64)
       #expect(moult_kernels_for(MOULT_ISA_NEON) != nil)
-      #expect(moult_kernels_for(MOULT_ISA_AVX2) == nil)
-      #expect(moult_kernels_for(MOULT_ISA_AVX512) == nil)
+      for isa in [MOULT_ISA_AVX2, MOULT_ISA_AVXVNNI, MOULT_ISA_AVX512, MOULT_ISA_AMX] {
+        #expect(moult_kernels_for(isa) == nil)
+      }
     #endif
   }
 
@@ -43,7 +44,7 @@ struct DispatchTests {
 
   @Test("a name gives its level, or the best one below it where it is not offered")
   func named() {
-    for isa in [MOULT_ISA_SCALAR, MOULT_ISA_NEON, MOULT_ISA_AVX2, MOULT_ISA_AVX512] {
+    for isa in KernelLevel.all {
       let below = KernelLevel.offered.last { $0.isa.rawValue <= isa.rawValue } ?? .scalar
       #expect(moult_kernels_named(moult_isa_name(isa)) == moult_kernels_for(below.isa))
     }
@@ -63,7 +64,9 @@ struct DispatchTests {
     #expect(String(cString: moult_isa_name(MOULT_ISA_SCALAR)) == "scalar")
     #expect(String(cString: moult_isa_name(MOULT_ISA_NEON)) == "neon")
     #expect(String(cString: moult_isa_name(MOULT_ISA_AVX2)) == "avx2")
+    #expect(String(cString: moult_isa_name(MOULT_ISA_AVXVNNI)) == "avxvnni")
     #expect(String(cString: moult_isa_name(MOULT_ISA_AVX512)) == "avx512")
+    #expect(String(cString: moult_isa_name(MOULT_ISA_AMX)) == "amx")
     #expect(String(cString: moult_isa_name(moult_isa(rawValue: 99))) == "unknown")
   }
 

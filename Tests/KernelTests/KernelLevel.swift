@@ -9,7 +9,12 @@ struct KernelLevel: Sendable, CustomTestStringConvertible {
   var testDescription: String { String(cString: moult_isa_name(isa)) }
 
   static let scalar = KernelLevel(isa: MOULT_ISA_SCALAR)
-  static let offered = [MOULT_ISA_SCALAR, MOULT_ISA_NEON, MOULT_ISA_AVX2, MOULT_ISA_AVX512]
+  /// Lowest first.
+  static let all = [
+    MOULT_ISA_SCALAR, MOULT_ISA_NEON, MOULT_ISA_AVX2, MOULT_ISA_AVXVNNI, MOULT_ISA_AVX512, MOULT_ISA_AMX,
+  ]
+  static let offered =
+    all
     .filter { moult_kernels_for($0) != nil }
     .map(KernelLevel.init)
 }

@@ -22,6 +22,22 @@ const moult_kernels moult_avx512_table = {
     .f32_to_bf16 = moult_avx512_f32_to_bf16,
     .encode_u8 = moult_avx512_encode_u8,
     .encode_signs = moult_avx512_encode_signs,
+    .encode_levels = moult_avx512_encode_levels,
+    .rotate_kac_f32 = moult_avx512_rotate_kac_f32,
+    .subtract_f32 = moult_avx512_subtract_f32,
+    .scale_f32 = moult_avx512_scale_f32,
+    .sum_of_squares_f32 = moult_avx512_sum_of_squares_f32,
+    .dot_f32_f64 = moult_avx512_dot_f32_f64,
+    .squared_l2_f32_f64 = moult_avx512_squared_l2_f32_f64,
+    .encode_signs_sums = moult_avx512_encode_signs_sums,
+    .dot_f16_rows = moult_avx512_dot_f16_rows,
+    .squared_l2_f16_rows = moult_avx512_squared_l2_f16_rows,
+    .dot_bf16_rows = moult_avx512_dot_bf16_rows,
+    .squared_l2_bf16_rows = moult_avx512_squared_l2_bf16_rows,
+    .interleave_block = moult_avx512_interleave_block,
+    .scan_blocks = moult_avx512_scan_blocks,
+    .level_dot_rows = moult_avx512_level_dot_rows,
+    .centre_f32 = moult_avx512_centre_f32,
 };
 
 #endif

@@ -22,6 +22,21 @@ const moult_kernels moult_neon_table = {
     .f32_to_bf16 = moult_neon_f32_to_bf16,
     .encode_u8 = moult_neon_encode_u8,
     .encode_signs = moult_neon_encode_signs,
+    .encode_levels = moult_neon_encode_levels,
+    .rotate_kac_f32 = moult_neon_rotate_kac_f32,
+    .subtract_f32 = moult_neon_subtract_f32,
+    .scale_f32 = moult_neon_scale_f32,
+    .sum_of_squares_f32 = moult_neon_sum_of_squares_f32,
+    .dot_f32_f64 = moult_neon_dot_f32_f64,
+    .squared_l2_f32_f64 = moult_neon_squared_l2_f32_f64,
+    .encode_signs_sums = moult_neon_encode_signs_sums,
+    .dot_f16_rows = moult_neon_dot_f16_rows,
+    .squared_l2_f16_rows = moult_neon_squared_l2_f16_rows,
+    .dot_bf16_rows = moult_neon_dot_bf16_rows,
+    .squared_l2_bf16_rows = moult_neon_squared_l2_bf16_rows,
+    .interleave_block = moult_neon_interleave_block,
+    .scan_blocks = moult_neon_scan_blocks,
+    .level_dot_rows = moult_neon_level_dot_rows,
 };
 
 const moult_kernels moult_neon_dotprod_table = {
@@ -30,6 +45,13 @@ const moult_kernels moult_neon_dotprod_table = {
     .dot_u8 = moult_neon_dotprod_dot_u8,
     .dot_u8_i8 = moult_neon_dotprod_dot_u8_i8,
     .dot_u8_i8x2_rows = moult_neon_dotprod_dot_u8_i8x2_rows,
+    .scan_blocks = moult_neon_dotprod_scan_blocks,
+    .level_dot_rows = moult_neon_dotprod_level_dot_rows,
+};
+
+const moult_kernels moult_neon_i8mm_table = {
+    .isa = MOULT_ISA_NEON,
+    .scan_blocks = moult_neon_i8mm_scan_blocks,
 };
 
 #endif

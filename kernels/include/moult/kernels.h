@@ -22,10 +22,89 @@ extern "C" {
 /// offered by the processor and enabled by the operating system.
 typedef enum moult_isa {
   MOULT_ISA_SCALAR = 0,
-  MOULT_ISA_NEON = 1,    ///< AArch64 with the dot-product extension where it is offered
+  MOULT_ISA_NEON = 1,    ///< AArch64, with the dot-product and the int8 matrix extension where they are offered
   MOULT_ISA_AVX2 = 2,    ///< AVX2, FMA, F16C, POPCNT
-  MOULT_ISA_AVX512 = 3,  ///< AVX-512 F, BW, VL, DQ, VNNI, VPOPCNTDQ
+  MOULT_ISA_AVXVNNI = 3, ///< AVX2 and AVX-VNNI: 256-bit integer dot products without AVX-512
+  MOULT_ISA_AVX512 = 4,  ///< AVX-512 F, BW, VL, DQ, VNNI, VBMI, VPOPCNTDQ
+  MOULT_ISA_AMX = 5,     ///< AVX-512 and AMX tiles (int8, bf16), where the system grants them
 } moult_isa;
+
+/// A run of dimensions whose codes are `bits` wide. Codes stand for signed levels, −128 … 127.
+///
+/// Dimensions come in segments of 32; a segment takes `4·bits` bytes of a row, and its dimensions are taken
+/// four at a time, eight *groups* a segment. Which four dimensions group g (0 … 7) has, for byte b (0 … 3):
+///
+///     bits 8      4g + b             byte 4g + b of the segment is the code
+///     bits 4, 5   8(g/2) + 2b + g%2  the low four bits: natural order, low nibble first
+///     bits 2, 3   16(g/4) + 4b + g%4 the low two bits: natural order, low bits first
+///     bits 1      8b + g             natural order
+///
+/// The high bit of 3- and 5-bit codes lies in the segment's last 4 bytes: bit g of byte b belongs to byte b
+/// of group g.
+typedef struct moult_zone {
+  uint32_t segments;
+  uint32_t bits;          ///< 1, 2, 3, 4, 5 or 8
+  const uint8_t *levels;  ///< 2^bits levels, each + 128; NULL with 8 bits: the code itself is level + 128
+} moult_zone;
+
+/// Codes of many vectors, for scans: the *head* of every row, some or all of its zones, in blocks of 16
+/// vectors without horizontal sums; the rest, the *tail*, row by row.
+///
+/// A block is `lines` cache lines, then factor f32[16], then additive f32[16]. A line holds the same 4 bytes
+/// of the head of 16 rows: line w is word w of each. Blocks are 64-byte aligned and follow each other. Rows
+/// that pad the last block have a NaN as additive and are never found; their tails are never read.
+typedef struct moult_blocks {
+  const uint8_t *bytes;
+  const moult_zone *zones;  ///< of the head
+  size_t zone_count;
+  size_t lines;   ///< Σ segments·bits of the head's zones
+  size_t groups;  ///< Σ 8·segments of the head's zones; 8 … 8192
+  const uint8_t *tails;  ///< row i at tails + i·tail_stride, in the format of a row
+  size_t tail_stride;
+  const moult_zone *tail_zones;
+  size_t tail_zone_count;  ///< 0: the head is all there is
+} moult_blocks;
+
+/// A query of a scan.
+///
+///     sum1  = first_bias + Σ first[j]·(level[j] + 128)    over the head
+///     sum2  = second_bias + Σ second[j]·(level[j] + 128)  over the tail; without tail zones over the head
+///             once more, with a finer limb of the query; 0 when `second` is NULL
+///     score = additive + factor·(scale·sum1 + offset + second_scale·sum2)
+///
+/// Stage one keeps a vector where `additive + factor·(scale·sum1 + offset + slack) ≥ bar`; stage two, where
+/// `second` is not NULL, keeps of those the ones where `score ≥ bar`. Sums are exact. The float arithmetic
+/// is not fused and in this order: t = scale·sum1 + offset; then t + slack, or t + second_scale·sum2; then
+/// factor·t + additive. A NaN is never kept.
+///
+/// `first` (and `second` over the head) are in *block order*: 4 bytes a group, groups in order. `second` over
+/// the tail is in *row order*: with F = 8, 4, 2, 1 groups a word (1; 2 and 3; 4 and 5; 8 bits), group g of
+/// segment s of a zone stands at the zone's 4-byte place (g%F)·(8/F)·segments + s·(8/F) + g/F; zones follow
+/// each other.
+typedef struct moult_scan_query {
+  const int8_t *first;
+  const int8_t *second;
+  int32_t first_bias, second_bias;
+  float scale, second_scale, offset, slack, bar;
+} moult_scan_query;
+
+typedef struct moult_scan_hit {
+  uint32_t query;
+  uint32_t row;  ///< 16·block + lane, from block 0 of the blocks on
+  float score;   ///< without slack; without stage two from sum1 alone
+} moult_scan_hit;
+
+/// What `scan_blocks` needs as scratch: decoded levels and queries, both padded to whole tiles, and sums.
+static inline size_t moult_scan_scratch_bytes(size_t groups, size_t block_count, size_t query_count) {
+  return 64 * (groups + 8) * block_count + 4 * (groups + 16) * ((query_count + 31) / 32 * 32) + 8192;
+}
+
+/// What `encode_levels` needs of one width.
+typedef struct moult_levels {
+  uint32_t bits;            ///< 1, 2, 3, 4, 5 or 8
+  const float *thresholds;  ///< 2^bits − 1, ascending; NULL with 8 bits
+  const int8_t *levels;     ///< 2^bits; NULL with 8 bits
+} moult_levels;
 
 typedef struct moult_kernels {
   moult_isa isa;
@@ -83,20 +162,80 @@ typedef struct moult_kernels {
   uint64_t (*encode_u8)(const float *values, float lower, float inverse_step, uint8_t *codes, size_t count);
   /// Sign bits: bit i%8 of codes[i/8] = values[i] > 0. Writes ⌈count/8⌉ bytes, unused bits 0.
   void (*encode_signs)(const float *values, uint8_t *codes, size_t count);
+
+  /// Writes 16 vectors' rows as `lines` lines of a block: line w = bytes 4w … 4w+3 of each row. Bytes from
+  /// `bytes` on and rows from `count` (1 … 16) on are 0. The target is 64-byte aligned.
+  void (*interleave_block)(const void *rows, size_t stride, size_t count, size_t bytes, size_t lines,
+                           uint8_t *block);
+  /// Scans the blocks `first_block ..< first_block + block_count` for all queries, see moult_blocks and
+  /// moult_scan_query; writes what is kept to `hits` (room for 16·block_count·query_count) in any order and
+  /// returns how many. `scratch`: 64-byte aligned, moult_scan_scratch_bytes, contents of no meaning.
+  /// Callers pass a few blocks at a time (4 for batches) so that decoded levels stay in the first-level
+  /// cache. Queries whose `first` are equally far apart save AMX a copy, best with a distance of whole cache
+  /// lines. Scores are the same bits on every ISA.
+  size_t (*scan_blocks)(const moult_blocks *blocks, size_t first_block, size_t block_count,
+                        const moult_scan_query *queries, size_t query_count, void *scratch,
+                        moult_scan_hit *hits);
+  /// out[i] = Σ query[j]·(level[j] + 128) over the codes of row i; `query` in row order. Exact. Rows are
+  /// Σ 4·segments·bits bytes.
+  void (*level_dot_rows)(const moult_zone *zones, size_t zone_count, const int8_t *query, const void *rows,
+                         size_t stride, const uint32_t *indices, size_t count, int32_t *out);
+
+  /// Codes of one zone: code[j] = number of thresholds ≤ values[j]·scale, packed as moult_zone tells;
+  /// with 8 bits: clamp(round_half_even(values[j]·scale), −127, 127) + 128. count a multiple of 32.
+  /// *dot = Σ values[j]·level[j], summed in 16 lanes (j%16; product and sum rounded separately), the lanes
+  /// then folded 8, 4, 2, 1; *square = Σ level[j]². Finite input; same bytes and sums on every ISA.
+  void (*encode_levels)(const float *values, float scale, size_t count, const moult_levels *levels,
+                        uint8_t *codes, float *dot, int64_t *square);
+  /// The four rounds of the FWHT-Kac rotation in place (Swift's RandomRotation explains it): signs is 4 ×
+  /// dimension/64 words, a set bit flips; dimension a multiple of 64. Same bits on every ISA.
+  void (*rotate_kac_f32)(float *values, const uint64_t *signs, size_t dimension);
+  /// target[j] = values[j] − centre[j]; the target may be either of them.
+  void (*subtract_f32)(const float *values, const float *centre, float *target, size_t count);
+  /// target[j] = values[j]·factor; the target may be the values.
+  void (*scale_f32)(const float *values, float factor, float *target, size_t count);
+
+  /// Σ values[j]² and Σ a[j]·b[j] in double: eight lanes (j%8), folded 4, 2, 1. Same bits on every ISA
+  /// (products of floats are exact in double).
+  double (*sum_of_squares_f32)(const float *values, size_t count);
+  double (*dot_f32_f64)(const float *a, const float *b, size_t count);
+  /// Σ (a[j] − b[j])² likewise; difference, square and sum rounded separately.
+  double (*squared_l2_f32_f64)(const float *a, const float *b, size_t count);
+  /// encode_signs of finite values, and in the same pass Σ|values[j]| and Σ values[j]² in double, summed as
+  /// above. Same bits on every ISA.
+  void (*encode_signs_sums)(const float *values, uint8_t *codes, size_t count, double *absolute,
+                            double *square);
+
+  /// Rows of binary16 and bfloat16: the same bits as the f32 kernel of this ISA on the widened row.
+  void (*dot_f16_rows)(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                       size_t count, size_t dimension, float *out);
+  void (*squared_l2_f16_rows)(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                              size_t count, size_t dimension, float *out);
+  void (*dot_bf16_rows)(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                        size_t count, size_t dimension, float *out);
+  void (*squared_l2_bf16_rows)(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                               size_t count, size_t dimension, float *out);
+
+  /// target[j] = values[j]·factor − centre[j], product and difference rounded separately; *largest =
+  /// max|target[j]|. Returns Σ target[j]² in double: sixteen lanes (j%16), folded 8, 4, 2, 1. Finite input and
+  /// results. Same bits on every ISA.
+  double (*centre_f32)(const float *values, float factor, const float *centre, float *target, size_t count,
+                       float *largest);
 } moult_kernels;
 
 /// The table of the best level this machine offers, or of the level that the environment variable
 /// MOULT_ISA names, as moult_kernels_named explains; decided once, thread-safe.
 const moult_kernels *moult_kernels_best(void);
 
-/// The table that a name (scalar | neon | avx2 | avx512) stands for. A level that is not offered gives
-/// the best one below it, at worst scalar. NULL and names that are not known give the best level.
+/// The table that a name (scalar | neon | avx2 | avxvnni | avx512 | amx) stands for. A level that is not
+/// offered gives the best one below it, at worst scalar. NULL and names that are not known give the best
+/// level.
 const moult_kernels *moult_kernels_named(const char *name);
 
 /// The table of one level, or NULL when this machine or this build does not offer it.
 const moult_kernels *moult_kernels_for(moult_isa isa);
 
-/// "scalar", "neon", "avx2", "avx512".
+/// "scalar", "neon", "avx2", "avxvnni", "avx512", "amx".
 const char *moult_isa_name(moult_isa isa);
 
 /// Prefetch hint for reading, no effect on results.

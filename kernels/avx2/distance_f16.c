@@ -1,0 +1,30 @@
+#if defined(__x86_64__)
+
+#include "avx2/float_rows.h"
+#include "tables.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+void moult_avx2_dot_f16_rows(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                             size_t count, size_t dimension, float *out) {
+  score_rows(query, rows, stride, indices, count, dimension, MOULT_ELEMENT_F16, false, out);
+}
+
+void moult_avx2_squared_l2_f16_rows(const float *query, const void *rows, size_t stride,
+                                    const uint32_t *indices, size_t count, size_t dimension, float *out) {
+  score_rows(query, rows, stride, indices, count, dimension, MOULT_ELEMENT_F16, true, out);
+}
+
+void moult_avx2_dot_bf16_rows(const float *query, const void *rows, size_t stride, const uint32_t *indices,
+                              size_t count, size_t dimension, float *out) {
+  score_rows(query, rows, stride, indices, count, dimension, MOULT_ELEMENT_BF16, false, out);
+}
+
+void moult_avx2_squared_l2_bf16_rows(const float *query, const void *rows, size_t stride,
+                                     const uint32_t *indices, size_t count, size_t dimension, float *out) {
+  score_rows(query, rows, stride, indices, count, dimension, MOULT_ELEMENT_BF16, true, out);
+}
+
+#pragma clang attribute pop
+
+#endif
