@@ -90,4 +90,58 @@ struct PrincipalComponentsTests {
         sample: [3e38, -3e38, -3e38, 3e38], count: 2, dimension: 2, keeping: 1, metric: .innerProduct)
     }
   }
+
+  @Test("the predicted gain is ½·log₂ of arithmetic by geometric mean")
+  func predictsGain() {
+    #expect(PrincipalComponents.predictedGainBits([1, 1, 1, 1]) == 0)
+    // Means 5/2 and 2: ½·log₂ 1.25.
+    #expect(abs(PrincipalComponents.predictedGainBits([4, 1]) - 0.160_964) < 1e-6)
+    #expect(abs(PrincipalComponents.predictedGainBits([400, 100]) - 0.160_964) < 1e-6)
+    // Dead dimensions, also when rounding left something of them, change nothing.
+    #expect(abs(PrincipalComponents.predictedGainBits([4, 1, 0, -1e-9, 1e-8]) - 0.160_964) < 1e-6)
+    #expect(PrincipalComponents.predictedGainBits([0, 0]) == 0)
+    #expect(PrincipalComponents.predictedGainBits([]) == 0)
+  }
+
+  @Test("the predicted gain of known variances is found, and none on a sphere")
+  func findsGain() throws {
+    let vectors = sample(count: 20_000, dimension: 8, seed: 6)
+    let components = try PrincipalComponents.fit(
+      sample: vectors, count: 20_000, dimension: 8, keeping: 8, metric: .innerProduct)
+    let variances = (1...8).map { 1 / Float($0 * $0) }
+    #expect(abs(components.predictedGainBits - PrincipalComponents.predictedGainBits(variances)) < 0.02)
+    var random = SeededGenerator(seed: 7)
+    let round = random.gaussianFloats(count: 20_000 * 8)
+    let none = try PrincipalComponents.fit(
+      sample: round, count: 20_000, dimension: 8, keeping: 8, metric: .innerProduct)
+    #expect(none.predictedGainBits < 0.001)
+  }
+
+  @Test("its report holds what it finds on vectors it was not fitted on, beside plain truncation")
+  func reports() throws {
+    let wordNet = WordNetSample.shared
+    let components = try PrincipalComponents.fit(
+      sample: wordNet.base, count: 2000, dimension: 384, keeping: 128, metric: .cosine)
+    for queries in [[], wordNet.queries] {
+      let report = try components.report(
+        sample: wordNet.base, count: 2000, queries: queries.isEmpty ? nil : queries,
+        queryCount: queries.count / 384, metric: .cosine)
+      let (recall, plain) = (try #require(report.heldOutRecall), try #require(report.plainRecall))
+      #expect(recall.mean > 0.7 && plain.mean < 0.6, "\(report)")
+      #expect(try #require(report.recallGain).lower > 0.1)
+      #expect(recall.queryCount == (queries.isEmpty ? 400 : 200))
+      #expect(report.predictedGainBits == components.predictedGainBits && components.predictedGainBits > 0.3)
+      #expect(report.conditionNumber > 10 && report.sampleCount == 2000)
+    }
+  }
+
+  @Test("a report of too few vectors has no recall", arguments: [1, 4, 5])
+  func reportsLittle(count: Int) throws {
+    let vectors = sample(count: count, dimension: 4, seed: 8)
+    let components = try PrincipalComponents.fit(
+      sample: vectors, count: count, dimension: 4, keeping: 2, metric: .cosine)
+    let report = try components.report(sample: vectors, count: count, metric: .cosine)
+    #expect((report.heldOutRecall == nil) == (count < 2))
+    #expect(report.conditionNumber.isFinite && report.shrinkage == components.shrinkage)
+  }
 }

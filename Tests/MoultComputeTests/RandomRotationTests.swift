@@ -53,4 +53,30 @@ struct RandomRotationTests {
     }
     #expect(bits == 6_997_924_563_576_702_235)
   }
+
+  /// Computed before the rotation became a kernel. Padding counts: 1000 entries are rotated as 1024.
+  static let pinnedHashes: [(dimension: Int, hash: UInt64)] = [
+    (64, 12_635_230_172_107_989_951),
+    (128, 13_141_639_049_937_006_914),
+    (192, 17_675_701_453_991_654_833),
+    (384, 13_703_748_574_359_619_392),
+    (1000, 803_065_824_159_383_210),
+    (1536, 6_571_511_541_279_187_448),
+  ]
+
+  @Test("gives the very bits that version 1 gave", arguments: pinnedHashes)
+  func isPinnedBitByBit(dimension: Int, hash: UInt64) {
+    var random = SeededGenerator(seed: UInt64(dimension))
+    let padded = RandomRotation.paddedDimension(dimension)
+    var vector = random.floats(count: dimension) + [Float](repeating: 0, count: padded - dimension)
+    RandomRotation(dimension: padded, seed: 42).apply(&vector)
+    #expect(fnv1a(vector) == hash)
+  }
+}
+
+/// 64-bit FNV-1a of the bytes.
+private func fnv1a(_ values: [Float]) -> UInt64 {
+  values.withUnsafeBytes { bytes in
+    bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
 }

@@ -73,4 +73,102 @@ public enum BLAS {
     }
     return eigenvalues
   }
+
+  /// `c[i][j] += Σₗ a[l][i]·b[l][j]`: adds `aᵀ·b` of two blocks of paired rows.
+  ///
+  /// - Parameters:
+  ///   - a: `rows × aDimension`.
+  ///   - b: `rows × bDimension`.
+  ///   - c: `aDimension × bDimension`.
+  static func addCrossProduct(
+    _ a: UnsafePointer<Float>, aDimension: Int, _ b: UnsafePointer<Float>, bDimension: Int, rows: Int,
+    to c: UnsafeMutablePointer<Float>
+  ) {
+    _ = core
+    cblas_sgemm(
+      CblasRowMajor, CblasTrans, CblasNoTrans, blasint(aDimension), blasint(bDimension), blasint(rows), 1, a,
+      blasint(aDimension), b, blasint(bDimension), 1, c, blasint(bDimension))
+  }
+
+  /// The product of two matrices, or of their transposes, `rows × columns`.
+  ///
+  /// - Parameters:
+  ///   - a: `rows × depth`, or `depth × rows` where `transposingA`.
+  ///   - b: `depth × columns`, or `columns × depth` where `transposingB`.
+  static func product(
+    _ a: [Float], _ b: [Float], rows: Int, columns: Int, depth: Int, transposingA: Bool = false,
+    transposingB: Bool = false
+  ) -> [Float] {
+    precondition(rows > 0 && columns > 0 && depth > 0)
+    precondition(a.count == rows * depth && b.count == depth * columns)
+    _ = core
+    var c = [Float](repeating: 0, count: rows * columns)
+    cblas_sgemm(
+      CblasRowMajor, transposingA ? CblasTrans : CblasNoTrans, transposingB ? CblasTrans : CblasNoTrans,
+      blasint(rows), blasint(columns), blasint(depth), 1, a, blasint(transposingA ? rows : depth), b,
+      blasint(transposingB ? depth : columns), 0, &c, blasint(columns))
+    return c
+  }
+
+  /// Solves `m·x = right` for a symmetric positive definite `m` (`sposv`).
+  ///
+  /// - Parameters:
+  ///   - matrix: its upper triangle, `dimension × dimension`; becomes its Cholesky factor.
+  ///   - right: `dimension × columns`; becomes `x`.
+  /// - Returns: `false` when the matrix is not positive definite to float32; both are then garbage.
+  static func solvePositiveDefinite(
+    _ matrix: inout [Float], dimension: Int, _ right: inout [Float], columns: Int
+  ) throws(MoultError) -> Bool {
+    precondition(matrix.count == dimension * dimension && right.count == dimension * columns)
+    _ = core
+    let status = LAPACKE_sposv(
+      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "U")), Int32(dimension), Int32(columns), &matrix,
+      Int32(dimension), &right, Int32(columns))
+    guard status >= 0 else {
+      throw failure("sposv", status, "a \(dimension) × \(dimension) system")
+    }
+    return status == 0
+  }
+
+  /// The singular value decomposition `m = u·diag(s)·vᵀ` (`sgesdd`), reduced to `k = min(rows, columns)`.
+  ///
+  /// - Parameter matrix: `rows × columns`.
+  /// - Returns: `u` (`rows × k`), `s` falling, `vt` (`k × columns`).
+  static func singularValues(
+    of matrix: [Float], rows: Int, columns: Int
+  ) throws(MoultError) -> (u: [Float], s: [Float], vt: [Float]) {
+    precondition(matrix.count == rows * columns)
+    _ = core
+    let k = min(rows, columns)
+    var matrix = matrix
+    var u = [Float](repeating: 0, count: rows * k)
+    var s = [Float](repeating: 0, count: k)
+    var vt = [Float](repeating: 0, count: k * columns)
+    let status = LAPACKE_sgesdd(
+      LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "S")), Int32(rows), Int32(columns), &matrix, Int32(columns), &s,
+      &u, Int32(k), &vt, Int32(columns))
+    guard status == 0 else { throw failure("sgesdd", status, "a \(rows) × \(columns) matrix") }
+    return (u, s, vt)
+  }
+
+  /// Q and the diagonal of R of the QR decomposition of a square matrix (`sgeqrf`, `sorgqr`).
+  ///
+  /// - Parameter matrix: `dimension × dimension`; becomes Q.
+  /// - Returns: the diagonal of R, of either sign.
+  static func orthogonalize(_ matrix: inout [Float], dimension: Int) throws(MoultError) -> [Float] {
+    precondition(matrix.count == dimension * dimension)
+    _ = core
+    let n = Int32(dimension)
+    var reflectors = [Float](repeating: 0, count: dimension)
+    var status = LAPACKE_sgeqrf(LAPACK_ROW_MAJOR, n, n, &matrix, n, &reflectors)
+    guard status == 0 else { throw failure("sgeqrf", status, "a \(n) × \(n) matrix") }
+    let diagonal = (0..<dimension).map { matrix[$0 * dimension + $0] }
+    status = LAPACKE_sorgqr(LAPACK_ROW_MAJOR, n, n, n, &matrix, n, reflectors)
+    guard status == 0 else { throw failure("sorgqr", status, "a \(n) × \(n) matrix") }
+    return diagonal
+  }
+
+  private static func failure(_ routine: String, _ status: Int32, _ subject: String) -> MoultError {
+    MoultError(.internalError, "LAPACK \(routine) failed with status \(status) on \(subject)")
+  }
 }

@@ -15,10 +15,35 @@ struct KernelTable: Sendable {
       UnsafePointer<Int8>?, UnsafePointer<Int8>?, UnsafeRawPointer?, Int, UnsafePointer<UInt32>?, Int, Int,
       UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?
     ) -> Void
+  typealias HammingRows =
+    @convention(c) (
+      UnsafePointer<UInt8>?, UnsafeRawPointer?, Int, UnsafePointer<UInt32>?, Int, Int,
+      UnsafeMutablePointer<UInt32>?
+    ) -> Void
   typealias PlaneRows =
     @convention(c) (
       UnsafePointer<UInt8>?, Int, UnsafeRawPointer?, Int, UnsafePointer<UInt32>?, Int, Int,
       UnsafeMutablePointer<UInt32>?
+    ) -> Void
+
+  typealias DoubleSum =
+    @convention(c) (UnsafePointer<Float>?, UnsafePointer<Float>?, Int) -> Double
+  typealias EncodeLevels =
+    @convention(c) (
+      UnsafePointer<Float>?, Float, Int, UnsafePointer<moult_levels>?, UnsafeMutablePointer<UInt8>?,
+      UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Int64>?
+    ) -> Void
+  typealias InterleaveBlock =
+    @convention(c) (UnsafeRawPointer?, Int, Int, Int, Int, UnsafeMutablePointer<UInt8>?) -> Void
+  typealias ScanBlocksKernel =
+    @convention(c) (
+      UnsafePointer<moult_blocks>?, Int, Int, UnsafePointer<moult_scan_query>?, Int,
+      UnsafeMutableRawPointer?, UnsafeMutablePointer<moult_scan_hit>?
+    ) -> Int
+  typealias LevelRows =
+    @convention(c) (
+      UnsafePointer<moult_zone>?, Int, UnsafePointer<Int8>?, UnsafeRawPointer?, Int, UnsafePointer<UInt32>?,
+      Int, UnsafeMutablePointer<Int32>?
     ) -> Void
 
   let name: String
@@ -28,11 +53,43 @@ struct KernelTable: Sendable {
   let dotU8: @convention(c) (UnsafePointer<UInt8>?, UnsafePointer<UInt8>?, Int) -> UInt32
   let dotU8LimbRows: LimbRows
   let hamming: @convention(c) (UnsafePointer<UInt8>?, UnsafePointer<UInt8>?, Int) -> UInt32
+  let hammingRows: HammingRows
   let bitPlaneDotRows: PlaneRows
   let hadamard: @convention(c) (UnsafeMutablePointer<Float>?, Int) -> Void
   let encodeU8:
     @convention(c) (UnsafePointer<Float>?, Float, Float, UnsafeMutablePointer<UInt8>?, Int) -> UInt64
   let encodeSigns: @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<UInt8>?, Int) -> Void
+
+  let encodeLevels: EncodeLevels
+  let rotateKac: @convention(c) (UnsafeMutablePointer<Float>?, UnsafePointer<UInt64>?, Int) -> Void
+  let subtract:
+    @convention(c) (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
+  let scale: @convention(c) (UnsafePointer<Float>?, Float, UnsafeMutablePointer<Float>?, Int) -> Void
+  let sumOfSquares: @convention(c) (UnsafePointer<Float>?, Int) -> Double
+  let dotDouble: DoubleSum
+  let squaredL2Double: DoubleSum
+  let encodeSignsSums:
+    @convention(c) (
+      UnsafePointer<Float>?, UnsafeMutablePointer<UInt8>?, Int, UnsafeMutablePointer<Double>?,
+      UnsafeMutablePointer<Double>?
+    ) -> Void
+  let widenHalf: @convention(c) (UnsafePointer<UInt16>?, UnsafeMutablePointer<Float>?, Int) -> Void
+  let narrowToHalf: @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?, Int) -> Void
+  let widenBFloat: @convention(c) (UnsafePointer<UInt16>?, UnsafeMutablePointer<Float>?, Int) -> Void
+  let narrowToBFloat: @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?, Int) -> Void
+  let dotHalfRows: FloatRows
+  let squaredL2HalfRows: FloatRows
+  let dotBFloatRows: FloatRows
+  let squaredL2BFloatRows: FloatRows
+  let interleaveBlock: InterleaveBlock
+  let scanBlocks: ScanBlocksKernel
+  let levelDotRows: LevelRows
+
+  let centre:
+    @convention(c) (
+      UnsafePointer<Float>?, Float, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int,
+      UnsafeMutablePointer<Float>?
+    ) -> Double
 
   /// The best table that this machine offers, or the one that `MOULT_ISA` names.
   static let best = KernelTable(moult_kernels_best().pointee)
@@ -51,15 +108,36 @@ struct KernelTable: Sendable {
     dotU8 = table.dot_u8
     dotU8LimbRows = table.dot_u8_i8x2_rows
     hamming = table.hamming
+    hammingRows = table.hamming_rows
     bitPlaneDotRows = table.bit_plane_dot_rows
     hadamard = table.hadamard_f32
     encodeU8 = table.encode_u8
     encodeSigns = table.encode_signs
+    encodeLevels = table.encode_levels
+    rotateKac = table.rotate_kac_f32
+    subtract = table.subtract_f32
+    scale = table.scale_f32
+    sumOfSquares = table.sum_of_squares_f32
+    dotDouble = table.dot_f32_f64
+    squaredL2Double = table.squared_l2_f32_f64
+    encodeSignsSums = table.encode_signs_sums
+    widenHalf = table.f16_to_f32
+    narrowToHalf = table.f32_to_f16
+    widenBFloat = table.bf16_to_f32
+    narrowToBFloat = table.f32_to_bf16
+    dotHalfRows = table.dot_f16_rows
+    squaredL2HalfRows = table.squared_l2_f16_rows
+    dotBFloatRows = table.dot_bf16_rows
+    squaredL2BFloatRows = table.squared_l2_bf16_rows
+    interleaveBlock = table.interleave_block
+    scanBlocks = table.scan_blocks
+    levelDotRows = table.level_dot_rows
+    centre = table.centre_f32
   }
 }
 
 /// The instruction set that Moult's kernels use on this machine.
 public enum InstructionSet {
-  /// "scalar", "neon", "avx2" or "avx512".
+  /// "scalar", "neon", "avx2", "avxvnni", "avx512" or "amx".
   public static var current: String { KernelTable.best.name }
 }

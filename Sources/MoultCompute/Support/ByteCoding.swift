@@ -24,16 +24,19 @@ struct ByteWriter {
 /// wanted and where.
 struct ByteReader {
   private let bytes: UnsafeRawBufferPointer
+  /// What the bytes stand for, for messages.
+  private let subject: String
   private(set) var offset = 0
 
-  init(_ bytes: UnsafeRawBufferPointer) {
+  init(_ bytes: UnsafeRawBufferPointer, subject: String = "encoder") {
     self.bytes = bytes
+    self.subject = subject
   }
 
   var remaining: Int { bytes.count - offset }
 
   func corrupted(_ what: String) -> MoultError {
-    MoultError(.corrupted, "encoder is damaged: \(what) (byte \(offset) of \(bytes.count))")
+    MoultError(.corrupted, "\(subject) is damaged: \(what) (byte \(offset) of \(bytes.count))")
   }
 
   mutating func integer<T: FixedWidthInteger>(_ type: T.Type, _ what: String) throws(MoultError) -> T {

@@ -1,3 +1,4 @@
+internal import Foundation
 public import MoultModel
 
 /// The directions in which a sample varies most: the leading eigenvectors of its covariance (`ssyrk`, then
@@ -19,6 +20,23 @@ public struct PrincipalComponents: Sendable {
     let all = eigenvalues.reduce(0.0) { $0 + max(0, Double($1)) }
     let kept = eigenvalues.prefix(transform.outputDimension).reduce(0.0) { $0 + max(0, Double($1)) }
     return all > 0 ? kept / all : 1
+  }
+
+  /// Bits per dimension that codes in the basis of the components save over codes whose bits are spread
+  /// evenly, at the same error.
+  public var predictedGainBits: Double { PrincipalComponents.predictedGainBits(eigenvalues) }
+
+  /// ½·log₂(arithmetic mean / geometric mean) of the variances; 0 when all are equal. Directions without
+  /// variance (below what float32 resolves beside the largest) need no bits in any code and are left out.
+  static func predictedGainBits(_ eigenvalues: [Float]) -> Double {
+    let largest = Double(eigenvalues.max() ?? 0)
+    let floor = largest * Double(eigenvalues.count) * 0x1p-24
+    let live = eigenvalues.map(Double.init).filter { $0 > floor }
+    guard !live.isEmpty else { return 0 }
+    let count = Double(live.count)
+    let arithmetic = live.reduce(0, +) / count
+    let logGeometric = live.reduce(0) { $0 + log2($1) } / count
+    return max(0, 0.5 * (log2(arithmetic) - logGeometric))
   }
 
   /// The largest input dimension: its covariance takes 256 MiB and its eigenvectors minutes.
@@ -98,7 +116,7 @@ public struct PrincipalComponents: Sendable {
   }
 
   /// Upper triangle of the covariance. Blocks of 256 rows are centred, then multiplied: no cancellation.
-  private static func covariance(
+  static func covariance(
     of sample: UnsafePointer<Float>, count: Int, dimension: Int, mean: [Double], normalizing: Bool
   ) -> [Float] {
     var gram = [Float](repeating: 0, count: dimension * dimension)
@@ -132,7 +150,7 @@ public struct PrincipalComponents: Sendable {
 
   /// The last columns of the eigenvector matrix as rows, largest eigenvalue first. An eigenvector's sign is
   /// arbitrary; the entry of largest magnitude is made positive.
-  private static func leadingRows(of vectors: [Float], dimension: Int, kept: Int) -> FloatBuffer {
+  static func leadingRows(of vectors: [Float], dimension: Int, kept: Int) -> FloatBuffer {
     FloatBuffer(count: kept * dimension) { matrix in
       for i in 0..<kept {
         let row = matrix + i * dimension

@@ -15,21 +15,16 @@ public struct RandomRotation: Sendable {
   public let dimension: Int
   public let seed: UInt64
   private let hadamardCount: Int
-  /// ±1, `roundCount × dimension`.
-  private let signs: FloatBuffer
+  /// `roundCount × dimension` bits; a set one turns the sign of its coordinate.
+  private let signs: [UInt64]
 
   public init(dimension: Int, seed: UInt64) {
     precondition(dimension > 0 && dimension % 64 == 0)
     self.dimension = dimension
     self.seed = seed
     hadamardCount = 1 << (Int.bitWidth - 1 - dimension.leadingZeroBitCount)
-    signs = FloatBuffer(count: RandomRotation.roundCount * dimension) { floats in
-      var random = SplitMix64(seed: seed)
-      for word in 0..<RandomRotation.roundCount * dimension / 64 {
-        let bits = random.next()
-        for bit in 0..<64 { floats[64 * word + bit] = bits >> UInt64(bit) & 1 == 0 ? 1 : -1 }
-      }
-    }
+    var random = SplitMix64(seed: seed)
+    signs = (0..<RandomRotation.roundCount * dimension / 64).map { _ in random.next() }
   }
 
   /// The dimension that vectors of `dimension` entries are padded to.
@@ -39,12 +34,7 @@ public struct RandomRotation: Sendable {
 
   /// Rotates one vector in place.
   public func apply(_ vector: UnsafeMutablePointer<Float>) {
-    let kernels = KernelTable.best
-    for round in 0..<RandomRotation.roundCount {
-      flip(vector, round)
-      kernels.hadamard(vector + hadamardStart(round), hadamardCount)
-      if hadamardCount != dimension { turnHalves(vector) }
-    }
+    signs.withUnsafeBufferPointer { KernelTable.best.rotateKac(vector, $0.baseAddress, dimension) }
   }
 
   /// Undoes `apply`.
@@ -62,8 +52,8 @@ public struct RandomRotation: Sendable {
   }
 
   private func flip(_ vector: UnsafeMutablePointer<Float>, _ round: Int) {
-    let sign = signs.pointer + round * dimension
-    for i in 0..<dimension { vector[i] *= sign[i] }
+    let first = round * dimension / 64
+    for i in 0..<dimension where signs[first + i / 64] >> UInt64(i % 64) & 1 == 1 { vector[i].negate() }
   }
 
   /// Its own inverse.
