@@ -105,10 +105,12 @@ enum Oracle {
 func norm(_ v: ArraySlice<Float>) -> Double { Oracle.dot(v, v).squareRoot() }
 func norm(_ v: [Float]) -> Double { norm(v[...]) }
 
-/// Every code and transform, for what must hold for all of them. `dimensions` is about two thirds.
+/// Every code, and every transform with codes of each kind, for what must hold for all of them. `dimensions`
+/// is about two thirds.
 func allSpecifications(dimension: Int) -> [EncodingSpecification] {
-  Quantization.allCases.flatMap { quantization in
-    Transform.allCases.map { transform in
+  let transformed: [Quantization] = [.none, .float16, .int8, .int4, .binary, .lloyd2, .segmented, .osq1]
+  return Quantization.allCases.flatMap { quantization in
+    (transformed.contains(quantization) ? Transform.allCases : [.none]).map { transform in
       EncodingSpecification(
         quantization: quantization, dimensions: transform == .none ? nil : max(1, dimension * 2 / 3),
         transform: transform)

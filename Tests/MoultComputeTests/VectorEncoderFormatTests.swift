@@ -77,7 +77,12 @@ struct VectorEncoderFormatTests {
   }
 
   @Test("version 1 still opens, with the same meaning", arguments: goldenEncoders)
-  func golden(file: GoldenEncoder) throws {
+  func goldenOfVersion1(file: GoldenEncoder) throws { try golden(file) }
+
+  @Test("version 2 still opens, with the same meaning", arguments: goldenEncodersOfVersion2)
+  func goldenOfVersion2(file: GoldenEncoder) throws { try golden(file) }
+
+  private func golden(_ file: GoldenEncoder) throws {
     let bytes = try #require(Data(base64Encoded: file.base64))
     let encoder = try bytes.withUnsafeBytes { try VectorEncoder(serialized: $0) }
     #expect(encoder.dimension == 5 && encoder.specification.quantization == file.quantization)

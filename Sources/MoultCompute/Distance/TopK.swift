@@ -83,6 +83,11 @@ public struct TopK: Sendable {
     for i in 0..<count { offerIfLive(row: Int(rows[i]), score: scores[i], live: live) }
   }
 
+  /// Offers all that `other` keeps.
+  public mutating func merge(_ other: TopK) {
+    for key in other.keys { insert(key) }
+  }
+
   /// What is kept, nearest first.
   public func sorted() -> [Neighbor] {
     keys.sorted(by: >).map(TopK.neighbor)

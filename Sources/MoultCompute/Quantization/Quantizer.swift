@@ -10,6 +10,9 @@ protocol Quantizer: Sendable {
   var rowBytes: Int { get }
   var sideBytes: Int { get }
 
+  /// Vectors that are best encoded together: fewer take nearly as long.
+  var encodingBlock: Int { get }
+
   /// Encodes `count` vectors, `stride` floats apart, into contiguous rows and side data.
   func encode(
     _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
@@ -38,6 +41,8 @@ protocol Quantizer: Sendable {
 }
 
 extension Quantizer {
+  var encodingBlock: Int { 1 }
+
   /// Decodes the row and prepares it like any query.
   func prepareDecoded(row: Int, of codes: CodeView) -> PreparedQuery {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { vector in

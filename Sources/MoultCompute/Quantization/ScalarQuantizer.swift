@@ -55,7 +55,13 @@ struct ScalarQuantizer: Quantizer {
     }
     let centre = zip(least, most).map { Float((Double($0) + Double($1)) / 2) }
     let width = zip(least, most).map { Double($1) - Double($0) }.max()!
-    var half = width / 2 * (1 + ScalarQuantizer.margin)
+    self.init(
+      dimension: dimension, metric: metric, centre: centre, half: width / 2 * (1 + ScalarQuantizer.margin))
+  }
+
+  /// - Parameter half: what the codes reach on either side of the centre; 0 where nothing varies.
+  init(dimension: Int, metric: Metric, centre: [Float], half: Double) {
+    var half = half
     // Constant data is its own centre. Steps as for data of that size, so that later data has codes.
     if half < 1e-30 { half = centre.reduce(0.0) { max($0, Double(abs($1))) } }
     if half < 1e-30 { half = 1 }
@@ -78,13 +84,12 @@ struct ScalarQuantizer: Quantizer {
   ) {
     let kernels = KernelTable.best
     let codes = rows.bindMemory(to: UInt8.self, capacity: count * dimension)
-    let c = centre.pointer
     withUnsafeTemporaryAllocation(byteCount: 4 * dimension, alignment: 64) { scratch in
       let centred = scratch.baseAddress!.bindMemory(to: Float.self, capacity: dimension)
       for i in 0..<count {
         let vector = vectors + i * stride
         let code = codes + i * dimension
-        for j in 0..<dimension { centred[j] = vector[j] - c[j] }
+        kernels.subtract(vector, centre.pointer, centred, dimension)
         let sum = kernels.encodeU8(centred, lower, inverseStep, code, dimension)
         guard let side else { continue }
         side.storeBytes(

@@ -8,17 +8,21 @@ public struct EncoderReport: Codable, Sendable, Equatable {
   public var shrinkage: Double?
   /// Part of the variance that a learned transform keeps, 0 … 1.
   public var explainedVariance: Double?
+  /// Bits a dimension that codes of learned directions save against a random rotation, as their variances
+  /// predict: ½·log2 of arithmetic over geometric mean.
+  public var predictedGain: Double?
   /// Range around the collection's centre that int8 codes cover; values outside are clamped.
   public var rangeLower: Float?
   public var rangeUpper: Float?
 
   public init(
-    sampleCount: Int, shrinkage: Double? = nil, explainedVariance: Double? = nil, rangeLower: Float? = nil,
-    rangeUpper: Float? = nil
+    sampleCount: Int, shrinkage: Double? = nil, explainedVariance: Double? = nil,
+    predictedGain: Double? = nil, rangeLower: Float? = nil, rangeUpper: Float? = nil
   ) {
     self.sampleCount = sampleCount
     self.shrinkage = shrinkage
     self.explainedVariance = explainedVariance
+    self.predictedGain = predictedGain
     self.rangeLower = rangeLower
     self.rangeUpper = rangeUpper
   }
@@ -117,7 +121,7 @@ public final class VectorEncoder: Sendable {
   /// Vectors a round: a block of the transform, or what fits the first-level cache.
   private var encodingBlock: Int {
     if case .linear(let map) = transform { return map.blockCount }
-    return max(1, min(64, 4096 / codeDimension))
+    return max(quantizer.encodingBlock, min(64, 4096 / codeDimension))
   }
 
   /// What row `row` stands for, in code space: transformed, of unit length under cosine (the identity
@@ -135,12 +139,22 @@ public final class VectorEncoder: Sendable {
 
   /// The form of `query` (`dimension` entries, finite) that `score` takes.
   public func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    if specification.isIdentity { return quantizer.prepare(query) }
+    withMapped(query) { quantizer.prepare($0) }
+  }
+
+  /// The form that a scan of `BlockCodes` takes; only for codes that have it.
+  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery {
+    withMapped(query) { (quantizer as! any LevelCoded).levelQuery($0) }
+  }
+
+  /// The query as the quantizer sees it: transformed, of unit length under cosine.
+  private func withMapped<T>(_ query: UnsafePointer<Float>, _ body: (UnsafePointer<Float>) -> T) -> T {
+    if specification.isIdentity { return body(query) }
     return withUnsafeTemporaryAllocation(of: Float.self, capacity: codeDimension) { buffer in
       let mapped = buffer.baseAddress!
       transform.applyToOne(query, dimension: dimension, into: mapped)
       if metric == .cosine { VectorNorm.normalize(mapped, codeDimension, into: mapped) }
-      return quantizer.prepare(mapped)
+      return body(mapped)
     }
   }
 
@@ -175,5 +189,14 @@ public final class VectorEncoder: Sendable {
   ) {
     precondition(first >= 0 && count >= 0 && first + count <= codes.count)
     quantizer.standardErrors(query, codes, first: first, indices: nil, count: count, into: errors)
+  }
+
+  /// The standard errors of the `count` rows that `indices` names; each must be below `codes.count`, which is
+  /// not checked.
+  public func standardErrors(
+    _ query: PreparedQuery, _ codes: CodeView, indices: UnsafePointer<UInt32>, count: Int,
+    into errors: UnsafeMutablePointer<Float>
+  ) {
+    quantizer.standardErrors(query, codes, first: 0, indices: indices, count: count, into: errors)
   }
 }

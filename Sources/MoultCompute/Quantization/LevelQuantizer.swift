@@ -1,0 +1,439 @@
+internal import MoultModel
+
+/// Codes of integer levels with one unbiased factor a vector: `lloyd1…5`, `rabitq1…4` and `segmented` are
+/// this with different rotations, widths and tables (QUANTIZATION.md B2.3–B2.6).
+///
+/// With the centre c, a rotation R, `v = x − c`, `n = ‖v‖`, `r = R·v` and, for each segment s of 32 dimensions,
+/// a spread σ_s (the part of n that a coordinate has) and a gain g_s:
+///
+///     code    of r[j]/(n·σ_s) by the thresholds of the segment's table; level L[j] a signed byte
+///     factor  S = Σr[j]² / Σ g_s·r[j]·L[j]   over the dimensions that have codes; 0 where that is no number
+///     ⟨r, w⟩ ≈ S·Σ g_s·w[j]·L[j]             w = R·(q − c)
+///     ⟨x, q⟩  = ⟨q, c⟩ + ⟨v, c⟩ + ⟨r, w⟩      ‖x − q‖² = n² + ‖w‖² − 2⟨r, w⟩
+///
+/// A row is the codes as `CodeLayout` has them. Its side data, 8 bytes: factor f32 (S, for squared Euclidean
+/// 2S) and additive f32 (⟨v, c⟩, or −n²). A query is folded with the gains and rounded to signed bytes.
+///
+/// The standard error of a score is `errorScale·factor·√(Σ ε_s‖w_s‖²)`, ε_s the mean squared error of a
+/// coordinate of the segment; dimensions without codes count with their whole variance. `errorScale` is
+/// fitted on the sample so that errors over their standard errors have unit variance there.
+struct LevelQuantizer: LevelCoded {
+  let dimension: Int
+  let metric: Metric
+  let centre: FloatBuffer
+  let rotation: LevelRotation
+  let table: LevelTableKind
+  let layout: CodeLayout
+  let headZoneCount: Int
+  /// σ_s: one a segment that has codes.
+  let spreads: [Float]
+  /// What a coordinate of the dimensions without codes has: mean variance over the whole, 0 when all have.
+  let droppedVariance: Float
+  let errorScale: Float
+
+  private let segmentTables: [LevelTable]
+  private let coders: LevelCoders
+  private let gains: [Float]
+  private let errors: [Float]
+  private let centreSquared: Float
+
+  var rowBytes: Int { layout.rowBytes }
+  var sideBytes: Int { 8 }
+
+  /// - Parameters:
+  ///   - widths: bits of each segment that has codes, not rising.
+  ///   - headSegments: segments that scans read of every row; all of them for codes without a tail.
+  init(
+    dimension: Int, metric: Metric, centre: FloatBuffer, rotation: LevelRotation, table: LevelTableKind,
+    widths: [Int], spreads: [Float], headSegments: Int, droppedVariance: Float, errorScale: Float
+  ) {
+    precondition(centre.count == dimension && widths.count == spreads.count && !widths.isEmpty)
+    self.dimension = dimension
+    self.metric = metric
+    self.centre = centre
+    self.rotation = rotation
+    self.table = table
+    self.spreads = spreads
+    self.droppedVariance = droppedVariance
+    self.errorScale = errorScale
+    segmentTables = widths.map { table.table(bits: $0) }
+    coders = LevelCoders(tables: segmentTables)
+    var zones: [CodeLayout.Zone] = []
+    var headZoneCount = 0
+    for (segment, bits) in widths.enumerated() {
+      if let last = zones.last, last.bits == bits, segment != headSegments {
+        zones[zones.count - 1].segments += 1
+      } else {
+        zones.append(CodeLayout.Zone(segments: 1, bits: bits))
+      }
+      if segment < headSegments { headZoneCount = zones.count }
+    }
+    self.headZoneCount = max(1, headZoneCount)
+    layout = CodeLayout(zones: zones, levels: zones.map { table.table(bits: $0.bits).levels })
+    gains = zip(segmentTables, spreads).map { table, spread in
+      table.unit * spread / Float(1 - table.distortion)
+    }
+    errors = zip(segmentTables, spreads).map { table, spread in
+      spread * spread * Float(table.distortion / (1 - table.distortion))
+    }
+    centreSquared = Float(VectorNorm.squared(centre.pointer, dimension))
+  }
+
+  var widths: [Int] { segmentTables.map(\.bits) }
+
+  /// The same codes with another error scale.
+  func with(errorScale: Float) -> LevelQuantizer {
+    LevelQuantizer(
+      dimension: dimension, metric: metric, centre: centre, rotation: rotation, table: table, widths: widths,
+      spreads: spreads, headSegments: headSegments, droppedVariance: droppedVariance, errorScale: errorScale)
+  }
+
+  var headSegments: Int { layout.zones[..<headZoneCount].reduce(0) { $0 + $1.segments } }
+
+  // MARK: Codes
+
+  var encodingBlock: Int {
+    if case .learned(let map) = rotation { map.blockCount } else { 1 }
+  }
+
+  /// Vectors that are rotated together.
+  private static let block = 64
+
+  func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?
+  ) {
+    let block = min(LevelQuantizer.block, max(1, 262_144 / layout.dimension))
+    let rotated = layout.dimension
+    withUnsafeTemporaryAllocation(byteCount: 4 * block * (dimension + rotated), alignment: 64) { scratch in
+      let centred = scratch.baseAddress!.bindMemory(to: Float.self, capacity: block * (dimension + rotated))
+      let r = centred + block * dimension
+      var done = 0
+      while done < count {
+        let rowsNow = min(block, count - done)
+        for i in 0..<rowsNow {
+          KernelTable.best.subtract(
+            vectors + (done + i) * stride, centre.pointer, centred + i * dimension, dimension)
+        }
+        rotation.apply(centred, dimension: dimension, count: rowsNow, into: r, rotated: rotated)
+        for i in 0..<rowsNow {
+          encodeOne(
+            centred + i * dimension, r + i * rotated, row: rows + (done + i) * rowBytes,
+            side: side.map { $0 + 8 * (done + i) })
+        }
+        done += rowsNow
+      }
+    }
+  }
+
+  private func encodeOne(
+    _ v: UnsafePointer<Float>, _ r: UnsafeMutablePointer<Float>, row: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?
+  ) {
+    let kernels = KernelTable.best
+    let squared = kernels.sumOfSquares(v, dimension)
+    clearOverflow(r, squared: squared)
+    let inverse = squared > 0 ? Float(1 / squared.squareRoot()) : 0
+    let codes = row.assumingMemoryBound(to: UInt8.self)
+    // The norm of vectors so short that its inverse overflows: a code of zeros, and S = 0 below.
+    let scale = inverse.isFinite ? inverse : 0
+    let dot: Double
+    if table == .grid {
+      dot = encodeGrid(r, inverse: scale, into: codes)
+    } else {
+      dot = encodeSegments(r, inverse: scale, into: codes)
+    }
+    guard let side else { return }
+    let covered = rotation.isWhole ? squared : kernels.sumOfSquares(r, layout.dimension)
+    let ratio = dot > 0 && covered > 0 ? covered / dot : 0
+    let factor = ratio < Double(Float.greatestFiniteMagnitude) / 4 ? Float(ratio) : 0
+    let isDistance = metric == .squaredEuclidean
+    side.storeBytes(of: isDistance ? 2 * factor : factor, as: Float.self)
+    side.storeBytes(
+      of: isDistance ? Float(-squared) : Float(kernels.dotDouble(v, centre.pointer, dimension)),
+      toByteOffset: 4, as: Float.self)
+  }
+
+  /// Sums of a rotation may overflow from here on, 10³⁶ squared, and kernels want finite numbers. Such a vector
+  /// has no direction for us: its code is the centre's.
+  private func clearOverflow(_ rotated: UnsafeMutablePointer<Float>, squared: Double) {
+    if !(squared < 1e72) { rotated.update(repeating: 0, count: layout.dimension) }
+  }
+
+  /// Σ g_s·r[j]·L[j]. Runs of segments that share width and spread go through the kernel together.
+  private func encodeSegments(
+    _ r: UnsafePointer<Float>, inverse: Float, into codes: UnsafeMutablePointer<UInt8>
+  ) -> Double {
+    var sum = 0.0
+    var code = codes
+    var segment = 0
+    while segment < spreads.count {
+      var end = segment + 1
+      while end < spreads.count && spreads[end] == spreads[segment]
+        && segmentTables[end].bits == segmentTables[segment].bits
+      { end += 1 }
+      let table = segmentTables[segment]
+      let count = 32 * (end - segment)
+      var scale = inverse / spreads[segment]
+      if table.bits == 8 { scale /= table.unit }
+      if !scale.isFinite { scale = 0 }
+      var (dot, square): (Float, Int64) = (0, 0)
+      KernelTable.best.encodeLevels(
+        r + 32 * segment, scale, count, coders.pointer(segment), code, &dot, &square)
+      sum += Double(gains[segment]) * Double(dot)
+      code += count / 8 * table.bits
+      segment = end
+    }
+    return sum
+  }
+
+  /// Extended RaBitQ: of `gridScales` scales the one whose code points nearest to r.
+  private func encodeGrid(
+    _ r: UnsafePointer<Float>, inverse: Float, into codes: UnsafeMutablePointer<UInt8>
+  ) -> Double {
+    let bits = segmentTables[0].bits
+    let normalized = inverse * Float(layout.dimension).squareRoot()
+    var best = (cosine: -1.0, dot: 0.0, scale: Float(0))
+    let kernels = KernelTable.best
+    let trials = bits == 1 ? 1 : LevelQuantizer.gridTrials
+    for trial in 0..<trials {
+      // The widest level, 2^bits − 1, stands for 1 to 5 standard deviations.
+      let reach = 1 + 4 * Float(trial) / Float(max(1, trials - 1))
+      var scale = normalized * Float((1 << bits) - 1) / reach
+      if !scale.isFinite { scale = 0 }
+      var (dot, square): (Float, Int64) = (0, 0)
+      kernels.encodeLevels(r, scale, layout.dimension, coders.pointer(0), codes, &dot, &square)
+      let cosine = square > 0 ? Double(dot) / Double(square).squareRoot() : 0
+      if cosine > best.cosine { best = (cosine, Double(dot), scale) }
+    }
+    var (dot, square): (Float, Int64) = (0, 0)
+    kernels.encodeLevels(r, best.scale, layout.dimension, coders.pointer(0), codes, &dot, &square)
+    return Double(gains[0]) * Double(dot)
+  }
+
+  private static let gridTrials = 48
+
+  /// `c + Rᵀ·S·g·L`.
+  func decode(row: Int, of codes: CodeView, into vector: UnsafeMutablePointer<Float>) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.dimension) { scratch in
+      let r = scratch.baseAddress!
+      readRotated(row: row, of: codes, into: r)
+      rotation.applyInverse(r, rotated: layout.dimension, into: vector, dimension: dimension)
+      for j in 0..<dimension { vector[j] += centre.pointer[j] }
+    }
+  }
+
+  /// `S·g·L` of a row.
+  private func readRotated(row: Int, of codes: CodeView, into r: UnsafeMutablePointer<Float>) {
+    let side = codes.side! + row * codes.sideStride
+    let factor = side.load(as: Float.self) * (metric == .squaredEuclidean ? 0.5 : 1)
+    withUnsafeTemporaryAllocation(of: Int8.self, capacity: layout.dimension) { levels in
+      layout.readLevels(codes.rows + row * codes.rowStride, into: levels.baseAddress!)
+      for j in 0..<layout.dimension { r[j] = factor * gains[j / 32] * Float(levels[j]) }
+    }
+  }
+
+  // MARK: Queries
+
+  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery {
+    withUnsafeTemporaryAllocation(byteCount: 4 * (dimension + layout.dimension), alignment: 64) { scratch in
+      let v = scratch.baseAddress!.bindMemory(to: Float.self, capacity: dimension + layout.dimension)
+      let w = v + dimension
+      let kernels = KernelTable.best
+      kernels.subtract(query, centre.pointer, v, dimension)
+      rotation.applyToOne(v, dimension: dimension, into: w, rotated: layout.dimension)
+      let squared = kernels.sumOfSquares(v, dimension)
+      clearOverflow(w, squared: squared)
+      let base =
+        metric == .squaredEuclidean ? -squared : kernels.dotDouble(query, centre.pointer, dimension)
+      return folded(w, squared: squared, base: Float(base))
+    }
+  }
+
+  /// - Parameters:
+  ///   - w: the rotated query; overwritten.
+  ///   - squared: its squared length, dimensions without codes included.
+  private func folded(_ w: UnsafeMutablePointer<Float>, squared: Double, base: Float) -> LevelQuery {
+    var tail = 0.0
+    var variance = 0.0
+    var left = squared
+    for segment in 0..<spreads.count {
+      let own = w + 32 * segment
+      let energy = KernelTable.best.sumOfSquares(own, 32)
+      left -= energy
+      variance += Double(errors[segment]) * energy
+      if segment >= headSegments { tail += Double(spreads[segment] * spreads[segment]) * energy }
+      for j in 0..<32 { own[j] *= gains[segment] }
+    }
+    variance += Double(droppedVariance) * max(0, left)
+    var query = LevelQuery(rounding: UnsafeBufferPointer(start: w, count: layout.dimension))
+    query.base = base
+    query.tailDeviation = Float(tail.squareRoot())
+    query.deviation = errorScale * Float(variance.squareRoot())
+    return query
+  }
+
+  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery { prepared(levelQuery(query)) }
+
+  /// A code as the query: what it stands for, folded; no rotation.
+  func prepare(row: Int, of codes: CodeView) -> PreparedQuery {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.dimension) { scratch in
+      let w = scratch.baseAddress!
+      readRotated(row: row, of: codes, into: w)
+      let additive = (codes.side! + row * codes.sideStride).load(fromByteOffset: 4, as: Float.self)
+      let squared = KernelTable.best.sumOfSquares(w, layout.dimension)
+      let base = metric == .squaredEuclidean ? additive : additive + centreSquared
+      return prepared(folded(w, squared: squared, base: base))
+    }
+  }
+
+  /// `constants`: scale, base, deviation of the score's error for factor 1, and the bits of the integer to
+  /// add to the kernel's sums.
+  private func prepared(_ query: LevelQuery) -> PreparedQuery {
+    PreparedQuery(floatCount: 0, byteCount: layout.dimension) { _, bytes in
+      let target = UnsafeMutableRawPointer(bytes).bindMemory(to: Int8.self, capacity: layout.dimension)
+      var bias: Int32 = 0
+      query.weights.withUnsafeBufferPointer { layout.writeRowOrder($0.baseAddress!, to: target) }
+      for weight in query.weights { bias -= 128 * Int32(weight) }
+      return (query.scale, query.base, query.deviation, Float(bitPattern: UInt32(bitPattern: bias)))
+    }
+  }
+
+  // MARK: Scores
+
+  func score(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, indices: UnsafePointer<UInt32>?, count: Int,
+    into scores: UnsafeMutablePointer<Float>
+  ) {
+    let (scale, base, _, biasBits) = query.constants
+    let bias = Int32(bitPattern: biasBits.bitPattern)
+    let weights = UnsafeRawPointer(query.bytes).assumingMemoryBound(to: Int8.self)
+    let side = codes.side!
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { buffer in
+      let sums = buffer.baseAddress!
+      var done = 0
+      while done < count {
+        let block = min(256, count - done)
+        let start = indices == nil ? first + done : 0
+        let list = indices.map { $0 + done }
+        KernelTable.best.levelDotRows(
+          layout.kernelZones.zones, layout.kernelZones.count, weights, codes.rows + start * codes.rowStride,
+          codes.rowStride, list, block, sums)
+        for i in 0..<block {
+          let row = list.map { Int($0[i]) } ?? start + i
+          let own = side + row * codes.sideStride
+          let product = own.load(as: Float.self) * (scale * Float(sums[i] &+ bias))
+          scores[done + i] = product + own.load(fromByteOffset: 4, as: Float.self) + base
+        }
+        done += block
+      }
+    }
+    guard metric == .squaredEuclidean else { return }
+    for i in 0..<count { scores[i] = min(0, scores[i]) }
+  }
+
+  func standardErrors(
+    _ query: PreparedQuery, _ codes: CodeView, first: Int, indices: UnsafePointer<UInt32>?, count: Int,
+    into errors: UnsafeMutablePointer<Float>
+  ) {
+    for i in 0..<count {
+      let row = indices.map { Int($0[i]) } ?? first + i
+      errors[i] = query.constants.2 * (codes.side! + row * codes.sideStride).load(as: Float.self)
+    }
+  }
+
+  func scanFactors(
+    _ codes: CodeView, first: Int, count: Int, factors: UnsafeMutablePointer<Float>,
+    additives: UnsafeMutablePointer<Float>
+  ) {
+    for i in 0..<count {
+      let side = codes.side! + (first + i) * codes.sideStride
+      factors[i] = side.load(as: Float.self)
+      additives[i] = side.load(fromByteOffset: 4, as: Float.self)
+    }
+  }
+
+  // MARK: Format
+
+  /// Table u8, segments u16, head segments u16, widths u8 …, spreads f32 …, variance of what has no codes f32,
+  /// error scale f32, centre, rotation.
+  func write(to writer: inout ByteWriter) {
+    writer.integer(table.rawValue)
+    writer.integer(UInt16(widths.count))
+    writer.integer(UInt16(headSegments))
+    for bits in widths { writer.integer(UInt8(bits)) }
+    writer.floats(FloatBuffer(spreads))
+    writer.float(droppedVariance)
+    writer.float(errorScale)
+    writer.floats(centre)
+    rotation.write(to: &writer)
+  }
+
+  init(reading reader: inout ByteReader, dimension: Int, metric: Metric) throws(MoultError) {
+    let number = try reader.integer(UInt8.self, "kind of the levels")
+    guard let table = LevelTableKind(rawValue: number) else {
+      throw reader.corrupted("the kind of the levels is \(number)")
+    }
+    let count = Int(try reader.integer(UInt16.self, "number of segments"))
+    let head = Int(try reader.integer(UInt16.self, "number of segments of the head"))
+    let segmentsMax = RandomRotation.paddedDimension(dimension) / CodeLayout.segmentDimension
+    guard count >= 1 && count <= segmentsMax && head >= 1 && head <= count else {
+      throw reader.corrupted("\(count) segments, \(head) of them in the head, for \(dimension) dimensions")
+    }
+    var widths: [Int] = []
+    for segment in 0..<count {
+      let bits = Int(try reader.integer(UInt8.self, "width of segment \(segment)"))
+      // A grid's codes are written in one piece: a narrower segment would run over its row.
+      let mayFollow = table == .grid ? bits <= 5 && bits == widths.last ?? bits : bits <= widths.last ?? 8
+      guard CodeLayout.widths.contains(bits), mayFollow else {
+        throw reader.corrupted("the width of segment \(segment) is \(bits)")
+      }
+      widths.append(bits)
+    }
+    let spreads = try reader.floats(count, "the spreads")
+    let dropped = try reader.float("the variance of what has no codes")
+    let errorScale = try reader.float("the scale of the standard errors")
+    guard spreads.values.allSatisfy({ $0.isNormal && $0 > 0 && $0 <= 1 }), dropped >= 0, errorScale >= 0
+    else {
+      throw reader.corrupted("a spread is not between 0 and 1, or a scale is negative")
+    }
+    let centre = try reader.floats(dimension, "the centre")
+    let rotation = try LevelRotation(
+      reading: &reader, dimension: dimension, rotated: CodeLayout.segmentDimension * count)
+    self.init(
+      dimension: dimension, metric: metric, centre: centre, rotation: rotation, table: table, widths: widths,
+      spreads: spreads.values, headSegments: head, droppedVariance: dropped, errorScale: errorScale)
+  }
+}
+
+extension LevelQuantizer {
+  /// Whether the codes are what goes by this name: their rotation, levels and widths.
+  func isForm(of quantization: Quantization) -> Bool {
+    let bits = Int(EncodingSpecification(quantization: quantization).bitsPerDimension)
+    switch quantization {
+    case .lloyd1, .lloyd2, .lloyd3, .lloyd4, .lloyd5:
+      return table == .lloyd && rotation.isWhole && widths.allSatisfy { $0 == bits }
+    case .rabitq1, .rabitq2, .rabitq3, .rabitq4:
+      return table == .grid && rotation.isWhole && widths.allSatisfy { $0 == bits }
+    case .segmented: return table != .grid && !rotation.isWhole
+    default: return false
+    }
+  }
+}
+
+/// Which levels codes stand for; the numbers are the format's.
+enum LevelTableKind: UInt8, Sendable {
+  case lloyd = 0
+  /// Extended RaBitQ's grid; one width and spread for all.
+  case grid = 1
+  /// Lloyd–Max with smaller bytes for fewer bits, for codes of several widths.
+  case graded = 2
+
+  func table(bits: Int) -> LevelTable {
+    switch self {
+    case .lloyd: .lloyd(bits: bits)
+    case .grid: .grid(bits: bits)
+    case .graded: .graded(bits: bits)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/// A query of integer codes: signed bytes, one a dimension of the layout, and what their sums mean.
+///
+///     score = base + additive + factor·(scale·Σ weights[j]·level[j] + offset)
+///
+/// With a second limb, `low`, the sum is `scale·Σ weights·level + lowScale·Σ low·level`.
+struct LevelQuery: Sendable {
+  var weights: [Int8]
+  var low: [Int8]?
+  var scale: Float
+  var lowScale: Float = 0
+  var offset: Float = 0
+  var base: Float = 0
+  /// Standard deviation, over the rows of the collection, of what the layout's tail adds inside the brackets;
+  /// 0 where there is no tail.
+  var tailDeviation: Float = 0
+
+  /// Standard error of the bracket as a row's code causes it, for codes that know it: that of the score is
+  /// `factor` times this.
+  var deviation: Float = 0
+
+  /// Rounds `values` to signed bytes of one scale, max|values|/127; all 0 where that is no normal number.
+  ///
+  /// - Parameter limbs: 1, or 2 for a second limb with 1/254 of the scale.
+  init(rounding values: UnsafeBufferPointer<Float>, limbs: Int = 1) {
+    var largest: Float = 0
+    for value in values { largest = max(largest, abs(value)) }
+    let unit = largest / 127
+    weights = [Int8](repeating: 0, count: values.count)
+    low = limbs == 2 ? weights : nil
+    guard unit.isNormal && (1 / unit).isFinite else {
+      scale = 0
+      return
+    }
+    scale = unit
+    lowScale = limbs == 2 ? unit / 254 : 0
+    let inverse = 1 / unit
+    for (j, value) in values.enumerated() {
+      // 1.5·2²³ leaves the nearest integer in the low bits; converting would be a library call.
+      let whole = value * inverse + LevelQuery.magic
+      weights[j] = Int8(truncatingIfNeeded: whole.bitPattern)
+      if limbs == 2 {
+        let rest = value * inverse - (whole - LevelQuery.magic)
+        low![j] = Int8(truncatingIfNeeded: (rest * 254 + LevelQuery.magic).bitPattern)
+      }
+    }
+  }
+
+  /// A query whose integers are known.
+  init(weights: [Int8], scale: Float, base: Float, deviation: Float) {
+    self.weights = weights
+    self.scale = scale
+    self.base = base
+    self.deviation = deviation
+  }
+
+  private static let magic: Float = 12_582_912
+}
