@@ -58,7 +58,7 @@ let package = Package(
     .target(
       name: "CMoultKernels",
       path: "kernels",
-      exclude: ["README.md", "check-neon", "check-emulated"],
+      exclude: ["README.md", "check-neon", "check-emulated", "checks"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),
@@ -107,7 +107,7 @@ let package = Package(
       path: "Tests/MoultServerTesting", swiftSettings: strict),
     tests("KernelTests", ["CMoultKernels"]),
     tests("MoultModelTests", ["MoultModel"]),
-    tests("MoultComputeTests", ["MoultCompute", "MoultModel"]),
+    tests("MoultComputeTests", ["MoultCompute", "MoultModel", "CMoultKernels"]),
     tests("MoultStorageTests", ["MoultStorage", "MoultModel", grdb]),
     tests("MoultJobsTests", ["MoultJobs", grdb, logging, lifecycle]),
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),

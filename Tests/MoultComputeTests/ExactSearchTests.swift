@@ -22,30 +22,22 @@ struct ExactSearchTests {
     }
   }
 
-  private func expectEqual(
+  /// Ids, order and scores.
+  private func expectExact(
     _ hits: [[GlobalNeighbor]], queries: [Float], vectors: [Float], dimension: Int, metric: Metric, k: Int,
-    isLive: (Int) -> Bool = { _ in true }, exactly: Bool
+    isLive: (Int) -> Bool = { _ in true }, _ comment: Comment = ""
   ) {
-    for (q, hits) in hits.enumerated() {
-      let exact = Oracle.scores(queries[q * dimension..<(q + 1) * dimension], vectors, metric)
-      let rows = exact.indices.filter(isLive).sorted { (exact[$0], $1) > (exact[$1], $0) }.prefix(k)
-      #expect(hits.count == rows.count)
-      if exactly { #expect(hits.map(\.row) == rows.map(Int64.init), "query \(q)") }
-      for (hit, row) in zip(hits, rows) {
-        let scale = metric == .cosine ? 1 : Double(dimension) + abs(exact[row])
-        // Rounding may swap rows whose true scores differ by as little; scores must agree anyway.
-        #expect(abs(Double(hit.score) - exact[row]) < 2e-6 * scale, "query \(q)")
-        #expect(abs(exact[Int(hit.row)] - exact[row]) < 4e-6 * scale, "query \(q)")
-        #expect(isLive(Int(hit.row)))
-      }
-      #expect(Set(hits.map(\.row)).count == hits.count)
-      #expect(hits == hits.sorted())
+    let expected = ExactOracle.nearest(
+      queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: k, isLive: isLive)
+    #expect(hits.count == expected.count)
+    for (q, pair) in zip(hits, expected).enumerated() {
+      #expect(pair.0 == pair.1, "\(comment) \(metric), query \(q)")
     }
   }
 
   @Test(
     "equals brute force in double at every dimension and batch size",
-    arguments: boundaryDimensions, [1, 15, 16, 17])
+    arguments: boundaryDimensions, [1, 7, 8, 9, 260])
   func equalsBruteForce(dimension: Int, queryCount: Int) {
     for metric in Metric.allCases {
       var random = SeededGenerator(seed: UInt64(dimension * 100 + queryCount))
@@ -55,39 +47,71 @@ struct ExactSearchTests {
       let hits = ExactSearch.search(
         queries: queries, queryCount: queryCount, dimension: dimension, metric: metric,
         segments: [ExactSegment(codes: coded.view)], k: 10)
-      expectEqual(
-        hits, queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: 10,
-        exactly: false)
+      expectExact(
+        hits, queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: 10)
     }
   }
 
   @Test(
-    "breaks ties by the smaller row, duplicates and zero vectors included",
-    arguments: Metric.allCases, [1, 5, 40])
+    "equals brute force in double on vectors that are hard to round",
+    arguments: HardVectors.allCases, [1, 3, 31, 33, 100, 384])
+  func equalsBruteForceOnHardVectors(kind: HardVectors, dimension: Int) {
+    let count = dimension > 64 ? 200 : 600
+    let vectors = kind.make(count: count, dimension: dimension, seed: UInt64(dimension))
+    // Rows themselves, vectors of the same kind, plain ones and the zero vector.
+    let queries =
+      Array(vectors[..<(6 * dimension)]) + kind.make(count: 12, dimension: dimension, seed: 9)
+      + HardVectors.random.make(count: 3, dimension: dimension, seed: 10)
+      + [Float](repeating: 0, count: dimension)
+    for metric in Metric.allCases {
+      let coded = CodedVectors(.identity(dimension: dimension, metric: metric), vectors)
+      let expected = ExactOracle.nearest(
+        queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: count)
+      for k in [1, 10, count + 1] {
+        // 22 and, without plain ones among them, 18 by signed bytes; 7 by float rows.
+        for queryCount in [22, 18, 7] {
+          let hits = ExactSearch.search(
+            queries: queries, queryCount: queryCount, dimension: dimension, metric: metric,
+            segments: [ExactSegment(codes: coded.view)], k: k)
+          for q in 0..<queryCount {
+            #expect(hits[q] == Array(expected[q].prefix(k)), "\(metric), k \(k), query \(q) of \(queryCount)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("is exact at, and above, the largest dimension of signed bytes", arguments: [32_768, 32_801])
+  func largestDimensions(dimension: Int) {
+    var random = SeededGenerator(seed: UInt64(dimension))
+    // Full bytes of one sign in rows and queries: the largest sums there are.
+    let vectors = random.floats(count: 18 * dimension, range: 0.99...1)
+    let queries = Array(vectors[..<(8 * dimension)])
+    for metric in [Metric.cosine, .squaredEuclidean] {
+      let coded = CodedVectors(.identity(dimension: dimension, metric: metric), vectors)
+      let hits = ExactSearch.search(
+        queries: queries, queryCount: 8, dimension: dimension, metric: metric,
+        segments: [ExactSegment(codes: coded.view)], k: 3)
+      expectExact(
+        hits, queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: 3)
+    }
+  }
+
+  @Test("breaks ties by the smaller row", arguments: Metric.allCases, [1, 5, 40])
   func breaksTies(metric: Metric, k: Int) {
-    // Small integers: every inner product is exact, so ties are exact. Unit vectors of one entry ±1 for
-    // cosine, so that norms are exact as well.
     var random = SeededGenerator(seed: UInt64(k))
     let dimension = 4
-    func vector() -> [Float] {
-      if metric != .cosine {
-        return (0..<dimension).map { _ in Float(Int.random(in: -2...2, using: &random)) }
-      }
-      var unit = [Float](repeating: 0, count: dimension)
-      if Int.random(in: 0..<10, using: &random) > 0 {
-        unit[Int.random(in: 0..<dimension, using: &random)] = Bool.random(using: &random) ? 1 : -1
-      }
-      return unit
-    }
-    let vectors = (0..<700).flatMap { _ in vector() }
-    let queries = (0..<20).flatMap { _ in vector() }
+    let values = (0..<720 * dimension).map { _ in Float(Int.random(in: -2...2, using: &random)) }
+    let vectors = Array(values[..<(700 * dimension)])
+    let queries = Array(values[(700 * dimension)...])
     let coded = CodedVectors(.identity(dimension: dimension, metric: metric), vectors)
     for queryCount in [3, 20] {
       let hits = ExactSearch.search(
         queries: queries, queryCount: queryCount, dimension: dimension, metric: metric,
         segments: [ExactSegment(codes: coded.view)], k: k)
-      expectEqual(
-        hits, queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: k, exactly: true)
+      expectExact(
+        hits, queries: Array(queries[..<(queryCount * dimension)]), vectors: vectors, dimension: dimension,
+        metric: metric, k: k)
     }
   }
 
@@ -112,9 +136,9 @@ struct ExactSearchTests {
     }
     let expected = ExactSearch.search(
       queries: queries, queryCount: 260, dimension: dimension, metric: metric, segments: whole, k: 20)
-    expectEqual(
-      Array(expected[..<20]), queries: queries, vectors: vectors, dimension: dimension, metric: metric, k: 20,
-      exactly: false)
+    expectExact(
+      Array(expected[..<20]), queries: Array(queries[..<(20 * dimension)]), vectors: vectors,
+      dimension: dimension, metric: metric, k: 20)
     for width in 1...4 {
       for parts in [whole, segments, segments.reversed()] {
         let hits = ExactSearch.search(
@@ -123,7 +147,7 @@ struct ExactSearchTests {
         #expect(hits == expected)
       }
     }
-    // Few at a time: the row kernels instead of sgemm.
+    // Few at a time: float rows instead of signed bytes.
     let few = ExactSearch.search(
       queries: queries, queryCount: 7, dimension: dimension, metric: metric, segments: segments, k: 20)
     #expect(few == Array(expected[..<7]))
@@ -142,9 +166,9 @@ struct ExactSearchTests {
         let hits = ExactSearch.search(
           queries: queries, queryCount: queryCount, dimension: dimension, metric: .innerProduct,
           segments: [ExactSegment(codes: coded.view, live: LiveRows(words: live.baseAddress))], k: k)
-        expectEqual(
+        expectExact(
           hits, queries: queries, vectors: vectors, dimension: dimension, metric: .innerProduct, k: k,
-          isLive: { live[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }, exactly: false)
+          isLive: { live[$0 / 64] >> UInt64($0 % 64) & 1 == 1 })
       }
     }
   }
@@ -153,16 +177,15 @@ struct ExactSearchTests {
   func farFromTheOrigin(queryCount: Int) {
     var random = SeededGenerator(seed: 6)
     let dimension = 8
-    // Differences of the size of 1 at a distance of 10⁴: sgemm's squares cannot tell them apart.
+    // Differences of the size of 1 at a distance of 10⁴: float squares cannot tell them apart.
     let vectors = random.gaussianFloats(count: 400 * dimension).map { $0.rounded() + 10_000 }
     let queries = random.gaussianFloats(count: queryCount * dimension).map { $0.rounded() + 10_000 }
     let coded = CodedVectors(.identity(dimension: dimension, metric: .squaredEuclidean), vectors)
     let hits = ExactSearch.search(
       queries: queries, queryCount: queryCount, dimension: dimension, metric: .squaredEuclidean,
       segments: [ExactSegment(codes: coded.view)], k: 10)
-    expectEqual(
-      hits, queries: queries, vectors: vectors, dimension: dimension, metric: .squaredEuclidean, k: 10,
-      exactly: true)
+    expectExact(
+      hits, queries: queries, vectors: vectors, dimension: dimension, metric: .squaredEuclidean, k: 10)
   }
 
   @Test("nothing to search gives empty results", arguments: [0, 1, 20])

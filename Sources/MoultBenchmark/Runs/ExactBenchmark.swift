@@ -1,3 +1,4 @@
+internal import MoultCompute
 internal import MoultModel
 
 /// Exact search of the full-precision vectors, in batches.
@@ -9,8 +10,9 @@ package enum ExactBenchmark {
     let batches = options.batch.map { [$0] } ?? [1, min(64, data.queryCount), data.queryCount]
     for batch in batches {
       var found: [[Int64]] = []
+      var work = Work()
       let run = Repetition(secondsMin: options.secondsMin) {
-        found = data.exact(originals, k: options.k, batch: batch, team)
+        (found, work) = search(data, originals, k: options.k, batch: batch, team)
       }
       var record = data.record("exact", EncodingSpecification(), threads: options.threads)
       record.batch = batch
@@ -18,7 +20,37 @@ package enum ExactBenchmark {
       record.bytesPerVector = originals.bytesPerVector
       record.set(truth.recall(of: found))
       record.checksum = Checksum.of(found)
+      record.note = work.note(queryCount: data.queryCount)
       try sink(record)
     }
+  }
+
+  /// What the searches of one round had to do.
+  private struct Work {
+    var scored = 0
+    var looseQueries = 0
+
+    func note(queryCount: Int) -> String {
+      let perQuery = (10 * Double(scored) / Double(max(1, queryCount))).rounded() / 10
+      return "\(perQuery) rows scored in double per query, \(looseQueries) queries fell back to float32"
+    }
+  }
+
+  private static func search(
+    _ data: BenchmarkData, _ originals: CodeStore, k: Int, batch: Int, _ team: ThreadTeam
+  ) -> ([[Int64]], Work) {
+    var (found, work): ([[Int64]], Work) = ([], Work())
+    data.queries.withUnsafeBufferPointer { queries in
+      for first in stride(from: 0, to: data.queryCount, by: batch) {
+        let (hits, report) = ExactSearch.reported(
+          queries: queries.baseAddress! + first * data.dimension,
+          queryCount: min(batch, data.queryCount - first), dimension: data.dimension, metric: data.metric,
+          segments: [ExactSegment(codes: originals.view)], k: k, parallel: team.parallelFor)
+        found += hits.map { $0.map(\.row) }
+        work.scored += report.scored
+        work.looseQueries += report.looseQueries
+      }
+    }
+    return (found, work)
   }
 }

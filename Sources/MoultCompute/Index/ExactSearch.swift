@@ -33,46 +33,74 @@ public struct GlobalNeighbor: Sendable, Equatable, Comparable {
 
 /// Exact nearest neighbours: the truth that everything else is measured against.
 ///
-/// The answer is defined by the row kernels: the `k` best rows by their float32 score, of equal scores the
-/// smaller row. That does not depend on batch, tiles or threads. From 16 queries on, `sgemm` over tiles
-/// finds candidates, k + 16 a query and part of the data, and the row kernel scores them again. A candidate
-/// list is proven complete by the error bound of the two: were something left out that could matter (many
-/// equal or nearly equal rows at the edge), that query is scanned with the row kernel instead.
+/// The answer is defined in double: the `k` best live rows by their float64 score, of equal scores the smaller
+/// row, each with its score rounded to float.
+///
+///     cosine             ⟨q, x⟩ / (‖q‖·‖x‖); 0 where either is the zero vector
+///     inner product      ⟨q, x⟩
+///     squared Euclidean  −‖q − x‖²
+///
+/// Sums run in one fixed order (`dot_f32_f64` in `kernels.h`), so equal rows have equal scores, and neither
+/// machine nor batch, threads or segments play a role. Rounding may give two rows one float score: their order
+/// is still that of the float64 scores.
+///
+/// Few rows are scored in double. A first look in less precision, with a bound that is proven, leaves out what
+/// cannot belong to the hits: `FloatFilter` for a few queries, `CertifiedScan` with signed bytes for many.
 public enum ExactSearch {
-  /// Below this many queries `sgemm` is slower than the row kernels.
-  static let batchMin = 16
-  /// Queries and rows of a tile: 2 MiB of products (8 % faster than a quarter of that, which would fit the
-  /// second-level cache).
-  static let tileQueries = 256
-  static let tileRows = 2048
-  private static let spare = 16
+  /// Below this many queries coding the rows costs more than it saves.
+  static let batchMin = 8
+  /// Queries that scan rows while they are coded: their bytes share the second-level cache.
+  private static let groupMax = 1024
+  /// Sums of byte products are exact up to here.
+  private static let codedDimensionMax = 32_768
 
   /// - Parameters:
   ///   - queries: `queryCount × dimension`, finite.
   ///   - segments: their row ranges must not overlap; row strides are multiples of 4.
   ///   - k: hits wanted per query.
   /// - Returns: per query the hits, nearest first; fewer than `k` when fewer rows are live.
-  /// - Complexity: O(queryCount · rows · dimension) time; 2 MiB and a block of queries a running body,
-  ///   and candidate lists of at most 256 MiB.
+  /// - Complexity: O(queryCount · rows · dimension) time; a running body takes about 1 MiB, and O(k) a query.
   public static func search(
     queries: UnsafePointer<Float>, queryCount: Int, dimension: Int, metric: Metric,
     segments: [ExactSegment], k: Int, parallel: ParallelFor = .serial
   ) -> [[GlobalNeighbor]] {
+    reported(
+      queries: queries, queryCount: queryCount, dimension: dimension, metric: metric, segments: segments,
+      k: k,
+      parallel: parallel
+    ).hits
+  }
+
+  /// `search`, and what it had to do.
+  package static func reported(
+    queries: UnsafePointer<Float>, queryCount: Int, dimension: Int, metric: Metric,
+    segments: [ExactSegment], k: Int, parallel: ParallelFor = .serial
+  ) -> (hits: [[GlobalNeighbor]], report: ExactReport) {
     precondition(queryCount >= 0 && dimension > 0 && k >= 0)
     for segment in segments {
       precondition(segment.codes.rowStride % 4 == 0 && segment.codes.count <= Int(UInt32.max))
       precondition(segment.codes.side != nil || segment.codes.count == 0)
     }
-    if queryCount == 0 { return [] }
-    let encoder = VectorEncoder.identity(dimension: dimension, metric: metric)
-    let prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * dimension) }
-    let parts = parts(of: segments, listBytes: queryCount * (k + spare) * 8)
-    if queryCount < batchMin {
-      return scan(prepared, encoder: encoder, segments: segments, parts: parts, k: k, parallel: parallel)
+    if k == 0 { return (Array(repeating: [], count: queryCount), ExactReport()) }
+    let prepared = (0..<queryCount).map {
+      ExactQuery(queries + $0 * dimension, dimension: dimension, metric: metric)
     }
-    return BatchDistance(
-      encoder: encoder, queries: prepared, segments: segments, parts: parts, k: k, spare: spare
-    ).search(parallel: parallel)
+    let parts = parts(of: segments)
+    var (hits, report): ([[GlobalNeighbor]], ExactReport) = ([], ExactReport())
+    for first in stride(from: 0, to: queryCount, by: groupMax) {
+      let group = Array(prepared[first..<min(queryCount, first + groupMax)])
+      let board = ExactBoard(queryCount: group.count, k: k)
+      if group.count < batchMin || dimension > codedDimensionMax {
+        parallel.run(parts.count) { scan(group, segments: segments, part: parts[$0], k: k, board: board) }
+      } else {
+        let scan = CertifiedScan(queries: group, segments: segments, k: k, parallel: parallel)
+        parallel.run(parts.count) { scan.scan(parts[$0], board: board) }
+      }
+      let results = board.results()
+      hits += results.hits
+      report.add(results.report)
+    }
+    return (hits, report)
   }
 
   /// A run of rows of one segment.
@@ -82,13 +110,10 @@ public enum ExactSearch {
     var count: Int
   }
 
-  /// Cuts the rows into at most about 64 parts of at least 8192 rows; fewer where the candidate lists,
-  /// `listBytes` a part, would take more than 256 MiB. The number of threads plays no role.
-  private static func parts(of segments: [ExactSegment], listBytes: Int) -> [Part] {
+  /// Cuts the rows into at most about 64 parts of at least 8192 rows.
+  private static func parts(of segments: [ExactSegment]) -> [Part] {
     let total = segments.reduce(0) { $0 + $1.codes.count }
-    let partsMax = max(1, min(64, 0x1000_0000 / max(1, listBytes)))
-    let wanted = max(8192, (total + partsMax - 1) / partsMax)
-    let rows = (wanted + tileRows - 1) / tileRows * tileRows
+    let rows = (max(8192, (total + 63) / 64) + 1023) / 1024 * 1024
     var parts: [Part] = []
     for (index, segment) in segments.enumerated() {
       for first in stride(from: 0, to: segment.codes.count, by: rows) {
@@ -98,38 +123,24 @@ public enum ExactSearch {
     return parts
   }
 
-  /// Every row by the row kernel. A block of rows is scored for all queries while it is in the cache.
-  static func scan(
-    _ queries: [PreparedQuery], encoder: VectorEncoder, segments: [ExactSegment], parts: [Part], k: Int,
-    parallel: ParallelFor
-  ) -> [[GlobalNeighbor]] {
-    let found = ResultSlots<[TopK]?>(repeating: nil, count: parts.count)
-    parallel.run(parts.count) { index in
-      let part = parts[index]
-      let segment = segments[part.segment]
-      var best = queries.map { _ in TopK(k) }
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { buffer in
-        let scores = buffer.baseAddress!
-        for first in stride(from: part.first, to: part.first + part.count, by: 256) {
-          let count = min(256, part.first + part.count - first)
-          for q in 0..<queries.count {
-            encoder.score(queries[q], segment.codes, first: first, count: count, into: scores)
-            best[q].offer(scores: scores, count: count, firstRow: first, live: segment.live)
-          }
+  /// Every row by the float kernels. A block of rows is scored for all queries while it is in the cache.
+  private static func scan(
+    _ queries: [ExactQuery], segments: [ExactSegment], part: Part, k: Int, board: ExactBoard
+  ) {
+    let reached = board.thresholds()
+    var best = [ExactTop](repeating: ExactTop(k), count: queries.count)
+    var report = ExactReport()
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: FloatFilter.rowsMax) { buffer in
+      let filter = FloatFilter(scores: buffer.baseAddress!)
+      for first in stride(from: part.first, to: part.first + part.count, by: FloatFilter.rowsMax) {
+        let rows = FloatFilter.Span(
+          first: first, count: min(FloatFilter.rowsMax, part.first + part.count - first))
+        let block = FloatFilter.Block(segments[part.segment], rows, metric: queries[0].metric)
+        for q in 0..<queries.count {
+          report.scored += filter.scan(queries[q], block, threshold: reached[q], into: &best[q])
         }
       }
-      found[index] = best
     }
-    let lists = (0..<parts.count).map { found[$0]! }
-    return (0..<queries.count).map { q in
-      var hits: [GlobalNeighbor] = []
-      for (part, best) in zip(parts, lists) {
-        let firstRow = segments[part.segment].firstRow
-        for neighbor in best[q].sorted() {
-          hits.append(GlobalNeighbor(row: firstRow + Int64(neighbor.row), score: neighbor.score))
-        }
-      }
-      return Array(hits.sorted().prefix(k))
-    }
+    board.add(best, report)
   }
 }
