@@ -25,8 +25,9 @@ test: ## Run every check and test; .ci/run calls this.
 	swift format lint --strict --recursive $(SOURCES)
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --parallel
-	MOULT_ISA=scalar swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
-	MOULT_ISA=avx2 swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.'
+	for level in $$(scripts/kernel-levels); do \
+	  MOULT_ISA=$$level swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.' || exit 1; \
+	done
 	kernels/check-neon
 	kernels/check-emulated
 

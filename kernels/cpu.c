@@ -31,7 +31,6 @@ moult_cpu moult_cpu_detect(void) {
     LEAF7_ECX_AVX512_VBMI = 1u << 1,
     LEAF7_ECX_AVX512_VNNI = 1u << 11,
     LEAF7_ECX_AVX512_VPOPCNTDQ = 1u << 14,
-    LEAF7_EDX_AMX_BF16 = 1u << 22,
     LEAF7_EDX_AMX_TILE = 1u << 24,
     LEAF7_EDX_AMX_INT8 = 1u << 25,
     LEAF7_1_EAX_AVX_VNNI = 1u << 4,
@@ -59,7 +58,7 @@ moult_cpu moult_cpu_detect(void) {
                has_all(ecx7, LEAF7_ECX_AVX512_VBMI | LEAF7_ECX_AVX512_VNNI | LEAF7_ECX_AVX512_VPOPCNTDQ);
 #if defined(__linux__)
   cpu.amx = cpu.avx512 && has_all(state, XCR0_TILES) &&
-            has_all(edx7, LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8 | LEAF7_EDX_AMX_BF16);
+            has_all(edx7, LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8);
 #endif
   return cpu;
 }

@@ -17,7 +17,8 @@ extension Engine {
 
   /// Enqueues a switch of a live collection; the job does the rest.
   ///
-  /// - Throws: `switchInProgress`, `invalidArgument` (dimensions out of range …), `dimensionMismatch` (queries).
+  /// - Throws: `switchInProgress`, `invalidArgument` (dimensions out of range …), `unsupported` (too many of them),
+  ///   `dimensionMismatch` (queries).
   package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     let collection = try aliases.resolveReady(name)
     try Self.check(request.specification, gate: request.gate, schema: collection.schema)
@@ -128,7 +129,8 @@ extension Engine {
     try PointValidation.checkQueries(gate.queries, schema: schema)
   }
 
-  /// - Throws: `invalidArgument` naming the member that is out of range.
+  /// - Throws: `invalidArgument` naming the member that is out of range, `unsupported` for what cannot be learned
+  ///   in the collection's dimension.
   static func check(_ specification: EncodingSpecification, schema: CollectionSchema) throws {
     if let dimensions = specification.dimensions {
       guard (1...schema.dimension).contains(dimensions) else {
@@ -152,5 +154,25 @@ extension Engine {
       }
     }
     if let oversampling = specification.oversampling { try check(oversampling: oversampling) }
+    if let target = specification.targetRecall { try check(targetRecall: target, of: specification) }
+    try VectorEncoder.validate(specification, dimension: schema.dimension)
+  }
+
+  private static func check(targetRecall: Double, of specification: EncodingSpecification) throws {
+    guard EncodingSpecification.targetRecallRange.contains(targetRecall) else {
+      throw MoultError(
+        .invalidArgument,
+        "targetRecall must be at least 0.5 and below 1, got \(targetRecall); searches with 'exact' have recall 1"
+      )
+    }
+    guard specification.oversampling == nil else {
+      throw MoultError(
+        .invalidArgument, "targetRecall finds its own oversampling; give one of the two, not both")
+    }
+    guard !specification.isIdentity else {
+      throw MoultError(
+        .invalidArgument,
+        "full precision needs no rescoring; give targetRecall with a quantization or transform")
+    }
   }
 }

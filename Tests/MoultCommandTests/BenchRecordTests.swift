@@ -39,6 +39,22 @@ struct BenchRecordTests {
     #expect(table.contains("1,234"))
   }
 
+  @Test("the table names the bits and the quantile of a code where they were chosen")
+  func form() {
+    func table(_ specification: EncodingSpecification) -> String {
+      RecordPrinter.table([
+        BenchmarkRecord(
+          benchmark: "scan", dataset: "d/v.npy", rows: 1000, dimension: 8, metric: .innerProduct,
+          specification: specification, threads: 2)
+      ])
+    }
+    #expect(
+      table(EncodingSpecification(quantization: .segmented, bits: 0.75)).contains("segmented 0.75 bits"))
+    #expect(table(EncodingSpecification(quantization: .segmented, bits: 4)).contains("segmented 4 bits"))
+    #expect(table(EncodingSpecification(quantization: .int8, quantile: 0.99)).contains("int8 quantile 0.99"))
+    #expect(!table(EncodingSpecification(quantization: .int8)).contains("quantile"))
+  }
+
   @Test("a checksum depends on ids, their order and their queries")
   func checksum() {
     let one = Checksum.of([[1, 2], [3]])

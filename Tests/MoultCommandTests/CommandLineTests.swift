@@ -24,7 +24,8 @@ struct CommandLineTests {
       "search words --vectors q.npy --limit 5 --exact --truth gt.npy",
       "bench encode --vectors v.npy --quantization int8 --batch 64 --threads 2 --rows 100 --json",
       "bench scan --vectors v.npy --queries q.npy --truth t.npy --metric ip --quantization binary",
-      "bench exact --vectors v.npy", "bench graph --vectors v.npy --ef 64",
+      "bench exact --vectors v.npy", "bench exact --vectors v.npy --quantization none --batch 8",
+      "bench graph --vectors v.npy --ef 64",
       "bench switch --vectors v.npy --quantization int8", "bench import --vectors v.npy",
       "bench serve --vectors v.npy --clients 8 --seconds 5 --swaps 200 --switches 2 --url http://localhost:1",
       "doctor --data ./d --deep --json", "demo --clients 2 --json",
@@ -39,7 +40,7 @@ struct CommandLineTests {
       "serve", "serve --data d --port 70000", "serve --data d --no-auth --token t", "serve --data d --token=",
       "serve --data d --log-level loud", "import words", "import words --vectors v.npy --metric manhattan",
       "import words --vectors v.npy --batch 0", "import words --vectors v.npy --id-field id",
-      "switch words", "switch words --quantization int4", "switch words --dimensions 0",
+      "switch words", "switch words --quantization int3", "switch words --dimensions 0",
       "switch words --transform pca", "switch words --dimensions 9 --transform none",
       "switch words --quantization int8 --oversampling 0.5",
       "switch words --quantization int8 --oversampling nan",
@@ -47,6 +48,8 @@ struct CommandLineTests {
       "jobs show seven", "jobs list --limit 0", "jobs list --limit 10001",
       "export words --vectors v.npy --type int8", "export words --vectors v.fvecs --type float16",
       "serve --data=", "bench scan --vectors v.npy --k 0", "bench serve --vectors v.npy --clients 0",
+      "bench exact --vectors v.npy --quantization int8",
+      "bench exact --vectors v.npy --quantization segmented --bits 4",
       "demo --clients 0", "nonsense",
     ])
   func refused(line: String) {

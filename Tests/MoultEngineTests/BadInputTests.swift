@@ -78,6 +78,40 @@ struct BadInputTests {
     try await harness.shutDown()
   }
 
+  @Test("a form that cannot be trained is refused at once and leaves no job")
+  func untrainableForms() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    _ = try await engine.createCollection("c", schema: CollectionSchema(dimension: 64))
+    _ = try await engine.createCollection("wide", schema: CollectionSchema(dimension: 8_193))
+    let cases: [(String, EncodingSpecification, MoultError.Code, String)] = [
+      ("c", EncodingSpecification(quantization: .int8, bits: 4), .invalidArgument, "bits"),
+      ("c", EncodingSpecification(quantization: .segmented, bits: 9), .invalidArgument, "bits"),
+      ("c", EncodingSpecification(quantization: .segmented, bits: .nan), .invalidArgument, "bits"),
+      ("c", EncodingSpecification(quantization: .binary, quantile: 0.9), .invalidArgument, "quantile"),
+      ("c", EncodingSpecification(quantization: .int8, quantile: 0.4), .invalidArgument, "quantile"),
+      ("wide", EncodingSpecification(quantization: .segmented), .unsupported, "8192"),
+      (
+        "wide", EncodingSpecification(quantization: .int8, dimensions: 64, transform: .pca), .unsupported,
+        "8192"
+      ),
+    ]
+    for (name, specification, code, text) in cases {
+      let isRight = { @Sendable (error: any Error) in
+        (error as? MoultError)?.code == code && (error as? MoultError)?.message.contains(text) == true
+      }
+      await #expect {
+        _ = try await engine.startSwitch(name, SwitchRequest(specification: specification))
+      } throws: { isRight($0) }
+      await #expect {
+        _ = try await engine.startReindex(
+          ReindexRequest(source: name, target: "new", specification: specification))
+      } throws: { isRight($0) }
+    }
+    #expect(try engine.jobs().isEmpty)
+    try await harness.shutDown()
+  }
+
   @Test("a data directory is used by one engine at a time")
   func lock() async throws {
     let harness = try await EngineHarness()

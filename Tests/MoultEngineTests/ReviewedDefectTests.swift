@@ -1,5 +1,6 @@
 import MoultEngine
 import MoultModel
+import MoultStorage
 import MoultTesting
 import Testing
 
@@ -106,6 +107,37 @@ struct ReviewedDefectTests {
       queries: [Float](repeating: 1, count: 10_000), dimension: 1, limit: 16_384)
     #expect(await code { _ = try await harness.engine.search(request, in: "c") } == .tooLarge)
     try await harness.shutDown()
+  }
+
+  @Test(
+    "a fault in what an encoder or a graph file holds is told with the file's path",
+    arguments: [".encoder", ".graph"])
+  func damagedContent(suffix: String) async throws {
+    let harness = try await EngineHarness()
+    try await harness.importSample("words", rows: 1_000)
+    let job = try await harness.engine.startSwitch(
+      "words",
+      SwitchRequest(
+        specification: EncodingSpecification(quantization: .int8, index: .hnsw(m: 8, efConstruction: 60)),
+        gate: RecallGateRequest(minimumRecall: 0)))
+    #expect(try await harness.finish(job).state == .completed)
+    try await harness.shutDown()
+
+    let name = try #require(harness.directory.files().first { $0.hasSuffix(suffix) })
+    let path = harness.directory.path + "/" + name
+    // The file is sound, checksum included: only who reads the content can find the fault.
+    let file = try SegmentFile(path: path, kind: suffix == ".graph" ? .graph : .encoder)
+    var content = [UInt8](file.payload)
+    content[0] ^= 1
+    try content.withUnsafeBytes { content in
+      _ = try SegmentWriter.write(content, to: path, kind: file.header.kind, identity: file.header.identity)
+    }
+    await #expect {
+      _ = try await EngineHarness(directory: harness.directory)
+    } throws: { error in
+      guard let error = error as? MoultError else { return false }
+      return error.code == .corrupted && error.message.hasPrefix("\(path): ")
+    }
   }
 
   @Test("a small collection that is switched to a graph index gets a graph")

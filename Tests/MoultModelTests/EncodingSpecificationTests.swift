@@ -28,7 +28,7 @@ struct EncodingSpecificationTests {
       for transform in Transform.allCases {
         let specification = EncodingSpecification(
           quantization: quantization, dimensions: transform == .none ? nil : 12, transform: transform,
-          index: .hnsw(m: 7, efConstruction: 9), oversampling: 2.5)
+          index: .hnsw(m: 7, efConstruction: 9), oversampling: 2.5, targetRecall: 0.975)
         let data = try JSONEncoder().encode(specification)
         #expect(try JSONDecoder().decode(EncodingSpecification.self, from: data) == specification)
       }

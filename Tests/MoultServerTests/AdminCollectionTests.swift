@@ -232,7 +232,7 @@ struct AdminCollectionTests {
       ("collections/line/points/delete", #"{"ids":7}"#, "ids"),
       ("collections/line/points/delete", #"{"ids":[[1]]}"#, "ids[0]"),
       (
-        "collections/line/switch", #"{"specification":{"quantization":"int4"}}"#, "specification.quantization"
+        "collections/line/switch", #"{"specification":{"quantization":"int3"}}"#, "specification.quantization"
       ),
       ("collections/line/switch", #"{"gate":{}}"#, "specification"),
       (

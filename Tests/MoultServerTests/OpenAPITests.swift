@@ -68,8 +68,12 @@ struct OpenAPITests {
   @Test("schemas have the properties of the values that are answered")
   func schemas() throws {
     let recall = MeasuredRecall(mean: 1, lower: 1, upper: 1, queryCount: 1, k: 1)
-    let report = SwitchReport(recallBefore: recall, recallAfter: recall, recallWithoutRescoring: recall)
-    let specification = EncodingSpecification(quantization: .int8, dimensions: 2, oversampling: 2)
+    let policy = RescoringPolicy(
+      targetRecall: 0.9, z: 1, candidates: 1, k: 1, expectedRecall: recall, meanEvaluations: 1)
+    let report = SwitchReport(
+      recallBefore: recall, recallAfter: recall, recallWithoutRescoring: recall, rescoring: policy)
+    let specification = EncodingSpecification(
+      quantization: .int8, bits: 4, quantile: 0.99, dimensions: 2, oversampling: 2, targetRecall: 0.9)
     let generation = GenerationInfo(
       id: 1, state: .live, specification: specification, bytesPerVector: 1, createdAt: 1, publishedAt: 1,
       report: report)
@@ -77,6 +81,7 @@ struct OpenAPITests {
     let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
 
     #expect(try members(recall) == properties("MeasuredRecall"))
+    #expect(try members(policy) == properties("RescoringPolicy"))
     #expect(try members(report) == properties("SwitchReport"))
     #expect(try members(specification) == properties("EncodingSpecification"))
     #expect(try members(generation) == properties("GenerationInfo"))

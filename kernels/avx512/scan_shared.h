@@ -276,6 +276,12 @@ static inline survivors start_survivors(const moult_blocks *blocks, size_t block
 
 enum { NOTED_QUERIES = 4 };
 
+INLINE void prefetch_tail(const survivors *survivors, size_t row) {
+  const uint8_t *const tail = survivors->tails + row * survivors->tail_stride;
+  for (size_t at = 0; at < survivors->tail_bytes && at < 512; at += 64) moult_prefetch(tail + at);
+  moult_prefetch(tail + survivors->tail_bytes - 1);
+}
+
 /// Notes the pairs of four queries and a block that passed: bit 16·q + r of `pairs` is query first_query + q
 /// with row r of the block, sums[16·q + r] their sum.
 INLINE void note_survivors(survivors *survivors, uint64_t pairs, const int32_t *sums, size_t first_query,
@@ -287,6 +293,8 @@ INLINE void note_survivors(survivors *survivors, uint64_t pairs, const int32_t *
     hit->query = (uint32_t)(first_query + pair / MOULT_BLOCK_ROWS);
     hit->row = (uint32_t)(block * MOULT_BLOCK_ROWS + pair % MOULT_BLOCK_ROWS);
     memcpy(&hit->score, &sums[pair], sizeof sums[pair]);
+    // Other blocks are scanned before the tail is read: by then it is there.
+    if (survivors->tails) prefetch_tail(survivors, hit->row);
   }
   survivors->count = count;
 }
@@ -314,32 +322,19 @@ INLINE void dot_tails(const moult_blocks *blocks, const moult_scan_query *querie
   for (size_t i = 0; i < wanted; i++) sums[at[i]] = all[i];
 }
 
-INLINE void prefetch_tails(const survivors *survivors, size_t first) {
-  for (size_t i = first; i < first + ROWS_AT_ONCE && i < survivors->count; i++) {
-    const uint8_t *const tail = survivors->tails + survivors->hits[i].row * survivors->tail_stride;
-    for (size_t at = 0; at < survivors->tail_bytes && at < 512; at += 64) moult_prefetch(tail + at);
-    moult_prefetch(tail + survivors->tail_bytes - 1);
-  }
-}
-
 /// Stage two of noted rows, in place; returns how many are kept. The panel either holds all blocks from
 /// `first_block` on (`decoded`), or is filled where it is needed: then rows of a block should follow
 /// each other.
 static inline size_t refine_survivors(const moult_blocks *blocks, size_t first_block,
                                       const moult_scan_query *queries, uint8_t *panel, bool decoded,
                                       const survivors *survivors) {
-  enum { AHEAD = 3 * ROWS_AT_ONCE };
   moult_scan_hit *const hits = survivors->hits;
   const bool has_tails = survivors->tails != NULL;
   const size_t block_bytes = moult_block_bytes(blocks);
   size_t kept = 0, finer_query = SIZE_MAX, finer_block = SIZE_MAX, panel_block = SIZE_MAX;
   int32_t finer[MOULT_BLOCK_ROWS], tail_sums[ROWS_AT_ONCE] = {0};
-  if (has_tails) {
-    for (size_t i = 0; i < AHEAD; i += ROWS_AT_ONCE) prefetch_tails(survivors, i);
-  }
   for (size_t i = 0; i < survivors->count; i++) {
     if (has_tails && i % ROWS_AT_ONCE == 0) {
-      prefetch_tails(survivors, i + AHEAD);
       dot_tails(blocks, queries, survivors, i, tail_sums);
     }
     const size_t q = hits[i].query, row = hits[i].row, lane = row % MOULT_BLOCK_ROWS;

@@ -12,44 +12,46 @@ package struct BenchmarkData: Sendable {
   /// `rowCount × dimension`, row-major.
   package let vectors: [Float]
   package let elementType: CollectionSchema.ElementType
-  package let queryCount: Int
+  package private(set) var queryCount: Int
   /// `queryCount × dimension`, row-major.
-  package let queries: [Float]
-  private let truthPath: String?
+  package private(set) var queries: [Float]
+  /// For anything that is fitted; rows of `dimension` entries. Empty where no file was given.
+  package let trainingQueries: [Float]
+  private var truthPath: String?
+  /// The query of the truth file that the first query is.
+  private var firstQuery = 0
 
   /// Queries that are taken from the vectors when no file is given.
   private static let ownQueryCount = 200
-  private static let seed: UInt64 = 20_240_229
+  static let seed: UInt64 = 20_240_229
 
   /// - Parameters:
   ///   - rows: use only the first rows; `nil` takes all.
   ///   - queriesPath: without it the first stored vectors are the queries.
   ///   - truthPath: without it, truth is computed by exact search.
+  ///   - trainingQueriesPath: queries that are not measured with, for calibration.
   package init(
-    vectorsPath: String, queriesPath: String? = nil, truthPath: String? = nil, metric: Metric,
-    rows: Int? = nil
+    vectorsPath: String, queriesPath: String? = nil, truthPath: String? = nil,
+    trainingQueriesPath: String? = nil, metric: Metric, rows: Int? = nil
   ) throws {
     let file = try VectorFile(path: vectorsPath)
     guard file.rowCount > 0 else { throw MoultError(.invalidArgument, "'\(vectorsPath)' holds no vectors") }
-    name = vectorsPath.split(separator: "/").suffix(2).joined(separator: "/")
+    name = Self.name(vectorsPath)
     self.metric = metric
     dimension = file.dimension
     rowCount = min(rows ?? file.rowCount, file.rowCount)
     elementType = file.elementType
     vectors = try file.readRows(0..<rowCount)
     if let queriesPath {
-      let queryFile = try VectorFile(path: queriesPath)
-      guard queryFile.dimension == file.dimension else {
-        throw MoultError(
-          .dimensionMismatch,
-          "'\(queriesPath)' has \(queryFile.dimension) dimensions, '\(vectorsPath)' has \(file.dimension)")
-      }
-      queryCount = queryFile.rowCount
-      queries = try queryFile.readRows(0..<queryCount)
+      queries = try Self.readQueries(queriesPath, dimension: dimension, of: vectorsPath)
+      queryCount = queries.count / dimension
     } else {
       queryCount = min(Self.ownQueryCount, rowCount)
       queries = Array(vectors[0..<queryCount * file.dimension])
     }
+    trainingQueries =
+      try trainingQueriesPath.map { try Self.readQueries($0, dimension: file.dimension, of: vectorsPath) }
+      ?? []
     guard truthPath == nil || rowCount == file.rowCount else {
       throw MoultError(
         .invalidArgument,
@@ -58,9 +60,42 @@ package struct BenchmarkData: Sendable {
     self.truthPath = truthPath
   }
 
+  private static func readQueries(_ path: String, dimension: Int, of vectorsPath: String) throws -> [Float] {
+    let file = try VectorFile(path: path)
+    guard file.dimension == dimension else {
+      throw MoultError(
+        .dimensionMismatch,
+        "'\(path)' has \(file.dimension) dimensions, '\(vectorsPath)' has \(dimension)")
+    }
+    return try file.readRows(0..<file.rowCount)
+  }
+
+  /// The same vectors with a part of the queries.
+  func with(queries range: Range<Int>) -> BenchmarkData {
+    var part = self
+    part.queries = Array(queries[range.lowerBound * dimension..<range.upperBound * dimension])
+    part.queryCount = range.count
+    part.firstQuery = firstQuery + range.lowerBound
+    return part
+  }
+
+  /// The same vectors with the training queries, whose truth is computed.
+  func withTrainingQueries() -> BenchmarkData {
+    var other = self
+    other.queries = trainingQueries
+    other.queryCount = trainingQueries.count / dimension
+    other.truthPath = nil
+    return other
+  }
+
+  /// The last two parts of a path.
+  static func name(_ path: String) -> String { path.split(separator: "/").suffix(2).joined(separator: "/") }
+
   /// The true neighbours, from the file or by exact search on all cores.
   package func truth(k: Int) throws -> GroundTruth {
-    if let truthPath { return try GroundTruth(path: truthPath, k: k, queryCount: queryCount) }
+    if let truthPath {
+      return try GroundTruth(path: truthPath, k: k, first: firstQuery, queryCount: queryCount)
+    }
     let threads = ProcessInfo.processInfo.activeProcessorCount
     let team = ThreadTeam(threads: threads)
     return GroundTruth(neighbours: exact(originals(team), k: k, batch: queryCount, team), k: k)
@@ -110,11 +145,12 @@ package struct BenchmarkData: Sendable {
     try train(specification, on: sample())
   }
 
-  func train(_ specification: EncodingSpecification, on sample: [Float]) throws -> VectorEncoder {
-    try sample.withUnsafeBufferPointer { buffer throws(MoultError) in
+  func train(_ specification: EncodingSpecification, on sample: consuming [Float]) throws -> VectorEncoder {
+    let count = sample.count / dimension
+    return try sample.withUnsafeMutableBufferPointer { buffer throws(MoultError) in
       try VectorEncoder.train(
-        specification: specification, dimension: dimension, metric: metric, sample: buffer.baseAddress!,
-        sampleCount: buffer.count / dimension, seed: Self.seed)
+        specification: specification, dimension: dimension, metric: metric, overwriting: buffer.baseAddress!,
+        sampleCount: count, seed: Self.seed)
     }
   }
 

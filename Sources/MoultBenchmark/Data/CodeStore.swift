@@ -40,6 +40,14 @@ final class CodeStore: @unchecked Sendable {
     }
   }
 
+  /// Encodes `count` rows into the places from `first` on. Any number of threads may, for other places each.
+  func encode(_ vectors: UnsafePointer<Float>, at first: Int, count: Int) {
+    precondition(first >= 0 && count >= 0 && first + count <= capacity)
+    encoder.encode(
+      vectors, count: count, rows: rows + first * encoder.rowBytes,
+      side: side.map { $0 + first * encoder.sideBytes })
+  }
+
   /// For measuring memory alone: rows of one value; only for float codes.
   func fillRows(with value: Float) {
     rows.bindMemory(to: Float.self, capacity: capacity * encoder.rowBytes / 4)

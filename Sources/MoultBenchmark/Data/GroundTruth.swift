@@ -12,18 +12,18 @@ package struct GroundTruth: Sendable {
     self.k = k
   }
 
-  /// Reads the first `k` neighbours of the first `queryCount` queries.
+  /// Reads the first `k` neighbours of `queryCount` queries from `first` on.
   ///
   /// - Throws: `invalidArgument` when the file has fewer of either.
-  package init(path: String, k: Int, queryCount: Int) throws {
+  package init(path: String, k: Int, first: Int = 0, queryCount: Int) throws {
     let file = try NeighbourFile(path: path)
-    guard file.rowCount >= queryCount, file.columnCount >= k else {
+    guard file.rowCount >= first + queryCount, file.columnCount >= k else {
       throw MoultError(
         .invalidArgument,
         "'\(path)' has \(file.rowCount) × \(file.columnCount) neighbours; expected at least "
-          + "\(queryCount) queries × \(k) neighbours")
+          + "\(first + queryCount) queries × \(k) neighbours")
     }
-    let values = try file.readRows(0..<queryCount)
+    let values = try file.readRows(first..<first + queryCount)
     neighbours = (0..<queryCount).map { Array(values[$0 * file.columnCount..<$0 * file.columnCount + k]) }
     self.k = k
   }

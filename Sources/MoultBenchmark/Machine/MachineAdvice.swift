@@ -13,11 +13,13 @@ package struct MachineAdvice: Sendable, Codable, Equatable {
     problems = Self.problems(of: identity)
     if let forced {
       notes.append("MOULT_ISA=\(forced) is set; the \(identity.isa) kernels run")
-    } else if identity.isa == "avx2" {
+    } else if ["avx2", "avxvnni"].contains(identity.isa) {
       notes.append(
         identity.features.contains("avx512f")
-          ? "AVX-512 is there, but not VNNI and VPOPCNTDQ with it: the AVX2 kernels run"
-          : "no AVX-512: the AVX2 kernels run, about half as fast on codes")
+          ? "AVX-512 is there, but not VNNI, VBMI and VPOPCNTDQ with it: the \(identity.isa) kernels run"
+          : "no AVX-512: the \(identity.isa) kernels run, about half as fast on codes")
+    } else if identity.isa == "avx512" && identity.features.contains("amx_int8") {
+      notes.append("the processor has AMX, but the system does not grant it: batches run on AVX-512")
     } else if identity.isa == "scalar" && !Self.hasVectors(identity) {
       notes.append("the processor has no AVX2: the scalar kernels run, many times slower")
     }

@@ -13,8 +13,8 @@ package struct MachineIdentity: Sendable, Codable, Equatable {
   package var blasCore: String
 
   private static let interesting = [
-    "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_vpopcntdq",
-    "amx_int8", "amx_bf16", "asimd", "asimddp",
+    "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vbmi",
+    "avx512_vnni", "avx512_vpopcntdq", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm",
   ]
 
   package static let current = MachineIdentity()

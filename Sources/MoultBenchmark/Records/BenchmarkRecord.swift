@@ -22,9 +22,14 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var blas: String
   package var commit: String
 
+  package var bits: Double?
+  package var quantile: Double?
   package var dimensions: Int?
   package var transform: String?
   package var oversampling: Double?
+  package var targetRecall: Double?
+  /// Candidates rescored a query.
+  package var evaluations: Double?
   package var ef: Int?
   package var batch: Int?
   package var k: Int?
@@ -47,6 +52,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var stale: Int?
   package var swaps: Int?
   package var residentMb: Double?
+  /// Memory at its peak beside input and output, in 2²⁰ bytes; the note says what is counted.
+  package var extraMb: Double?
   package var note: String?
 
   package init(
@@ -61,6 +68,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
     self.metric = metric.rawValue
     self.threads = threads
     quantization = specification.quantization.rawValue
+    bits = specification.bits
+    quantile = specification.quantile
     index = specification.index.name
     if let kept = specification.dimensions {
       dimensions = kept

@@ -5,7 +5,7 @@ package import MoultModel
 package struct BenchmarkOptions: Sendable {
   package var specification: EncodingSpecification
   package var threads: Int
-  /// Rows a call of the encoder, queries a call of exact search; `nil` takes the benchmark's own.
+  /// Rows a call of the encoder, queries a scan or a call of exact search; `nil` takes the benchmark's own.
   package var batch: Int?
   package var k: Int
   /// Shortest time of a measurement.
@@ -23,6 +23,14 @@ package struct BenchmarkOptions: Sendable {
   }
 
   var team: ThreadTeam { ThreadTeam(threads: threads) }
+
+  /// For benchmarks that do not calibrate.
+  ///
+  /// - Parameter reason: why it has no target.
+  func refuseTargetRecall(_ reason: String) throws(MoultError) {
+    guard specification.targetRecall != nil else { return }
+    throw MoultError(.unsupported, "\(reason); --target-recall is for bench scan, switch and serve")
+  }
 }
 
 /// Takes a measured point as soon as it is there.

@@ -8,9 +8,11 @@ package enum GraphBenchmark {
   private static let sweep = [16, 32, 64, 128, 256]
 
   /// - Parameter ef: only this width.
+  /// - Throws: `unsupported` for a target of recall.
   package static func run(
     _ data: BenchmarkData, _ options: BenchmarkOptions, ef: Int?, _ sink: RecordSink
   ) throws {
+    try options.refuseTargetRecall("bench graph compares beam widths with a fixed oversampling")
     var specification = options.specification
     if specification.index == .flat { specification.index = .defaultHNSW }
     guard case .hnsw(let m, let efConstruction) = specification.index else { return }
@@ -43,12 +45,14 @@ package enum GraphBenchmark {
     let oversampling = specification.isIdentity ? 1 : specification.effectiveOversampling
     let searcher = CandidateSearch(
       data: data, encoder: encoder, codes: codes, originals: originals, k: options.k,
-      oversampling: oversampling)
+      rescoring: .oversampling(oversampling))
     for ef in ef.map({ [$0] }) ?? sweep {
-      let run = QueryRun(queryCount: data.queryCount, team: team, secondsMin: options.secondsMin) { query in
-        searcher.search(query) { prepared, count in
-          graph.search(
-            encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count, ef: max(ef, count))
+      let run = QueryRun(queryCount: data.queryCount, team: team, secondsMin: options.secondsMin) { range in
+        range.map { query in
+          searcher.search(query) { prepared, count in
+            graph.search(
+              encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count, ef: max(ef, count))
+          }
         }
       }
       var record = data.record("graph", specification, threads: options.threads)

@@ -2,7 +2,7 @@ internal import Foundation
 internal import MoultCompute
 internal import Synchronization
 
-/// Answers all queries of a set, one at a time on each thread, and measures rate and latency.
+/// Answers all queries of a set, a batch at a time on each thread, and measures rate and latency (of a batch).
 struct QueryRun {
   /// Rows that each query found.
   let found: [[Int64]]
@@ -16,17 +16,19 @@ struct QueryRun {
   }
 
   init(
-    queryCount: Int, team: ThreadTeam, secondsMin: Double, _ answer: @Sendable (Int) -> [Int64]
+    queryCount: Int, batch: Int = 1, team: ThreadTeam, secondsMin: Double,
+    _ answer: @Sendable (Range<Int>) -> [[Int64]]
   ) {
     let slots = Mutex(Slots(found: Array(repeating: [], count: queryCount)))
     let run = Repetition(secondsMin: secondsMin) {
-      team.parallelFor.run(queryCount) { query in
+      team.parallelFor.run((queryCount + batch - 1) / batch) { index in
+        let range = index * batch..<min(queryCount, (index + 1) * batch)
         let clock = ContinuousClock()
         let start = clock.now
-        let rows = answer(query)
+        let rows = answer(range)
         let seconds = Stopwatch.seconds(from: start, to: clock.now)
         slots.withLock {
-          $0.found[query] = rows
+          $0.found.replaceSubrange(range, with: rows)
           $0.seconds.append(seconds)
         }
       }

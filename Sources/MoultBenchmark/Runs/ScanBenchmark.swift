@@ -5,8 +5,12 @@ internal import MoultModel
 ///
 /// One line for the codes alone, and one with rescoring where the form has it.
 package enum ScanBenchmark {
-  package static func run(_ data: BenchmarkData, _ options: BenchmarkOptions, _ sink: RecordSink) throws {
+  /// With a target of recall the second line is that of calibrated rescoring, and both are measured on queries
+  /// that took no part in calibrating.
+  package static func run(_ given: BenchmarkData, _ options: BenchmarkOptions, _ sink: RecordSink) throws {
     let team = options.team
+    let target = options.specification.isIdentity ? nil : options.specification.targetRecall
+    let (training, data) = target == nil ? (given, given) : try ScanCalibration.split(given)
     let truth = try data.truth(k: options.k)
     let originals = data.originals(team)
     let encoder = try data.train(options.specification)
@@ -14,45 +18,33 @@ package enum ScanBenchmark {
     data.vectors.withUnsafeBufferPointer {
       codes.encode($0.baseAddress!, batch: 1024, parallel: team.parallelFor)
     }
-    let effective = options.specification.isIdentity ? 1 : options.specification.effectiveOversampling
-    for oversampling in effective > 1 ? [1, effective] : [1] {
+    let batch = options.batch ?? 1
+    let blocks = BlockCodes(encoder: encoder, codes: codes.view, parallel: team.parallelFor)
+    let policy = target.map { target in
+      ScanCalibration(
+        data: training, encoder: encoder, codes: codes, originals: originals, blocks: blocks, k: options.k,
+        team: team
+      ).policy(targetRecall: target)
+    }
+    for rescoring in CandidateSearch.Rescore.lines(options.specification, policy: policy) {
       let searcher = CandidateSearch(
-        data: data, encoder: encoder, codes: codes, originals: originals, k: options.k,
-        oversampling: oversampling)
-      let run = QueryRun(queryCount: data.queryCount, team: team, secondsMin: options.secondsMin) { query in
-        searcher.search(query) { prepared, count in
-          FlatIndex.search(encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count)
+        data: data, encoder: encoder, codes: codes, originals: originals, k: options.k, rescoring: rescoring)
+      let run = QueryRun(
+        queryCount: data.queryCount, batch: batch, team: team, secondsMin: options.secondsMin
+      ) { range in
+        if let blocks { return searcher.search(range, blocks: blocks) }
+        return range.map { query in
+          searcher.search(query) { prepared, count in
+            FlatIndex.search(encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count)
+          }
         }
       }
       var record = data.record("scan", options.specification, threads: options.threads)
-      record.oversampling = oversampling
-      record.bytesPerVector = encoder.bytesPerVector
+      searcher.describe(&record)
+      record.batch = batch
+      record.bytesPerVector = blocks?.bytesPerVector ?? encoder.bytesPerVector
       run.fill(&record, truth: truth)
       try sink(record)
-    }
-  }
-}
-
-/// Candidates by codes, then rescoring, as the engine does it.
-struct CandidateSearch: Sendable {
-  let data: BenchmarkData
-  let encoder: VectorEncoder
-  let codes: CodeStore
-  let originals: CodeStore
-  let k: Int
-  let oversampling: Double
-
-  /// - Parameter candidates: finds that many rows by their codes.
-  func search(_ query: Int, candidates: (PreparedQuery, Int) -> [Neighbor]) -> [Int64] {
-    data.queries.withUnsafeBufferPointer { queries in
-      let vector = queries.baseAddress! + query * data.dimension
-      let prepared = encoder.prepare(vector)
-      guard oversampling > 1 else { return candidates(prepared, k).map { Int64($0.row) } }
-      let found = candidates(prepared, Int((Double(k) * oversampling).rounded(.up)))
-      let rescored = Rescoring.rescore(
-        candidates: found, query: vector, originals: originals.view, dimension: data.dimension,
-        metric: data.metric)
-      return rescored.prefix(k).map { Int64($0.row) }
     }
   }
 }

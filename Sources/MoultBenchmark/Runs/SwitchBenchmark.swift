@@ -87,7 +87,12 @@ package enum SwitchBenchmark {
     record.seconds = report.totalSeconds
     record.rowsPerS = Double(report.rows) / report.totalSeconds
     record.bytesPerVector = report.bytesPerVectorAfter
-    record.oversampling = options.specification.effectiveOversampling
+    if let policy = report.rescoring {
+      record.targetRecall = policy.targetRecall
+      record.evaluations = (100 * policy.meanEvaluations).rounded() / 100
+    } else {
+      record.oversampling = options.specification.effectiveOversampling
+    }
     if let recall = report.recallAfter { record.set(recall) }
     record.note =
       "train \(milliseconds(report.trainSeconds)), encode \(milliseconds(report.encodeSeconds)), "

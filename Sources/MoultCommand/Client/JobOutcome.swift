@@ -33,6 +33,12 @@ struct JobOutcome {
     if let without = report.recallWithoutRescoring {
       lines.append("codes alone       \(without.text)")
     }
+    if let policy = report.rescoring {
+      lines.append(
+        "rescoring         for recall \(policy.targetRecall): "
+          + (policy.z.map { "until \(Figure.fixed($0, 2)) standard errors are below the last hit" } ?? "all")
+          + ", \(Figure.fixed(policy.meanEvaluations, 1)) of \(policy.candidates) candidates a query")
+    }
     lines.append(
       """
       seconds           train \(Figure.fixed(report.trainSeconds, 3)), encode \

@@ -25,7 +25,8 @@ struct SwitchCommand: AsyncParsableCommand {
   func validate() throws {
     if encoding.isEmpty {
       throw ValidationError(
-        "say what to switch to: --quantization none|int8|binary, --dimensions N, --index flat|hnsw")
+        "say what to switch to: --quantization segmented|int8|int4|binary|lloyd1…5|float16|bfloat16|none, "
+          + "--dimensions N, --index flat|hnsw, --target-recall R")
     }
   }
 

@@ -31,11 +31,16 @@ public enum Recall {
   /// - Returns: 0 … 1 as the interval when no query counts.
   public static func estimate(found: [[Int64]], truth: [[Int64]], k: Int) -> MeasuredRecall {
     precondition(found.count == truth.count && k > 0)
+    return estimate(
+      zip(found, truth).filter { !$1.isEmpty }.map { hits(found: $0, truth: $1, k: k) }, k: k)
+  }
+
+  /// The same of counts: true neighbours that were found, of those that there are (at least one), a query.
+  static func estimate(_ counts: [(hits: Int, wanted: Int)], k: Int) -> MeasuredRecall {
     var recalls: [Double] = []
     var trials = 0
     var misses = 0
-    for (found, truth) in zip(found, truth) where !truth.isEmpty {
-      let (hits, wanted) = hits(found: found, truth: truth, k: k)
+    for (hits, wanted) in counts {
       recalls.append(Double(hits) / Double(wanted))
       trials += wanted
       misses += wanted - hits
@@ -56,6 +61,12 @@ public enum Recall {
       mean, trials: Double(trials) / effect, z: StudentT.quantile975(degreesOfFreedom: n - 1))
     return MeasuredRecall(
       mean: mean, lower: interval.lowerBound, upper: interval.upperBound, queryCount: n, k: k)
+  }
+
+  /// The lower end of the interval of so many queries when all their neighbours are found.
+  static func lowerWithoutMiss(queryCount: Int, k: Int) -> Double {
+    let trials = Double(queryCount * k) / min(3, Double(k))
+    return wilson(1, trials: trials, z: StudentT.quantile975(degreesOfFreedom: queryCount - 1)).lowerBound
   }
 
   /// Mean of recall(new) − recall(old) over the same queries, with Student's t interval. Two pseudo-queries,

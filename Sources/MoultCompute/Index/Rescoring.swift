@@ -2,7 +2,7 @@ public import MoultModel
 
 /// Full-precision scores for candidates that codes have found.
 public enum Rescoring {
-  /// The candidates with their exact scores, nearest first; of equal scores the smaller row.
+  /// The candidates with the scores of `ExactSearch`, nearest first; of equal float64 scores the smaller row.
   ///
   /// - Parameters:
   ///   - query: `dimension` floats as the user gave them.
@@ -12,11 +12,10 @@ public enum Rescoring {
     candidates: [Neighbor], query: UnsafePointer<Float>, originals: CodeView, dimension: Int, metric: Metric
   ) -> [Neighbor] {
     if candidates.isEmpty { return [] }
-    let encoder = VectorEncoder.identity(dimension: dimension, metric: metric)
-    let prepared = encoder.prepare(query)
-    let rows = candidates.map(\.row)
-    var scores = [Float](repeating: 0, count: rows.count)
-    encoder.score(prepared, originals, indices: rows, count: rows.count, into: &scores)
-    return zip(rows, scores).map { Neighbor(row: $0, score: $1 + 0) }.sorted()
+    let prepared = ExactQuery(query, dimension: dimension, metric: metric)
+    return candidates.map { candidate in
+      let row = originals.rows + Int(candidate.row) * originals.rowStride
+      return ExactTop.Hit(score: prepared.score(row), row: Int64(candidate.row))
+    }.sorted().map { Neighbor(row: UInt32($0.row), score: Float($0.score) + 0) }
   }
 }

@@ -412,28 +412,17 @@ extension LevelQuantizer {
     let bits = Int(EncodingSpecification(quantization: quantization).bitsPerDimension)
     switch quantization {
     case .lloyd1, .lloyd2, .lloyd3, .lloyd4, .lloyd5:
-      return table == .lloyd && rotation.isWhole && widths.allSatisfy { $0 == bits }
+      return table == .lloyd && isUniform(bits)
     case .rabitq1, .rabitq2, .rabitq3, .rabitq4:
-      return table == .grid && rotation.isWhole && widths.allSatisfy { $0 == bits }
+      return table == .grid && isUniform(bits)
     case .segmented: return table != .grid && !rotation.isWhole
     default: return false
     }
   }
-}
 
-/// Which levels codes stand for; the numbers are the format's.
-enum LevelTableKind: UInt8, Sendable {
-  case lloyd = 0
-  /// Extended RaBitQ's grid; one width and spread for all.
-  case grid = 1
-  /// Lloyd–Max with smaller bytes for fewer bits, for codes of several widths.
-  case graded = 2
-
-  func table(bits: Int) -> LevelTable {
-    switch self {
-    case .lloyd: .lloyd(bits: bits)
-    case .grid: .grid(bits: bits)
-    case .graded: .graded(bits: bits)
-    }
+  /// One width and spread behind a whole rotation, without a tail.
+  private func isUniform(_ bits: Int) -> Bool {
+    rotation.isWhole && widths.allSatisfy { $0 == bits } && spreads.allSatisfy { $0 == spreads[0] }
+      && headZoneCount == layout.zones.count
   }
 }

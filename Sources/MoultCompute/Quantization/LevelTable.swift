@@ -81,3 +81,20 @@ struct LevelTable: Sendable {
     4: (2.5140046, 0.01154288), 5: (2.9161512, 0.00349521),
   ]
 }
+
+/// Which levels codes stand for; the numbers are the format's.
+enum LevelTableKind: UInt8, Sendable {
+  case lloyd = 0
+  /// Extended RaBitQ's grid; one width and spread for all.
+  case grid = 1
+  /// Lloyd–Max with smaller bytes for fewer bits, for codes of several widths.
+  case graded = 2
+
+  func table(bits: Int) -> LevelTable {
+    switch self {
+    case .lloyd: .lloyd(bits: bits)
+    case .grid: .grid(bits: bits)
+    case .graded: .graded(bits: bits)
+    }
+  }
+}

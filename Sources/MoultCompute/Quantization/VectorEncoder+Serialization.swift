@@ -1,7 +1,8 @@
 public import MoultModel
 
 /// The format of an encoder, versions 1 and 2. Little-endian. An encoder is written as the lowest version
-/// that can hold it.
+/// that can hold it. A specification's `targetRecall` is not in it: it is about searches, not codes, and what
+/// calibration made of it is a `RescoringPolicy`, which belongs to the generation.
 ///
 ///     0   8  "MOULTENC"
 ///     8   4  version

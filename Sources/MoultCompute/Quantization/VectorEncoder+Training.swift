@@ -12,16 +12,17 @@ extension VectorEncoder {
 
   /// Learns what `specification` needs from a sample of the collection.
   ///
-  /// The identity, a prefix of floats and binary codes also work without a sample; int8 needs its range and
-  /// `pca` its directions. For `pca` 4·`dimension` vectors are wanted; with fewer the covariance is shrunk
-  /// and the report says so.
+  /// Floats of all widths and `binary`, `lloyd`, `rabitq`, `osq` and `qdrant-binary` codes also work without
+  /// a sample, around the origin and with standard errors that nothing was fitted to; `int8`, `int4` and
+  /// `qdrant-int8` need their range, `segmented` and `pca` their directions. For directions 4·`dimension`
+  /// vectors are wanted; with fewer the covariance is shrunk and the report says so.
   ///
   /// - Parameters:
   ///   - sample: `sampleCount × dimension`, finite; taken evenly from the whole collection.
   ///   - seed: of the random rotation; stored with the encoder.
-  /// - Throws: `invalidArgument` for dimensions out of range, dimensions without a transform or a missing
-  ///   sample, `invalidVector` for a sample that is not finite, `unsupported` for `pca` of too many
-  ///   dimensions.
+  /// - Throws: `invalidArgument` for dimensions, `bits` or `quantile` out of range or without the transform
+  ///   or code that they are for, or a missing sample, `invalidVector` for a sample that is not finite,
+  ///   `unsupported` for `pca` or `segmented` of too many dimensions.
   public static func train(
     specification: EncodingSpecification, dimension: Int, metric: Metric, sample: UnsafePointer<Float>,
     sampleCount: Int, seed: UInt64
@@ -142,7 +143,12 @@ extension VectorEncoder {
       transform: transform, quantizer: quantizer)
   }
 
-  private static func validate(
+  /// Refuses what `train` could not make from any sample, so that nobody waits for it.
+  ///
+  /// - Parameter dimension: of the vectors.
+  /// - Throws: `invalidArgument` for numbers out of range or that do not go together, `unsupported` for directions
+  ///   that would have to be learned in too many dimensions.
+  package static func validate(
     _ specification: EncodingSpecification, dimension: Int
   ) throws(MoultError) {
     guard CollectionSchema.dimensionRange.contains(dimension) else {
@@ -169,7 +175,7 @@ extension VectorEncoder {
         throw MoultError(.invalidArgument, "quantile must be 0.5 to 1, got \(quantile)")
       }
     }
-    guard let kept = specification.dimensions else { return }
+    let kept = specification.dimensions ?? dimension
     guard kept >= 1 && kept <= dimension else {
       throw MoultError(
         .invalidArgument, "dimensions must be 1 to the collection's \(dimension), got \(kept)")
@@ -179,131 +185,19 @@ extension VectorEncoder {
         .invalidArgument,
         "keeping \(kept) of \(dimension) dimensions needs a transform, 'prefix' or 'pca'; got 'none'")
     }
-  }
-}
-
-/// Mean and range of a sample as the quantizer will see it: transformed, of unit length under cosine.
-enum SampleStatistics {
-  /// Least and largest value of each dimension.
-  static func range(
-    of sample: UnsafePointer<Float>, count: Int, dimension: Int, transform: VectorTransform, metric: Metric
-  ) throws(MoultError) -> (least: [Float], most: [Float]) {
-    guard count > 0 else {
+    let learnedMax = PrincipalComponents.dimensionMax
+    guard specification.transform != .pca || dimension <= learnedMax else {
       throw MoultError(
-        .invalidArgument, "int8 codes need vectors to learn their range from; insert some first")
+        .unsupported,
+        "the transform pca learns directions of up to \(learnedMax) dimensions, got \(dimension); take prefix"
+      )
     }
-    let kept = transform.outputDimension(from: dimension)
-    var least = [Float](repeating: .infinity, count: kept)
-    var most = [Float](repeating: -.infinity, count: kept)
-    var isFinite = true
-    least.withUnsafeMutableBufferPointer { least in
-      most.withUnsafeMutableBufferPointer { most in
-        forEach(of: sample, count: count, dimension: dimension, transform: transform, metric: metric) {
-          vector in
-          for j in 0..<vector.count {
-            least[j] = min(least[j], vector[j])
-            most[j] = max(most[j], vector[j])
-            if !vector[j].isFinite { isFinite = false }
-          }
-        }
-      }
-    }
-    guard isFinite && (most.max()! - least.min()!).isFinite else {
+    guard specification.quantization != .segmented || kept <= learnedMax else {
       throw MoultError(
-        .invalidVector, "the sample holds numbers that are not finite or too large for int8 codes")
+        .unsupported,
+        "segmented codes learn directions of up to \(learnedMax) dimensions, got \(kept); keep fewer with "
+          + "transform 'prefix', or use lloyd codes")
     }
-    return (least, most)
-  }
-
-  static func mean(
-    of sample: UnsafePointer<Float>, count: Int, dimension: Int, transform: VectorTransform, metric: Metric
-  ) -> [Float] {
-    var sum = [Double](repeating: 0, count: transform.outputDimension(from: dimension))
-    sum.withUnsafeMutableBufferPointer { sum in
-      forEach(of: sample, count: count, dimension: dimension, transform: transform, metric: metric) {
-        vector in
-        for j in 0..<vector.count { sum[j] += Double(vector[j]) }
-      }
-    }
-    return sum.map { count > 0 && $0.isFinite ? Float($0 / Double(count)) : 0 }
-  }
-
-  /// The mean as a quantizer's centre, of vectors that are mapped already; 0 without vectors.
-  static func centre(of mapped: UnsafePointer<Float>, count: Int, dimension: Int) -> FloatBuffer {
-    var sum = [Double](repeating: 0, count: dimension)
-    for i in 0..<count {
-      for j in 0..<dimension { sum[j] += Double(mapped[i * dimension + j]) }
-    }
-    return FloatBuffer(sum.map { count > 0 && $0.isFinite ? Float($0 / Double(count)) : 0 })
-  }
-
-  /// The whole sample as the quantizer will see it.
-  static func mapped(
-    _ sample: UnsafePointer<Float>, count: Int, dimension: Int, transform: VectorTransform, metric: Metric
-  ) -> [Float] {
-    var all: [Float] = []
-    all.reserveCapacity(count * transform.outputDimension(from: dimension))
-    forEach(of: sample, count: count, dimension: dimension, transform: transform, metric: metric) {
-      all.append(contentsOf: $0)
-    }
-    return all
-  }
-
-  fileprivate static func forEach(
-    of sample: UnsafePointer<Float>, count: Int, dimension: Int, transform: VectorTransform,
-    metric: Metric, _ body: (UnsafeBufferPointer<Float>) -> Void
-  ) {
-    let kept = transform.outputDimension(from: dimension)
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 64 * max(kept, 1)) { buffer in
-      let mapped = buffer.baseAddress!
-      var done = 0
-      while done < count {
-        let rows = min(64, count - done)
-        let source = sample + done * dimension
-        if case .linear(let map) = transform {
-          map.apply(source, count: rows, into: mapped)
-        } else {
-          for i in 0..<rows { (mapped + i * kept).update(from: source + i * dimension, count: kept) }
-        }
-        for i in 0..<rows {
-          let row = mapped + i * kept
-          if metric == .cosine { VectorNorm.normalize(row, kept, into: row) }
-          body(UnsafeBufferPointer(start: row, count: kept))
-        }
-        done += rows
-      }
-    }
-  }
-}
-
-/// The whole sample as the quantizer will see it, in memory of its own or in the sample's place.
-private final class MappedSample {
-  /// `count ×` what the transform leaves of `dimension`.
-  let vectors: UnsafeMutablePointer<Float>
-  private let isOwn: Bool
-
-  /// - Parameter workspace: `nil`, or `sample`, which is overwritten: a row is never longer than before, and 64
-  ///   at a time have been read before they are written.
-  init(
-    _ sample: UnsafePointer<Float>, count: Int, dimension: Int, transform: VectorTransform, metric: Metric,
-    in workspace: UnsafeMutablePointer<Float>?
-  ) {
-    precondition(workspace == nil || UnsafePointer(workspace) == sample)
-    let kept = transform.outputDimension(from: dimension)
-    precondition(kept <= dimension)
-    vectors = workspace ?? .allocate(capacity: max(1, count * kept))
-    isOwn = workspace == nil
-    var next = vectors
-    SampleStatistics.forEach(
-      of: sample, count: count, dimension: dimension, transform: transform, metric: metric
-    ) { vector in
-      next.update(from: vector.baseAddress!, count: kept)
-      next += kept
-    }
-  }
-
-  deinit {
-    if isOwn { vectors.deallocate() }
   }
 }
 

@@ -15,6 +15,11 @@ public struct EncoderReport: Codable, Sendable, Equatable {
   public var rangeLower: Float?
   public var rangeUpper: Float?
 
+  /// The predicted gain in words, rounded; `nil` where no code of learned directions was trained.
+  package var gainSummary: String? {
+    predictedGain.map { "learned directions save about \((10 * $0).rounded() / 10) bits a dimension" }
+  }
+
   public init(
     sampleCount: Int, shrinkage: Double? = nil, explainedVariance: Double? = nil,
     predictedGain: Double? = nil, rangeLower: Float? = nil, rangeUpper: Float? = nil
@@ -36,11 +41,11 @@ public struct EncoderReport: Codable, Sendable, Equatable {
 ///
 /// Immutable; any number of threads may use one encoder.
 ///
-/// Same bytes on every machine: int8 codes and side data, and float codes, with no transform or a prefix.
-/// Behind `pca`, and for binary codes, entries that are rounded or cut at a sign have gone through float
-/// kernels, so two instruction sets may differ where an entry lies within about d·2⁻²⁴ (relative to the
-/// vector's length) of the edge between two codes. On one machine a vector's code never depends on the
-/// batch it comes in or on the thread.
+/// One encoder writes the same bytes on every machine, with no transform or a prefix: rows of all codes but
+/// `segmented`, and their side data, but for the last bits of ⟨x − c, c⟩ of `binary` (cosine, inner product).
+/// `pca` and the directions of `segmented` codes go through BLAS, so two machines may differ there where a
+/// coordinate lies within about d·2⁻²⁴ (relative to the vector's length) of the edge between two codes. On
+/// one machine a vector's code never depends on the batch it comes in or on the thread.
 public final class VectorEncoder: Sendable {
   public let specification: EncodingSpecification
   /// Entries of the vectors and queries that come in.

@@ -23,8 +23,9 @@ final class ScanQueries: @unchecked Sendable {
     let secondCount = queries.contains { $0.low != nil } ? headCount : tailCount
     // Cache lines of their own: a kernel broadcasts from every query at once.
     let stride = (headCount + secondCount + 63) / 64 * 64
-    memory = .allocate(capacity: max(1, queries.count * stride))
-    memory.initialize(repeating: 0, count: queries.count * stride)
+    let bytes = max(64, queries.count * stride)
+    memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      .initializeMemory(as: Int8.self, repeating: 0, count: bytes)
     var prototypes: [moult_scan_query] = []
     for (i, query) in queries.enumerated() {
       precondition(query.weights.count == headCount + tailCount)
@@ -74,6 +75,6 @@ final class ScanQueries: @unchecked Sendable {
   }
 
   private static func norm(_ weights: [Int8]) -> Float {
-    weights.reduce(Float(0)) { $0 + Float($1) * Float($1) }.squareRoot()
+    Float(weights.reduce(0) { $0 + Int($1) * Int($1) }).squareRoot().nextUp
   }
 }

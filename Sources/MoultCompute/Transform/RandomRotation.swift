@@ -3,11 +3,11 @@
 /// Four rounds, each: flip signs by a stored random vector; Walsh–Hadamard transform of the first (rounds
 /// 0, 2) or last (1, 3) 2^p coordinates, 2^p the largest power of two ≤ D; then, unless D is that power, a
 /// 45° turn between the halves, `(a, b) → ((a + b)/√2, (a − b)/√2)`. Every step is orthonormal, so inner
-/// products and distances are kept: to about 4·(log₂D + 1)·2⁻²³·‖v‖ in each entry. That also bounds how
-/// far two instruction sets may differ.
+/// products and distances are kept: to about 4·(log₂D + 1)·2⁻²³·‖v‖ in each entry. The order of operations is
+/// fixed, so the result has the same bits on every instruction set.
 ///
 /// The signs follow from the seed by `SplitMix64`, bit 0 of word 0 first: *changing any of this makes
-/// existing binary codes unreadable.*
+/// existing binary, lloyd and rabitq codes unreadable.*
 public struct RandomRotation: Sendable {
   public static let roundCount = 4
 

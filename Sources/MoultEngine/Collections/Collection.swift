@@ -60,12 +60,16 @@ final class Collection: Sendable {
 
   /// Makes `snapshot` current. Only the holder of `writers` calls it.
   func publish(_ snapshot: CollectionSnapshot, nextRow: Int64? = nil) {
-    state.withLock { state in
-      if snapshot.live.id != state.snapshot.live.id {
-        state.updatedAt = max(state.updatedAt + 1, snapshot.live.publishedAt ?? 0)
-      }
+    let hasMoved = state.withLock { state in
+      let hasMoved = snapshot.live.id != state.snapshot.live.id
+      if hasMoved { state.updatedAt = max(state.updatedAt + 1, snapshot.live.publishedAt ?? 0) }
       state.snapshot = snapshot
       if let nextRow { state.nextRow = nextRow }
+      return hasMoved
+    }
+    if hasMoved {
+      snapshot.live.wakeBlocks()
+      snapshot.previous?.releaseBlocks()
     }
   }
 

@@ -50,7 +50,8 @@ struct CollectionLoader: Sendable {
       specification: generation.specification)
     let live = GenerationView(
       id: generation.id, encoder: encoder, codes: [:], graphs: [:], createdAt: generation.createdAt,
-      publishedAt: generation.publishedAt, report: nil)
+      publishedAt: generation.publishedAt, report: nil,
+      targetRecall: generation.specification.targetRecall)
     return Collection(
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt,
       points: PointStore(collectionID: record.id, keyKind: record.schema.keyKind), identityEncoder: encoder,
@@ -110,7 +111,8 @@ struct CollectionLoader: Sendable {
       if segment.isSealed {
         logger.notice(
           "encoding segment \(segment.id) of generation \(record.id) again: its codes were cut off")
-        view.codes[segment.id] = .file(try persist(buffer, segment: segment, generation: view))
+        view.codes[segment.id] = .file(
+          CodeFile(try persist(buffer, segment: segment, generation: view)))
       } else {
         view.codes[segment.id] = .buffer(buffer)
       }

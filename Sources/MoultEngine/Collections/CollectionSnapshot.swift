@@ -49,18 +49,18 @@ struct CollectionSnapshot: Sendable {
   }
 
   /// What a segment's graph is built on: the generation's codes, or the full-precision vectors where codes
-  /// are too coarse to choose edges by (scores between two binary codes are biased).
+  /// are too coarse to choose edges by (scores between two codes of one bit are biased).
   func graphSource(
     of generation: GenerationView, segment: SegmentView, identity: VectorEncoder
   ) -> (encoder: VectorEncoder, codes: CodeView) {
-    generation.specification.quantization == .binary
+    generation.specification.bitsPerDimension < 2
       ? (identity, segment.vectors) : (generation.encoder, codes(of: generation, segment: segment))
   }
 
   func codes(of generation: GenerationView, segment: SegmentView) -> CodeView {
     switch generation.codes[segment.id] {
     case .buffer(let buffer): buffer.view(count: segment.count)
-    case .file(let file): file.codeView
+    case .file(let codes): codes.file.codeView
     case .vectors, nil: segment.vectors
     }
   }
@@ -114,9 +114,26 @@ struct GenerationView: Sendable {
   var graphs: [Int64: SegmentGraph]
   var createdAt: Int64
   var publishedAt: Int64?
+  /// Holds the policy by which a generation with a target of recall is searched.
   var report: SwitchReport?
+  /// From the catalog: no encoder file knows it.
+  var targetRecall: Double?
 
-  var specification: EncodingSpecification { encoder.specification }
+  var specification: EncodingSpecification {
+    var specification = encoder.specification
+    specification.targetRecall = targetRecall
+    return specification
+  }
+
+  /// Gives back the memory that only answering searches needs.
+  func releaseBlocks() {
+    for case .file(let file) in codes.values { file.releaseBlocks() }
+  }
+
+  /// Undoes `releaseBlocks`.
+  func wakeBlocks() {
+    for case .file(let file) in codes.values { file.wakeBlocks() }
+  }
 
   func info(state: GenerationInfo.State) -> GenerationInfo {
     GenerationInfo(

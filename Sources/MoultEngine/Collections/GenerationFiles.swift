@@ -27,7 +27,7 @@ struct GenerationFiles: Sendable {
       path: directory.absolutePath(path), kind: .encoder, identity: encoderIdentity,
       fileSystem: directory.fileSystem)
     try file.verify()
-    return try VectorEncoder(serialized: file.payload)
+    return try Self.reading(file) { try VectorEncoder(serialized: $0) }
   }
 
   private var encoderIdentity: SegmentIdentity {
@@ -104,12 +104,24 @@ struct GenerationFiles: Sendable {
     let file = try SegmentFile(
       path: directory.absolutePath(path), kind: .graph, identity: graphIdentity(of: segment),
       fileSystem: directory.fileSystem)
-    let index = try GraphIndex(bytes: file.payload)
+    let index = try Self.reading(file) { try GraphIndex(bytes: $0) }
     guard index.rowCount == segment.count else {
       throw MoultError(
         .corrupted, "\(file.path): expected a graph of \(segment.count) rows, found one of \(index.rowCount)")
     }
     return SegmentGraph(index: index, file: file)
+  }
+
+  /// Makes something of a file's content. What finds fault with the content does not know where it came from: the
+  /// error gets the file's path.
+  private static func reading<Content>(
+    _ file: SegmentFile, _ body: (UnsafeRawBufferPointer) throws -> Content
+  ) throws -> Content {
+    do {
+      return try body(file.payload)
+    } catch let error as MoultError {
+      throw MoultError(error.code, "\(file.path): \(error.message)")
+    }
   }
 
   /// A graph names no generation: its edges serve any codes of the segment's rows.

@@ -21,12 +21,14 @@ enum GenerationLoader {
     let encoder = try encoder ?? self.encoder(of: record, schema: schema, files: files)
     var view = GenerationView(
       id: record.id, encoder: encoder, codes: [:], graphs: [:], createdAt: record.createdAt,
-      publishedAt: record.publishedAt, report: try report(of: record))
+      publishedAt: record.publishedAt, report: try report(of: record),
+      targetRecall: record.specification.targetRecall)
     let rows = try directory.read { db in try directory.catalog.generationSegments(of: record.id, in: db) }
     for row in rows {
       guard let segment = segments.first(where: { $0.id == row.segmentID && $0.isSealed }) else { continue }
       if let path = row.codesFile {
-        view.codes[segment.id] = .file(try files.openCodes(path, segment: segment, encoder: encoder))
+        view.codes[segment.id] = .file(
+          CodeFile(try files.openCodes(path, segment: segment, encoder: encoder)))
       }
       if let path = row.graphFile {
         view.graphs[segment.id] = try files.openGraph(path, segment: segment)

@@ -1,5 +1,6 @@
 import MoultCompute
 import MoultStorage
+import Synchronization
 
 /// The codes of one segment in one generation, wherever they are held.
 enum SegmentCodes: Sendable {
@@ -8,11 +9,54 @@ enum SegmentCodes: Sendable {
   /// Rows of the growing segment, in memory; encoded anew when the data directory is opened.
   case buffer(CodeBuffer)
   /// A sealed segment, mapped.
-  case file(SegmentFile)
+  case file(CodeFile)
 
   /// Whether the codes survive the process.
   var isDurable: Bool {
     if case .buffer = self { false } else { true }
+  }
+}
+
+/// Codes of a sealed segment: its mapped file, and from the first flat search on the same codes in memory in
+/// the order in which scans read them.
+final class CodeFile: Sendable {
+  let file: SegmentFile
+
+  private enum Blocks {
+    case notMade
+    /// `nil`: codes that have no such order.
+    case made(BlockCodes?)
+    /// Of a generation that does not answer: a search that began before it was retired reads the file.
+    case resting
+  }
+  private let blocks = Mutex(Blocks.notMade)
+
+  init(_ file: SegmentFile) {
+    self.file = file
+  }
+
+  /// Makes them on the first call, at about the speed of memory; other searches wait that long.
+  func blocks(encoder: VectorEncoder) -> BlockCodes? {
+    blocks.withLock { blocks in
+      switch blocks {
+      case .made(let made): return made
+      case .resting: return nil
+      case .notMade: break
+      }
+      let made = BlockCodes(encoder: encoder, codes: file.codeView)
+      blocks = .made(made)
+      return made
+    }
+  }
+
+  /// Gives their memory back once the last search that reads them is done, until `wakeBlocks`.
+  func releaseBlocks() {
+    blocks.withLock { $0 = .resting }
+  }
+
+  /// Lets the next search make them.
+  func wakeBlocks() {
+    blocks.withLock { if case .resting = $0 { $0 = .notMade } }
   }
 }
 

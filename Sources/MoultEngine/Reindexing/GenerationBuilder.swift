@@ -52,6 +52,7 @@ struct GenerationBuilder: Sendable {
         "only \(encoder.report.sampleCount) vectors to learn \(collection.schema.dimension) dimensions from; the "
           + "covariance was shrunk. Switch again when there are more")
     }
+    if let gain = encoder.report.gainSummary { costs.notes.append(gain) }
     if collection.snapshot.building?.id == generationID { return costs }
 
     if case .hnsw = specification.index {
@@ -99,7 +100,7 @@ struct GenerationBuilder: Sendable {
     let snapshot = collection.snapshot
     let dimension = collection.schema.dimension
     let rows = max(Self.trainingRowsMin, Self.trainingRowsPerDimension * dimension)
-    let sample =
+    var sample =
       specification.isIdentity
       ? []
       : RowSample.vectors(
@@ -110,11 +111,11 @@ struct GenerationBuilder: Sendable {
         "collection '\(collection.name)' is empty; there is nothing to learn \(specification.quantization.rawValue) "
           + "from. Import points first, then switch")
     }
-    let encoder = try sample.withUnsafeBufferPointer { sample in
+    let encoder = try sample.withUnsafeMutableBufferPointer { sample in
       try VectorEncoder.train(
         specification: specification, dimension: dimension, metric: collection.schema.metric,
-        sample: sample.baseAddress ?? UnsafePointer(bitPattern: 64)!, sampleCount: sample.count / dimension,
-        seed: UInt64(bitPattern: generationID))
+        overwriting: sample.baseAddress ?? UnsafeMutablePointer(bitPattern: 64)!,
+        sampleCount: sample.count / dimension, seed: UInt64(bitPattern: generationID))
     }
     let path = try files.write(encoder)
     try directory.write { db in
@@ -144,7 +145,8 @@ struct GenerationBuilder: Sendable {
         if specification.isIdentity {
           built.codes[segment.id] = .vectors
         } else {
-          built.codes[segment.id] = .file(try encode(segment, with: built.encoder, done: done, total: total))
+          built.codes[segment.id] = .file(
+            CodeFile(try encode(segment, with: built.encoder, done: done, total: total)))
         }
       }
       done += Int64(segment.count)

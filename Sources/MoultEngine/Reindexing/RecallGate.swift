@@ -10,10 +10,18 @@ struct RecallGate: Sendable {
     var before: MeasuredRecall?
     var after: MeasuredRecall?
     var withoutRescoring: MeasuredRecall?
+    var rescoring: RescoringPolicy?
+    var notes: [String] = []
   }
 
-  /// Queries made from stored vectors when none are given.
-  static let perturbedQueryCount = 400
+  /// Queries made from stored vectors when none are given: more where a target of recall needs them, so that
+  /// one half can show it although some neighbours are missed.
+  static func perturbedQueryCount(target: Double?, k: Int) -> Int {
+    guard let target else { return 400 }
+    return min(4_000, max(400, 4 * RescoringCalibration.queryCountMin(targetRecall: target, k: k)))
+  }
+  /// Queries in a half, from which on one calibrates and the other one measures.
+  static let calibrationQueriesMin = 100
   /// Standard deviation of the noise of a made-up query, relative to the vector's length.
   static let perturbation: Float = 0.3
 
@@ -22,49 +30,51 @@ struct RecallGate: Sendable {
 
   /// - Parameters:
   ///   - before: measured as well, on the same queries, when given (a reindex measures its source itself).
+  ///   - calibrating: a target of recall to calibrate `after` for, on one half of the queries; recall is then
+  ///     measured on the other half.
   func measure(
-    _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView, parallel: ParallelFor
+    _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView,
+    calibrating target: Double? = nil, parallel: ParallelFor
   ) -> Measurement {
     let dimension = after.encoder.dimension
     guard snapshot.liveCount > 0 else { return Measurement(source: .none) }
     let given = !request.queries.isEmpty
-    let queries = given ? request.queries : perturbedDocuments(of: snapshot, dimension: dimension)
-    let queryCount = queries.count / dimension
     let k = min(request.k, snapshot.liveCount)
-    return queries.withUnsafeBufferPointer { queries in
-      let base = queries.baseAddress!
-      let truth = SearchExecutor.exact(
-        snapshot, queries: base, queryCount: queryCount, dimension: dimension, metric: after.encoder.metric,
-        count: k, parallel: parallel
-      ).map { $0.map(\.row) }
-
-      /// Recall as the generation is searched, and of its codes alone: the first k candidates.
-      func recall(_ generation: GenerationView) -> (searched: MeasuredRecall, codes: MeasuredRecall) {
-        let specification = generation.specification
-        if specification.isIdentity && specification.index == .flat {
-          // A scan of all full-precision vectors: what exact search is defined by.
-          let whole = Recall.estimate(found: truth, truth: truth, k: k)
-          return (whole, whole)
-        }
-        let parameters = SearchExecutor.Parameters(count: k)
-        let found = SearchExecutor.candidates(
-          snapshot, generation: generation, queries: base, queryCount: queryCount, parameters: parameters,
-          parallel: parallel
-        ) { query, candidates in
-          let best = SearchExecutor.rescore(
-            candidates, query: query, snapshot: snapshot, encoder: generation.encoder, parameters: parameters)
-          return [best.map(\.row), candidates.prefix(k).map(\.row)]
-        }
-        return (
-          Recall.estimate(found: found.map { $0[0] }, truth: truth, k: k),
-          Recall.estimate(found: found.map { $0[1] }, truth: truth, k: k)
-        )
-      }
-      let measured = recall(after)
-      return Measurement(
-        source: given ? .given : .perturbedDocuments, before: before.map { recall($0).searched },
-        after: measured.searched, withoutRescoring: measured.codes)
+    let target = after.specification.isIdentity ? nil : target
+    let queries =
+      given
+      ? request.queries
+      : perturbedDocuments(
+        of: snapshot, dimension: dimension, count: Self.perturbedQueryCount(target: target, k: k))
+    let truth = queries.withUnsafeBufferPointer {
+      SearchExecutor.exact(
+        snapshot, queries: $0.baseAddress!, queryCount: queries.count / dimension, dimension: dimension,
+        metric: after.encoder.metric, count: k, parallel: parallel)
     }
+    let all = QuerySample(queries: queries, truth: truth, dimension: dimension, k: k)
+    var measurement = Measurement(source: given ? .given : .perturbedDocuments)
+    var measured = all
+    if let target {
+      let halves = all.halves(seed: seed, atLeast: Self.calibrationQueriesMin)
+      let calibration = GenerationCalibration(
+        snapshot: snapshot, generation: after, sample: halves?.first ?? all, parallel: parallel)
+      measurement.rescoring = calibration.policy(target: target, notes: &measurement.notes)
+      measured = halves?.second ?? all
+      if halves == nil {
+        measurement.notes.append(
+          "recall was measured on the \(all.count) queries that rescoring was calibrated on, which is optimistic; "
+            + "give at least \(2 * Self.calibrationQueriesMin)")
+      }
+    }
+    let (searched, codes, evaluations) = measured.recall(
+      snapshot, of: after, rescoring: measurement.rescoring, parallel: parallel)
+    measurement.after = searched
+    measurement.withoutRescoring = codes
+    measurement.rescoring?.meanEvaluations = evaluations
+    measurement.before = before.map {
+      measured.recall(snapshot, of: $0, rescoring: nil, parallel: parallel).searched
+    }
+    return measurement
   }
 
   /// - Throws: `recallGateFailed` when the lower end of the interval is below the minimum.
@@ -86,13 +96,13 @@ struct RecallGate: Sendable {
   }
 
   /// Stored vectors with Gaussian noise. Easier than real queries, which lie farther from the documents.
-  private func perturbedDocuments(of snapshot: CollectionSnapshot, dimension: Int) -> [Float] {
+  private func perturbedDocuments(of snapshot: CollectionSnapshot, dimension: Int, count: Int) -> [Float] {
     var random = SplitMix64(seed: seed)
-    let sample = RowSample.rows(of: snapshot, count: Self.perturbedQueryCount, random: &random)
+    let sample = RowSample.rows(of: snapshot, count: count, random: &random)
     var queries: [Float] = []
     queries.reserveCapacity(sample.count * dimension)
     // Few documents are taken several times, each time with other noise: the interval needs the queries.
-    for number in 0..<Self.perturbedQueryCount {
+    for number in 0..<count {
       guard let vector = snapshot.vector(ofRow: sample[number % sample.count], dimension: dimension) else {
         continue
       }

@@ -229,7 +229,9 @@ struct ReindexJob: Sendable {
           minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
         seed: UInt64(bitPattern: target.id))
       let parallel = resources.background.parallelFor
-      var measurement = gate.measure(snapshot, before: nil, after: after, parallel: parallel)
+      var measurement = gate.measure(
+        snapshot, before: nil, after: after, calibrating: arguments.specification.targetRecall,
+        parallel: parallel)
       try context.checkCancellation()
       measurement.before =
         gate.measure(sourceSnapshot, before: nil, after: sourceSnapshot.live, parallel: parallel).after

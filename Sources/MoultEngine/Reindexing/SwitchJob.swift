@@ -82,7 +82,8 @@ struct SwitchJob: Sendable {
           minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
         seed: UInt64(bitPattern: generation))
       let measurement = gate.measure(
-        snapshot, before: snapshot.live, after: building, parallel: resources.background.parallelFor)
+        snapshot, before: snapshot.live, after: building,
+        calibrating: arguments.specification.targetRecall, parallel: resources.background.parallelFor)
       try context.checkCancellation()
       try gate.check(measurement, of: arguments.specification)
       return measurement
@@ -121,7 +122,7 @@ extension SwitchReport {
     _ measurement: RecallGate.Measurement, before: GenerationView, after: GenerationView, rows: Int,
     minimumRecall: Double, costs: GenerationBuilder.Costs, verifySeconds: Double
   ) {
-    var notes = costs.notes
+    var notes = costs.notes + measurement.notes
     switch measurement.source {
     case .given: break
     case .perturbedDocuments:
@@ -132,7 +133,8 @@ extension SwitchReport {
     }
     self.init(
       querySource: measurement.source, recallBefore: measurement.before, recallAfter: measurement.after,
-      recallWithoutRescoring: measurement.withoutRescoring, minimumRecall: minimumRecall, rows: rows,
+      recallWithoutRescoring: measurement.withoutRescoring, rescoring: measurement.rescoring,
+      minimumRecall: minimumRecall, rows: rows,
       bytesPerVectorBefore: before.encoder.bytesPerVector, bytesPerVectorAfter: after.encoder.bytesPerVector,
       trainSeconds: costs.trainSeconds, encodeSeconds: costs.encodeSeconds, indexSeconds: costs.indexSeconds,
       verifySeconds: verifySeconds, writersPausedSeconds: costs.writersPausedSeconds, totalSeconds: 0,

@@ -8,12 +8,15 @@ enum SearchExecutor {
     var count: Int
     var ef: Int?
     var exact = false
-    /// Overrides the generation's oversampling.
+    /// Overrides the generation's oversampling and its policy.
     var oversampling: Double?
+    /// In place of the generation's own: for measuring one before it is published.
+    var rescoring: RescoringPolicy?
   }
 
-  /// Queries that share one pass over the codes. More would push the codes out of the second-level cache.
-  private static let queriesPerPass = 16
+  /// Queries that share one pass over the codes. Scans of blocks take them together; elsewhere more would
+  /// gain nothing.
+  private static let queriesPerPassMax = 64
   /// Bytes of codes that every query of a pass scores before the next ones are read: they stay in the
   /// second-level cache meanwhile.
   private static let passBytes = 256 << 10
@@ -37,7 +40,9 @@ enum SearchExecutor {
       snapshot, generation: generation, queries: queries, queryCount: queryCount, parameters: parameters,
       parallel: parallel
     ) { query, candidates in
-      rescore(candidates, query: query, snapshot: snapshot, encoder: encoder, parameters: parameters)
+      rescore(
+        candidates, query: query, snapshot: snapshot, generation: generation, parameters: parameters
+      ).hits
     }
   }
 
@@ -49,6 +54,8 @@ enum SearchExecutor {
   ) -> [[Result]] {
     let dimension = generation.encoder.dimension
     let results = ResultSlots<[Result]>(repeating: [], count: queryCount)
+    // At least four passes of a batch, so that threads share it.
+    let queriesPerPass = max(1, min(queriesPerPassMax, (queryCount + 3) / 4))
     let passes = (queryCount + queriesPerPass - 1) / queriesPerPass
     nonisolated(unsafe) let queries = queries
     parallel.run(passes) { pass in
@@ -85,8 +92,9 @@ enum SearchExecutor {
     queryCount: Int, parameters: Parameters
   ) -> [[GlobalNeighbor]] {
     let encoder = generation.encoder
-    let wanted = candidateCount(encoder.specification, parameters)
-    let prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * encoder.dimension) }
+    let wanted = candidateCount(generation, parameters)
+    // Blocks have a form of the query of their own: only graphs and growing segments take this one.
+    lazy var prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * encoder.dimension) }
     var found = [[GlobalNeighbor]](repeating: [], count: queryCount)
     let searched = snapshot.segments.filter { $0.live.liveCount > 0 }
     for segment in searched {
@@ -105,6 +113,12 @@ enum SearchExecutor {
               ef: max(parameters.ef ?? defaultEf, wanted)),
             to: query)
         }
+        continue
+      }
+      if case .file(let file)? = generation.codes[segment.id], let blocks = file.blocks(encoder: encoder) {
+        let neighbors = FlatIndex.search(
+          queries: queries, queryCount: queryCount, codes: blocks, live: live, k: wanted)
+        for query in 0..<queryCount { add(neighbors[query], to: query) }
         continue
       }
       var best = [TopK](repeating: TopK(wanted), count: queryCount)
@@ -131,42 +145,99 @@ enum SearchExecutor {
   /// Candidates kept while a graph is searched, where the request does not say.
   private static let defaultEf = 64
 
+  /// The policy in effect: a request's oversampling goes before it.
+  private static func policy(_ generation: GenerationView, _ parameters: Parameters) -> RescoringPolicy? {
+    guard parameters.oversampling == nil, !generation.specification.isIdentity else { return nil }
+    return parameters.rescoring ?? generation.report?.rescoring
+  }
+
   private static func oversampling(_ specification: EncodingSpecification, _ parameters: Parameters) -> Double
   {
     specification.isIdentity
       ? 1 : max(1, parameters.oversampling ?? specification.effectiveOversampling)
   }
 
-  private static func candidateCount(_ specification: EncodingSpecification, _ parameters: Parameters) -> Int
-  {
-    Int((Double(parameters.count) * oversampling(specification, parameters)).rounded(.up))
+  private static func candidateCount(_ generation: GenerationView, _ parameters: Parameters) -> Int {
+    if let policy = policy(generation, parameters) { return policy.candidateCount(parameters.count) }
+    let oversampling = oversampling(generation.specification, parameters)
+    // A stored oversampling may be any number; there are never more rows than fit 32 bits.
+    return Int(min(Double(UInt32.max), (Double(parameters.count) * oversampling).rounded(.up)))
   }
 
-  /// Orders candidates by full precision, unless oversampling says that codes decide.
+  /// Orders candidates by full precision: those that the generation's policy asks for, or all of them, or,
+  /// where oversampling says that codes decide, none.
+  ///
+  /// - Returns: the hits, and how many candidates were rescored.
   static func rescore(
     _ candidates: [GlobalNeighbor], query: UnsafePointer<Float>, snapshot: CollectionSnapshot,
-    encoder: VectorEncoder, parameters: Parameters
-  ) -> [GlobalNeighbor] {
-    guard oversampling(encoder.specification, parameters) > 1 else {
-      return Array(candidates.prefix(parameters.count))
+    generation: GenerationView, parameters: Parameters
+  ) -> (hits: [GlobalNeighbor], evaluations: Int) {
+    let encoder = generation.encoder
+    let fetched: [Candidate]
+    let rule: RescoringPolicy
+    if let policy = policy(generation, parameters) {
+      fetched = withErrors(candidates, query: query, snapshot: snapshot, generation: generation)
+      rule = policy
+    } else {
+      guard oversampling(encoder.specification, parameters) > 1 else {
+        return (Array(candidates.prefix(parameters.count)), 0)
+      }
+      fetched = candidates.map { Candidate(row: $0.row, score: $0.score, error: 0) }
+      rule = .rescoringAll
     }
-    var bySegment = [[Neighbor]](repeating: [], count: snapshot.segments.count)
-    for candidate in candidates {
-      guard let index = snapshot.segmentIndex(ofRow: candidate.row) else { continue }
-      bySegment[index].append(
-        Neighbor(row: UInt32(candidate.row - snapshot.segments[index].firstRow), score: candidate.score))
+    return BoundedRescoring.rescore(
+      fetched, policy: rule, k: parameters.count, query: query, dimension: encoder.dimension,
+      metric: encoder.metric
+    ) { row in
+      let segment = snapshot.segments[snapshot.segmentIndex(ofRow: row)!]
+      let vectors = segment.vectors
+      return vectors.rows + Int(row - segment.firstRow) * vectors.rowStride
     }
-    var rescored: [GlobalNeighbor] = []
-    rescored.reserveCapacity(candidates.count)
-    for (segment, candidates) in zip(snapshot.segments, bySegment) where !candidates.isEmpty {
-      rescored.append(
-        contentsOf: Rescoring.rescore(
-          candidates: candidates, query: query, originals: segment.vectors, dimension: encoder.dimension,
-          metric: encoder.metric
-        ).map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) })
+  }
+
+  /// The candidates with the standard errors of their code scores.
+  static func withErrors(
+    _ candidates: [GlobalNeighbor], query: UnsafePointer<Float>, snapshot: CollectionSnapshot,
+    generation: GenerationView
+  ) -> [Candidate] {
+    let encoder = generation.encoder
+    let prepared = encoder.prepare(query)
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { buffer in
+      let errors = buffer.baseAddress!
+      forEachSegment(candidates.map(\.row), of: snapshot) { segment, rows, places in
+        let codes = snapshot.codes(of: generation, segment: segment)
+        gather(rows, to: places, errors) {
+          encoder.standardErrors(prepared, codes, indices: $0, count: rows.count, into: $1)
+        }
+      }
+      return zip(candidates, buffer).map { Candidate(row: $0.row, score: $0.score, error: $1) }
     }
-    rescored.sort()
-    rescored.removeLast(max(0, rescored.count - parameters.count))
-    return rescored
+  }
+
+  /// Sorts rows of the snapshot by segment: their rows there, and their places in `rows`.
+  private static func forEachSegment(
+    _ rows: [Int64], of snapshot: CollectionSnapshot,
+    _ body: (_ segment: SegmentView, _ rows: [UInt32], _ places: [Int]) -> Void
+  ) {
+    var bySegment = [(rows: [UInt32], places: [Int])](repeating: ([], []), count: snapshot.segments.count)
+    for (place, row) in rows.enumerated() {
+      let index = snapshot.segmentIndex(ofRow: row)!
+      bySegment[index].rows.append(UInt32(row - snapshot.segments[index].firstRow))
+      bySegment[index].places.append(place)
+    }
+    for (segment, own) in zip(snapshot.segments, bySegment) where !own.rows.isEmpty {
+      body(segment, own.rows, own.places)
+    }
+  }
+
+  /// Lets `fill` write one number a row, and puts each where it belongs.
+  private static func gather(
+    _ rows: [UInt32], to places: [Int], _ target: UnsafeMutablePointer<Float>,
+    _ fill: (UnsafePointer<UInt32>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count) { buffer in
+      fill(rows, buffer.baseAddress!)
+      for (index, place) in places.enumerated() { target[place] = buffer[index] }
+    }
   }
 }

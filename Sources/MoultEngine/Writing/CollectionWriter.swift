@@ -237,7 +237,7 @@ struct CollectionWriter: Sendable {
       }
     }
     for (generation, codes) in codeFiles {
-      snapshot.updateGeneration(generation) { $0.codes[sealed.id] = .file(codes) }
+      snapshot.updateGeneration(generation) { $0.codes[sealed.id] = .file(CodeFile(codes)) }
     }
     collection.publish(snapshot)
   }

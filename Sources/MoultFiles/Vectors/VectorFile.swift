@@ -52,10 +52,18 @@ package struct VectorFile: Sendable {
 
   /// - Returns: `rows.count × dimension`, row-major.
   package func readRows(_ rows: Range<Int>) throws(MoultError) -> [Float] {
-    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows.count * dimension)
-    defer { floats.deallocate() }
-    try readRows(rows, into: floats)
-    return Array(floats)
+    // Read in place: these may be gigabytes. The initializer cannot rethrow a typed error.
+    var failure: MoultError?
+    let floats = [Float](unsafeUninitializedCapacity: rows.count * dimension) { buffer, count in
+      do throws(MoultError) {
+        try readRows(rows, into: UnsafeMutableBufferPointer(rebasing: buffer[..<(rows.count * dimension)]))
+        count = rows.count * dimension
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return floats
   }
 }
 

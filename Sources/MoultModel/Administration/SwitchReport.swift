@@ -17,6 +17,9 @@ public struct SwitchReport: Sendable, Codable, Equatable {
   public var recallAfter: MeasuredRecall?
   /// Recall of the new generation's codes alone.
   public var recallWithoutRescoring: MeasuredRecall?
+  /// What calibration for the form's target of recall came to; searches of the generation follow it. Absent
+  /// without a target.
+  public var rescoring: RescoringPolicy?
   public var minimumRecall: Double
   public var rows: Int
   public var bytesPerVectorBefore: Int
@@ -38,7 +41,8 @@ public struct SwitchReport: Sendable, Codable, Equatable {
   public init(
     querySource: QuerySource = .none, recallBefore: MeasuredRecall? = nil,
     recallAfter: MeasuredRecall? = nil, recallWithoutRescoring: MeasuredRecall? = nil,
-    minimumRecall: Double = 0, rows: Int = 0, bytesPerVectorBefore: Int = 0, bytesPerVectorAfter: Int = 0,
+    rescoring: RescoringPolicy? = nil, minimumRecall: Double = 0, rows: Int = 0,
+    bytesPerVectorBefore: Int = 0, bytesPerVectorAfter: Int = 0,
     trainSeconds: Double = 0, encodeSeconds: Double = 0, indexSeconds: Double = 0,
     verifySeconds: Double = 0, writersPausedSeconds: Double = 0, totalSeconds: Double = 0,
     keptGraph: Bool = false, trainingRows: Int = 0, notes: [String] = []
@@ -47,6 +51,7 @@ public struct SwitchReport: Sendable, Codable, Equatable {
     self.recallBefore = recallBefore
     self.recallAfter = recallAfter
     self.recallWithoutRescoring = recallWithoutRescoring
+    self.rescoring = rescoring
     self.minimumRecall = minimumRecall
     self.rows = rows
     self.bytesPerVectorBefore = bytesPerVectorBefore

@@ -575,15 +575,51 @@ enum OpenAPI {
           "EncodingSpecification": {
             "type": "object",
             "properties": {
-              "quantization": {"type": "string", "enum": ["none", "int8", "binary"]},
+              "quantization": {
+                "type": "string",
+                "enum": [
+                  "none", "float16", "bfloat16", "int8", "int4", "binary", "lloyd1", "lloyd2", "lloyd3", "lloyd4",
+                  "lloyd5", "segmented", "qdrant-int8", "qdrant-binary", "rabitq1", "rabitq2", "rabitq3",
+                  "rabitq4", "osq1", "osq4"
+                ]
+              },
+              "bits": {
+                "type": "number", "minimum": 0.25, "maximum": 8,
+                "description": "Average bits a dimension of segmented codes; 4 without."
+              },
+              "quantile": {
+                "type": "number", "minimum": 0.5, "maximum": 1,
+                "description": "Part of the values that int8 codes cover; all without."
+              },
               "dimensions": {"type": "integer", "description": "Dimensions that are kept; all without."},
               "transform": {"type": "string", "enum": ["none", "prefix", "pca"]},
               "index": {"$ref": "#/components/schemas/IndexSpecification"},
               "oversampling": {
                 "type": "number",
                 "description": "Candidates per hit that are rescored with full precision; 1 is no rescoring."
+              },
+              "targetRecall": {
+                "type": "number", "minimum": 0.5, "exclusiveMaximum": 1,
+                "description": "Recall that searches shall reach, instead of an oversampling: a switch or reindex calibrates rescoring for it on one half of the gate's queries and measures on the other half."
               }
             }
+          },
+          "RescoringPolicy": {
+            "type": "object",
+            "description": "What calibration for a target of recall came to. Candidates are rescored in the order of estimate + z standard errors, until that is below the last hit's score.",
+            "properties": {
+              "targetRecall": {"type": "number"},
+              "z": {"type": "number", "description": "Absent where every candidate is rescored."},
+              "errorFloor": {
+                "type": "number",
+                "description": "Error of the scores that the codes' own standard errors do not account for."
+              },
+              "candidates": {"type": "integer", "description": "Fetched for k hits or fewer."},
+              "k": {"type": "integer"},
+              "expectedRecall": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "meanEvaluations": {"type": "number", "description": "Candidates that a query rescores."}
+            },
+            "required": ["targetRecall", "errorFloor", "candidates", "k", "expectedRecall", "meanEvaluations"]
           },
           "MeasuredRecall": {
             "type": "object",
@@ -604,6 +640,7 @@ enum OpenAPI {
               "recallBefore": {"$ref": "#/components/schemas/MeasuredRecall"},
               "recallAfter": {"$ref": "#/components/schemas/MeasuredRecall"},
               "recallWithoutRescoring": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "rescoring": {"$ref": "#/components/schemas/RescoringPolicy"},
               "minimumRecall": {"type": "number"},
               "rows": {"type": "integer"},
               "bytesPerVectorBefore": {"type": "integer"},

@@ -3,20 +3,28 @@ internal import MoultModel
 
 /// What users ask for in JSON, leniently: what is missing takes its default, what is unknown is refused.
 extension RequestFields {
-  /// `{"quantization", "dimensions", "transform", "index", "oversampling"}`.
+  /// `{"quantization", "bits", "quantile", "dimensions", "transform", "index", "oversampling",
+  /// "targetRecall"}`.
   ///
   /// - Parameter index: taken where none is named.
   func encodingSpecification(
     _ name: String, index: IndexSpecification = .flat
   ) throws(MoultError) -> EncodingSpecification? {
     guard let fields = try fields(name) else { return nil }
-    try fields.refuseOthers(than: ["quantization", "dimensions", "transform", "index", "oversampling"])
+    try fields.refuseOthers(
+      than: [
+        "quantization", "bits", "quantile", "dimensions", "transform", "index", "oversampling",
+        "targetRecall",
+      ])
     return EncodingSpecification(
       quantization: try fields.word("quantization", Quantization.self) ?? .none,
+      bits: try fields.double("bits"),
+      quantile: try fields.double("quantile"),
       dimensions: try fields.int("dimensions"),
       transform: try fields.word("transform", Transform.self),
       index: try fields.indexSpecification("index") ?? index,
-      oversampling: try fields.double("oversampling"))
+      oversampling: try fields.double("oversampling"),
+      targetRecall: try fields.double("targetRecall"))
   }
 
   /// `"flat"`, `"hnsw"`, `{"flat": {}}` or `{"hnsw": {"m", "efConstruction"}}`.

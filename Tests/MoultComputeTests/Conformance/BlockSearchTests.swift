@@ -73,7 +73,47 @@ struct BlockSearchTests {
     }
   }
 
-  @Test("some codes have a tail, and what 8 standard deviations leave out is little")
+  /// 5,000 rows, of which the scan takes 64 in every 1,024 to guess its first bars from.
+  @Test(
+    "bars guessed from a sample change nothing, not even where the sample holds the best rows",
+    arguments: [0, 20], [10, 40])
+  func startBars(nearRows: Int, k: Int) throws {
+    let (dimension, count, queryCount) = (256, 5000, 12)
+    var random = SeededGenerator(seed: 77)
+    var vectors = random.gaussianFloats(count: count * dimension)
+    for i in vectors.indices { vectors[i] /= 1 + Float(i % dimension) / 8 }
+    var queries = Array(vectors[(4000 * dimension)..<((4000 + queryCount) * dimension)])
+    for i in queries.indices { queries[i] += 0.1 * queries[(i + 1) % queries.count] }
+    // Copies of the first query among the first rows: the guess is above what the rest can reach.
+    for row in 0..<nearRows {
+      for j in 0..<dimension { vectors[row * dimension + j] = 3 * queries[j] + Float(row) * 1e-3 }
+    }
+    let encoder = try VectorEncoder.trained(
+      EncodingSpecification(quantization: .segmented, bits: 3), dimension: dimension, metric: .innerProduct,
+      on: vectors)
+    let coded = CodedVectors(encoder, vectors)
+    let blocks = try #require(BlockCodes(encoder: encoder, codes: coded.view))
+    #expect(blocks.blocks.tail != nil)
+    var words = [UInt64](repeating: .max, count: (count + 63) / 64)
+    for row in stride(from: 0, to: count, by: 7) { words[row / 64] &= ~(1 << UInt64(row % 64)) }
+    words.withUnsafeBufferPointer { words in
+      let live = LiveRows(words: words.baseAddress!)
+      let hits = FlatIndex.search(
+        queries: queries, queryCount: queryCount, codes: blocks, live: live, k: k, tailDeviations: .infinity)
+      for query in 0..<queryCount {
+        let prepared = encoder.prepare(Array(queries[query * dimension..<(query + 1) * dimension]))
+        let expected = FlatIndex.search(
+          encoder: encoder, query: prepared, codes: coded.view, live: live, k: k)
+        #expect(hits[query].count == k)
+        for (hit, row) in zip(hits[query], expected) {
+          #expect(abs(hit.score - row.score) <= 1e-4 * max(1, abs(row.score)))
+        }
+        #expect(Set(hits[query].map(\.row)).intersection(expected.map(\.row)).count >= k - 1)
+      }
+    }
+  }
+
+  @Test("some codes have a tail, and what the default leaves out is little")
   func tails() throws {
     let fixture = try CodeFixture(
       CodeCase(quantization: .segmented, bits: 2), metric: .innerProduct, dimension: 384)

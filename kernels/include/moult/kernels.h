@@ -26,7 +26,7 @@ typedef enum moult_isa {
   MOULT_ISA_AVX2 = 2,    ///< AVX2, FMA, F16C, POPCNT
   MOULT_ISA_AVXVNNI = 3, ///< AVX2 and AVX-VNNI: 256-bit integer dot products without AVX-512
   MOULT_ISA_AVX512 = 4,  ///< AVX-512 F, BW, VL, DQ, VNNI, VBMI, VPOPCNTDQ
-  MOULT_ISA_AMX = 5,     ///< AVX-512 and AMX tiles (int8, bf16), where the system grants them
+  MOULT_ISA_AMX = 5,     ///< AVX-512 and AMX tiles (int8), where the system grants them
 } moult_isa;
 
 /// A run of dimensions whose codes are `bits` wide. Codes stand for signed levels, −128 … 127.

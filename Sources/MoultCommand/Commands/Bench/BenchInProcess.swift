@@ -13,12 +13,23 @@ struct BenchEncode: AsyncParsableCommand {
   @OptionGroup var data: BenchDataOptions
   @OptionGroup var encoding: EncodingOptions
   @OptionGroup var options: BenchRunOptions
+  @Flag(
+    help: """
+      Read the vectors in chunks instead of holding them, and tell how much memory is used beside input and \
+      output.
+      """)
+  var stream = false
   @OptionGroup var output: OutputOptions
 
   func run() throws {
     let printer = RecordPrinter(output)
-    try EncodeBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k), printer.put)
+    let options = options.options(encoding.specification, k: data.k)
+    if stream {
+      try StreamEncodeBenchmark.run(
+        vectorsPath: data.vectors, metric: data.metric, rows: data.rows, options, printer.put)
+    } else {
+      try EncodeBenchmark.run(try data.load(), options, printer.put)
+    }
     printer.finish()
   }
 }
@@ -26,9 +37,15 @@ struct BenchEncode: AsyncParsableCommand {
 /// `moult bench scan`.
 struct BenchScan: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scan", abstract: "Flat search over codes, with and without rescoring (queries/s, recall).")
+    commandName: "scan", abstract: "Flat search over codes, with and without rescoring (queries/s, recall).",
+    discussion: """
+      With --target-recall the second line is that of rescoring calibrated for it, on the queries of \
+      --train-queries or on the first half of the queries; both lines are then measured on the second half.
+      """)
 
   @OptionGroup var data: BenchDataOptions
+  @Option(name: .customLong("train-queries"), help: "File of queries to calibrate --target-recall on.")
+  var trainQueries: String?
   @OptionGroup var encoding: EncodingOptions
   @OptionGroup var options: BenchRunOptions
   @OptionGroup var output: OutputOptions
@@ -36,7 +53,8 @@ struct BenchScan: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try ScanBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k), printer.put)
+      try data.load(trainingQueries: trainQueries), options.options(encoding.specification, k: data.k),
+      printer.put)
     printer.finish()
   }
 }
@@ -45,11 +63,21 @@ struct BenchScan: AsyncParsableCommand {
 struct BenchExact: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "exact",
-    abstract: "Exact search of the full-precision vectors in batches (queries/s); a line a batch size.")
+    abstract: "Exact search of the full-precision vectors in batches (queries/s); a line a batch size.",
+    discussion: "Of the options of other benchmarks that choose a code it takes --quantization none only.")
 
   @OptionGroup var data: BenchDataOptions
+  @OptionGroup(visibility: .hidden) var encoding: EncodingOptions
   @OptionGroup var options: BenchRunOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard encoding.specification == EncodingSpecification() else {
+      throw ValidationError(
+        "bench exact searches vectors in full precision, so it takes --quantization none only; bench scan measures "
+          + "codes")
+    }
+  }
 
   func run() throws {
     let printer = RecordPrinter(output)

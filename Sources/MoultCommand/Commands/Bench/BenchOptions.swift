@@ -22,9 +22,10 @@ struct BenchDataOptions: ParsableArguments {
     if k < 1 { throw ValidationError("--k must be at least 1, got \(k)") }
   }
 
-  func load() throws -> BenchmarkData {
+  func load(trainingQueries: String? = nil) throws -> BenchmarkData {
     let data = try BenchmarkData(
-      vectorsPath: vectors, queriesPath: queries, truthPath: truth, metric: metric, rows: rows)
+      vectorsPath: vectors, queriesPath: queries, truthPath: truth, trainingQueriesPath: trainingQueries,
+      metric: metric, rows: rows)
     guard data.rowCount >= k else {
       throw CommandFailure(.failure, "\(data.rowCount) rows are fewer than --k \(k)")
     }
@@ -34,7 +35,7 @@ struct BenchDataOptions: ParsableArguments {
 
 /// How a benchmark in process is run.
 struct BenchRunOptions: ParsableArguments {
-  @Option(help: "Rows a call of the encoder, queries a call of exact search, rows a write.")
+  @Option(help: "Rows a call of the encoder, queries a scan or a call of exact search, rows a write.")
   var batch: Int?
   @Option(help: "Threads; 0 takes one a processor.")
   var threads = 0
@@ -84,6 +85,8 @@ final class RecordPrinter {
       ("BATCH", .right, { $0.batch.map(String.init) }),
       ("EF", .right, { $0.ef.map(String.init) }),
       ("RESCORE", .right, { $0.oversampling.map { "×" + Figure.fixed($0, 1) } }),
+      ("TARGET", .right, { $0.targetRecall.map { Figure.fixed($0, 3) } }),
+      ("EVALUATIONS", .right, { $0.evaluations.map { Figure.fixed($0, 1) } }),
       ("BYTES/VECTOR", .right, { $0.bytesPerVector.map(String.init) }),
       ("RECALL", .right, { $0.recall.map { Figure.fixed($0, 4) } }),
       ("QPS", .right, { $0.qps.map { Figure.grouped(Int($0)) } }),
@@ -91,6 +94,7 @@ final class RecordPrinter {
       ("SECONDS", .right, { $0.seconds.map { Figure.fixed($0, 4) } }),
       ("P50 MS", .right, { $0.p50Ms.map { Figure.fixed($0, 3) } }),
       ("P99 MS", .right, { $0.p99Ms.map { Figure.fixed($0, 3) } }),
+      ("EXTRA MB", .right, { $0.extraMb.map { Figure.fixed($0, 1) } }),
       ("SWAPS", .right, { $0.swaps.map(String.init) }),
       ("FAILED", .right, { $0.failed.map(String.init) }),
       ("STALE", .right, { $0.stale.map(String.init) }),
@@ -108,6 +112,8 @@ final class RecordPrinter {
 
   private static func form(_ record: BenchmarkRecord) -> String? {
     var parts = [record.quantization == Quantization.none.rawValue ? "float32" : record.quantization]
+    if let bits = record.bits { parts.append("\(Figure.short(bits)) bits") }
+    if let quantile = record.quantile { parts.append("quantile \(Figure.short(quantile))") }
     if let dimensions = record.dimensions { parts.append("\(dimensions) \(record.transform ?? "")") }
     if record.index != IndexSpecification.flat.name { parts.append(record.index) }
     return parts.joined(separator: " ")

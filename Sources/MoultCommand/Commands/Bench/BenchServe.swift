@@ -68,7 +68,8 @@ struct BenchServe: AsyncParsableCommand {
       record.stale = result.window.stale
       record.swaps = result.changeCount
       record.bytesPerVector = result.bytesPerVector
-      record.oversampling = encoding.specification.effectiveOversampling
+      record.targetRecall = encoding.specification.targetRecall
+      if record.targetRecall == nil { record.oversampling = encoding.specification.effectiveOversampling }
       record.residentMb = server?.residentBytes.map { Double($0) / 1e6 }
       try printer.put(record)
       try await bench.removeEverything()

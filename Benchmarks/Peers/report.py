@@ -1,0 +1,58 @@
+"""Writes Benchmarks/Results/<date>-peers-<set>.jsonl and .md."""
+
+import datetime
+import json
+import os
+import pathlib
+import sys
+
+from contestants import CORE
+
+RESULTS = pathlib.Path("Benchmarks/Results")
+
+
+def write(session, rounds, only):
+    path = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-peers-{session.name}"
+    path = "-".join([str(path), *only])  # a part never replaces the whole
+    about = {"set": session.name, "core": CORE, "machine": processor(), "commit": session.moult.commit}
+    about |= session.peers.about
+    with open(f"{path}.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(record) + "\n" for record in [about, *session.records])
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    columns = "what|Moult|peer|Moult's figure|peer's|ratio|target|met|recall|bytes a vector|note".split("|")
+    speeds = [record for record in session.records if "rounds" in record and "best" in record]
+    failed = [record for record in session.records if record["who"] == "peer" and "missing" in record]
+    text = [
+        f"# Peers beside Moult: {session.name}, {session.rows:,} × {session.dimension}\n",
+        f"{about['machine']}, one thread on core {CORE}, Moult {about['commit']}, {versions}. Peers and Moult in turn, "
+        f"best of {rounds} rounds; queries or rows a second; recall@10 and bytes: Moult / peer. The peer of a line is "
+        "the fastest of its group, its recall the group's best. One run on one machine: read ratios.\n",
+        *markdown(columns, session.table), "\n## Every contestant\n",
+        *markdown(["what", "who", "best", "median", "recall", "bytes a vector", "candidates"], [
+            [one["group"], f"`moult bench {one['name']}`" if one["who"] == "moult" else one["name"],
+             number(one["best"]), number(one["median"]),
+             pair(one.get("recall"), None, "{:.4f}"), pair(one.get("bytes_per_vector"), None, "{:.0f}"),
+             one.get("candidates", "")] for one in speeds]),
+        *(f"\n{one['group']}: {one['name']}: {one['missing']}" for one in failed)]
+    pathlib.Path(f"{path}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
+    print(f"bench-peers: {path}.md", file=sys.stderr)
+
+
+def number(value):
+    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def pair(first, second, form):
+    return " / ".join(form.format(value) for value in (first, second) if value is not None)
+
+
+def markdown(columns, rows):
+    rule = "|---" * len(columns) + "|"
+    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in [columns, *rows]]
+    return [lines[0], rule, *lines[1:]]
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
+    return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores"
