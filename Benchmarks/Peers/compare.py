@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -146,11 +147,13 @@ class Session:
 
     def same_bytes(self, what, bits, segmented, peer):
         """Against turbovec at no more bytes: with fewer bits where segmented's factors make it longer."""
-        for step in (1, 2, 4):  # codes grow in steps of a segment
+        units = bits * self.dimension // 32  # codes grow by a bit of a segment of 32 dimensions, 4 bytes
+        for _ in range(3):
             over = segmented.get("bytes_per_vector", 0) - peer["bytes_per_vector"] if peer else 0
             if over <= 0:
                 break
-            bits -= step * 8 * over / self.dimension
+            units -= math.ceil(over / 4)
+            bits = (units - 0.5) * 32 / self.dimension  # rounded up to units
             segmented = self.measure("moult", plain(f"segmented --bits {bits:.3f}"), what, "recall")
             self.records.append(segmented)
         self.points(what, segmented, peer, 0, same_bytes=True)

@@ -103,9 +103,10 @@ class Peers:
 
     def bytes_per_vector(self, name, index):
         """What another vector adds to turbovec's file; its fixed part (a rotation) is left out, as with the others."""
+        rows = self.count // 64 * 32  # whole blocks of 32: the last one is filled up in both files alike
         half, _ = self.empty(name)
-        half.add(self.vectors[: self.count // 2])
-        return (len(index.to_bytes()) - len(half.to_bytes())) / (self.count - self.count // 2)
+        half.add(self.vectors[: self.count - rows])
+        return (len(index.to_bytes()) - len(half.to_bytes())) / rows
 
     def usearch_search(self):
         codes = np.rint(self.vectors * (127 / np.abs(self.vectors).max())).astype(np.int8)
