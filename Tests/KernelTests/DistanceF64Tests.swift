@@ -96,11 +96,11 @@ struct DistanceF64Tests {
   }
 }
 
-/// Eight lanes, folded 4, 2, 1.
+/// 32 lanes, folded 16, 8, 4, 2, 1.
 private func sum(_ terms: [Double]) -> Double {
-  var lanes = [Double](repeating: 0, count: 8)
-  for (j, term) in terms.enumerated() { lanes[j % 8] += term }
-  for half in [4, 2, 1] {
+  var lanes = [Double](repeating: 0, count: 32)
+  for (j, term) in terms.enumerated() { lanes[j % 32] += term }
+  for half in [16, 8, 4, 2, 1] {
     for lane in 0..<half { lanes[lane] += lanes[lane + half] }
   }
   return lanes[0]

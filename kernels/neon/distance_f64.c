@@ -10,19 +10,19 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 8, PAIRS = LANES / 2 };
+enum { LANES = 32, PAIRS = LANES / 2 };
 
 INLINE float32x4_t load(const float *values) {
   return vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)values));
 }
 
-/// Eight values in double, two a register.
+/// LANES values in double, two a register.
 INLINE void widen(const float *values, float64x2_t wide[PAIRS]) {
-  const float32x4_t low = load(values), high = load(values + 4);
-  wide[0] = vcvt_f64_f32(vget_low_f32(low));
-  wide[1] = vcvt_high_f64_f32(low);
-  wide[2] = vcvt_f64_f32(vget_low_f32(high));
-  wide[3] = vcvt_high_f64_f32(high);
+  for (size_t pair = 0; pair < PAIRS; pair += 2) {
+    const float32x4_t four = load(values + 2 * pair);
+    wide[pair] = vcvt_f64_f32(vget_low_f32(four));
+    wide[pair + 1] = vcvt_high_f64_f32(four);
+  }
 }
 
 /// `squared` is a constant where this is inlined.
@@ -42,12 +42,17 @@ INLINE void accumulate(float64x2_t sums[PAIRS], const float *a, const float *b, 
 }
 
 INLINE double folded(const float64x2_t sums[PAIRS]) {
-  const float64x2_t two = vaddq_f64(vaddq_f64(sums[0], sums[2]), vaddq_f64(sums[1], sums[3]));
-  return vaddvq_f64(two);
+  float64x2_t half[PAIRS];
+  for (size_t pair = 0; pair < PAIRS; pair++) half[pair] = sums[pair];
+  for (size_t left = PAIRS / 2; left > 0; left /= 2) {
+    for (size_t pair = 0; pair < left; pair++) half[pair] = vaddq_f64(half[pair], half[pair + left]);
+  }
+  return vaddvq_f64(half[0]);
 }
 
 INLINE double score(const float *a, const float *b, size_t count, bool squared) {
-  float64x2_t sums[PAIRS] = {vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0)};
+  float64x2_t sums[PAIRS];
+  for (size_t pair = 0; pair < PAIRS; pair++) sums[pair] = vdupq_n_f64(0);
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) accumulate(sums, a + i, b + i, squared);
   if (i < count) {

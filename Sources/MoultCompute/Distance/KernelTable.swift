@@ -94,6 +94,11 @@ struct KernelTable: Sendable {
   /// The best table that this machine offers, or the one that `MOULT_ISA` names.
   static let best = KernelTable(moult_kernels_best().pointee)
 
+  /// Asks for `count` floats to be brought near; at most 16 KiB of them. No effect on results.
+  static func prefetch(_ floats: UnsafePointer<Float>, count: Int) {
+    for i in stride(from: 0, to: min(count, 4096), by: 16) { moult_prefetch(floats + i) }
+  }
+
   /// Lets OpenBLAS use the kernels this processor deserves and one thread; see `BLAS.core`.
   static func selectBLASCore() -> String {
     guard let core = moult_blas_select_core() else { return "unknown" }

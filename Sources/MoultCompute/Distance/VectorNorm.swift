@@ -1,13 +1,9 @@
 /// Euclidean norms in double precision, summed in one fixed order, so that every machine gets the same
 /// bits. No float32 input overflows or underflows: (3.4·10³⁸)²·32 768 < 10³⁰⁸ and (10⁻⁴⁵)² > 10⁻³⁰⁸.
 enum VectorNorm {
-  /// Σ v[i]²: what fills the kernel's eight sums, then the rest. Norms that are stored have come from this
-  /// order.
+  /// Σ v[i]².
   static func squared(_ v: UnsafePointer<Float>, _ count: Int) -> Double {
-    let whole = count / 8 * 8
-    var tail = 0.0
-    for i in whole..<count { tail += Double(v[i]) * Double(v[i]) }
-    return KernelTable.best.sumOfSquares(v, whole) + tail
+    KernelTable.best.sumOfSquares(v, count)
   }
 
   /// 1/‖v‖ from ‖v‖², at most the largest float; 0 for the zero vector.

@@ -115,6 +115,9 @@ public final class VectorEncoder: Sendable {
             VectorNorm.normalize(source + i * dimension, codeDimension, into: mapped + i * codeDimension)
           }
         }
+        // What comes next is on its way while these are encoded.
+        KernelTable.prefetch(
+          source + rowsNow * dimension, count: min(rowsNow, count - done - rowsNow) * dimension)
         quantizer.encode(
           mapped, stride: codeDimension, count: rowsNow, rows: rows + done * rowBytes,
           side: side.map { $0 + done * sideBytes })
@@ -126,7 +129,7 @@ public final class VectorEncoder: Sendable {
   /// Vectors a round: a block of the transform, or what fits the first-level cache.
   private var encodingBlock: Int {
     if case .linear(let map) = transform { return map.blockCount }
-    return max(quantizer.encodingBlock, min(64, 4096 / codeDimension))
+    return max(quantizer.encodingBlock, min(64, 2048 / codeDimension), 1)
   }
 
   /// What row `row` stands for, in code space: transformed, of unit length under cosine (the identity

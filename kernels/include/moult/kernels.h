@@ -195,7 +195,7 @@ typedef struct moult_kernels {
   /// target[j] = values[j]·factor; the target may be the values.
   void (*scale_f32)(const float *values, float factor, float *target, size_t count);
 
-  /// Σ values[j]² and Σ a[j]·b[j] in double: eight lanes (j%8), folded 4, 2, 1. Same bits on every ISA
+  /// Σ values[j]² and Σ a[j]·b[j] in double: 32 lanes (j%32), folded 16, 8, 4, 2, 1. Same bits on every ISA
   /// (products of floats are exact in double).
   double (*sum_of_squares_f32)(const float *values, size_t count);
   double (*dot_f32_f64)(const float *a, const float *b, size_t count);
