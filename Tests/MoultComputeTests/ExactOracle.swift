@@ -3,19 +3,19 @@ import MoultTesting
 
 @testable import MoultCompute
 
-/// The definition of `ExactSearch`, row by row: sums in double in eight lanes, folded 4, 2, 1.
+/// The definition of `ExactSearch`, row by row: sums in double in 32 lanes, folded 16, 8, 4, 2, 1.
 enum ExactOracle {
   typealias Vector = UnsafePointer<Float>
 
   /// `isDistance` sums (a − b)² instead of a·b.
   private static func sum(_ a: Vector, _ b: Vector, _ count: Int, isDistance: Bool = false) -> Double {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: 8) { sums in
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 32) { sums in
       sums.initialize(repeating: 0)
       for j in 0..<count {
         let (x, y) = (Double(a[j]), Double(b[j]))
-        sums[j & 7] += isDistance ? (x - y) * (x - y) : x * y
+        sums[j & 31] += isDistance ? (x - y) * (x - y) : x * y
       }
-      for half in [4, 2, 1] {
+      for half in [16, 8, 4, 2, 1] {
         for lane in 0..<half { sums[lane] += sums[lane + half] }
       }
       return sums[0]
