@@ -126,10 +126,10 @@ public final class VectorEncoder: Sendable {
     }
   }
 
-  /// Vectors a round: a block of the transform, or what fits the first-level cache.
+  /// Vectors a round: a block of the transform, or so few that the next ones can be fetched meanwhile.
   private var encodingBlock: Int {
     if case .linear(let map) = transform { return map.blockCount }
-    return max(quantizer.encodingBlock, min(64, 2048 / codeDimension), 1)
+    return max(quantizer.encodingBlock, min(64, 1024 / codeDimension), 1)
   }
 
   /// What row `row` stands for, in code space: transformed, of unit length under cosine (the identity
