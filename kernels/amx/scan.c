@@ -223,7 +223,7 @@ size_t moult_amx_scan_blocks(const moult_blocks *blocks, size_t first_block, siz
                          .steps = (blocks->groups + STEP_GROUPS - 1) / STEP_GROUPS,
                          .is_spaced = are_equally_spaced(queries, query_count),
                          .sums = scratch,
-                         .survivors = start_survivors(blocks, block_count, query_count, hits)};
+                         .survivors = start_survivors(blocks, hits)};
   scan.packed = (int8_t *)scratch + PAIR * sizeof *scan.sums;
   const size_t tile_count = (query_count + MOULT_TILE_ROWS - 1) / MOULT_TILE_ROWS;
   // The last half step of a panel is loaded whole: what follows the panel, of the next one or of nothing,

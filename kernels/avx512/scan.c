@@ -236,7 +236,7 @@ size_t moult_avx512_scan_blocks(const moult_blocks *blocks, size_t first_block, 
                                 const moult_scan_query *queries, size_t query_count, void *scratch,
                                 moult_scan_hit *hits) {
   scan scan = {.blocks = blocks, .queries = queries};
-  scan.survivors = start_survivors(blocks, block_count, query_count, hits);
+  scan.survivors = start_survivors(blocks, hits);
   const size_t end = first_block + block_count;
   const bool decoded = query_count > FUSED_QUERIES;
   if (decoded) {

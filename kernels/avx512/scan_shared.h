@@ -260,15 +260,13 @@ INLINE __mmask16 stage_one(const moult_scan_query *query, __m512i sums_i32x16, _
 /// Rows that passed stage one, noted where the hits will stand, with sum1 in the place of the score.
 typedef struct survivors {
   moult_scan_hit *hits;
-  size_t count, room;  ///< never more than every pair
+  size_t count;  ///< never more than every pair
   const uint8_t *tails;  ///< NULL where there are none
   size_t tail_stride, tail_bytes;
 } survivors;
 
-static inline survivors start_survivors(const moult_blocks *blocks, size_t block_count, size_t query_count,
-                                        moult_scan_hit *hits) {
+static inline survivors start_survivors(const moult_blocks *blocks, moult_scan_hit *hits) {
   return (survivors){.hits = hits,
-                     .room = block_count * MOULT_BLOCK_ROWS * query_count,
                      .tails = blocks->tail_zone_count > 0 ? blocks->tails : NULL,
                      .tail_stride = blocks->tail_stride,
                      .tail_bytes = moult_zones_bytes(blocks->tail_zones, blocks->tail_zone_count)};

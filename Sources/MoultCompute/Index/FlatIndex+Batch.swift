@@ -24,13 +24,22 @@ extension FlatIndex {
     queries: UnsafePointer<Float>, queryCount: Int, codes: BlockCodes, live: LiveRows = .all, k: Int,
     tailDeviations: Float = tailDeviations, parallel: ParallelFor = .serial
   ) -> [[Neighbor]] {
-    precondition(queryCount >= 0 && k >= 0)
-    let encoder = codes.encoder
+    guard let prepared = BlockQueries(encoder: codes.encoder, queries: queries, count: queryCount) else {
+      preconditionFailure("there are no blocks of codes that are not made of levels")
+    }
+    return search(
+      prepared, codes: codes, live: live, k: k, tailDeviations: tailDeviations, parallel: parallel)
+  }
+
+  /// The same for queries that are prepared already, as where several segments share an encoder.
+  public static func search(
+    _ queries: BlockQueries, codes: BlockCodes, live: LiveRows = .all, k: Int,
+    tailDeviations: Float = tailDeviations, parallel: ParallelFor = .serial
+  ) -> [[Neighbor]] {
+    precondition(k >= 0)
     var results: [[Neighbor]] = []
-    for first in stride(from: 0, to: queryCount, by: ScanBatch.queryMax) {
-      let chunk = (first..<min(queryCount, first + ScanBatch.queryMax)).map {
-        encoder.levelQuery(queries + $0 * encoder.dimension)
-      }
+    for first in stride(from: 0, to: queries.count, by: ScanBatch.queryMax) {
+      let chunk = Array(queries.queries[first..<min(queries.count, first + ScanBatch.queryMax)])
       let batch = ScanBatch(
         queries: ScanQueries(
           chunk, blocks: codes.blocks, tailDeviations: tailDeviations, levelNormMax: codes.levelNormMax),
@@ -42,7 +51,7 @@ extension FlatIndex {
             let score = neighbor.score + query.base
             // Rounding can leave a tiny negative distance where the query is the code; distances are ≥ 0.
             return Neighbor(
-              row: neighbor.row, score: encoder.metric == .squaredEuclidean ? min(0, score) : score)
+              row: neighbor.row, score: codes.encoder.metric == .squaredEuclidean ? min(0, score) : score)
           }.sorted())
       }
     }

@@ -287,47 +287,15 @@ struct LevelQuantizer: LevelCoded {
     }
   }
 
-  /// `constants`: scale, base, deviation of the score's error for factor 1, and the bits of the integer to
-  /// add to the kernel's sums.
-  private func prepared(_ query: LevelQuery) -> PreparedQuery {
-    PreparedQuery(floatCount: 0, byteCount: layout.dimension) { _, bytes in
-      let target = UnsafeMutableRawPointer(bytes).bindMemory(to: Int8.self, capacity: layout.dimension)
-      var bias: Int32 = 0
-      query.weights.withUnsafeBufferPointer { layout.writeRowOrder($0.baseAddress!, to: target) }
-      for weight in query.weights { bias -= 128 * Int32(weight) }
-      return (query.scale, query.base, query.deviation, Float(bitPattern: UInt32(bitPattern: bias)))
-    }
-  }
-
   // MARK: Scores
 
   func score(
     _ query: PreparedQuery, _ codes: CodeView, first: Int, indices: UnsafePointer<UInt32>?, count: Int,
     into scores: UnsafeMutablePointer<Float>
   ) {
-    let (scale, base, _, biasBits) = query.constants
-    let bias = Int32(bitPattern: biasBits.bitPattern)
-    let weights = UnsafeRawPointer(query.bytes).assumingMemoryBound(to: Int8.self)
-    let side = codes.side!
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { buffer in
-      let sums = buffer.baseAddress!
-      var done = 0
-      while done < count {
-        let block = min(256, count - done)
-        let start = indices == nil ? first + done : 0
-        let list = indices.map { $0 + done }
-        KernelTable.best.levelDotRows(
-          layout.kernelZones.zones, layout.kernelZones.count, weights, codes.rows + start * codes.rowStride,
-          codes.rowStride, list, block, sums)
-        for i in 0..<block {
-          let row = list.map { Int($0[i]) } ?? start + i
-          let own = side + row * codes.sideStride
-          let product = own.load(as: Float.self) * (scale * Float(sums[i] &+ bias))
-          scores[done + i] = product + own.load(fromByteOffset: 4, as: Float.self) + base
-        }
-        done += block
-      }
-    }
+    scoreLevels(
+      query, codes, zones: layout.kernelZones, first: first, indices: indices, count: count, into: scores
+    ) { ($0.load(as: Float.self), $0.load(fromByteOffset: 4, as: Float.self)) }
     guard metric == .squaredEuclidean else { return }
     for i in 0..<count { scores[i] = min(0, scores[i]) }
   }
@@ -338,7 +306,7 @@ struct LevelQuantizer: LevelCoded {
   ) {
     for i in 0..<count {
       let row = indices.map { Int($0[i]) } ?? first + i
-      errors[i] = query.constants.2 * (codes.side! + row * codes.sideStride).load(as: Float.self)
+      errors[i] = query.floats[0] * (codes.side! + row * codes.sideStride).load(as: Float.self)
     }
   }
 

@@ -136,6 +136,9 @@ extension VectorEncoder {
     else {
       throw reader.corrupted("\(codeDimension) code dimensions for \(dimension) dimensions")
     }
+    guard !isGraph || ((2...256).contains(m) && (1...10_000).contains(efConstruction)) else {
+      throw reader.corrupted("hnsw of m \(m) and efConstruction \(efConstruction)")
+    }
     guard sampleCount <= UInt64(Int64.max), oversampling.isNaN || oversampling.isFinite else {
       throw reader.corrupted("sample count or oversampling is out of range")
     }

@@ -150,13 +150,8 @@ public final class VectorEncoder: Sendable {
     withMapped(query) { quantizer.prepare($0) }
   }
 
-  /// The form that a scan of `BlockCodes` takes; only for codes that have it.
-  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery {
-    withMapped(query) { (quantizer as! any LevelCoded).levelQuery($0) }
-  }
-
   /// The query as the quantizer sees it: transformed, of unit length under cosine.
-  private func withMapped<T>(_ query: UnsafePointer<Float>, _ body: (UnsafePointer<Float>) -> T) -> T {
+  func withMapped<T>(_ query: UnsafePointer<Float>, _ body: (UnsafePointer<Float>) -> T) -> T {
     if specification.isIdentity { return body(query) }
     return withUnsafeTemporaryAllocation(of: Float.self, capacity: codeDimension) { buffer in
       let mapped = buffer.baseAddress!

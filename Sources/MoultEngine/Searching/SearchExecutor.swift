@@ -93,7 +93,8 @@ enum SearchExecutor {
   ) -> [[GlobalNeighbor]] {
     let encoder = generation.encoder
     let wanted = candidateCount(generation, parameters)
-    // Blocks have a form of the query of their own: only graphs and growing segments take this one.
+    // Made once for all segments: by blocks the one, by graphs and growing segments the other.
+    lazy var blockQueries = BlockQueries(encoder: encoder, queries: queries, count: queryCount)
     lazy var prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * encoder.dimension) }
     var found = [[GlobalNeighbor]](repeating: [], count: queryCount)
     let searched = snapshot.segments.filter { $0.live.liveCount > 0 }
@@ -115,9 +116,10 @@ enum SearchExecutor {
         }
         continue
       }
-      if case .file(let file)? = generation.codes[segment.id], let blocks = file.blocks(encoder: encoder) {
-        let neighbors = FlatIndex.search(
-          queries: queries, queryCount: queryCount, codes: blocks, live: live, k: wanted)
+      if case .file(let file)? = generation.codes[segment.id], let blocks = file.blocks(encoder: encoder),
+        let blockQueries
+      {
+        let neighbors = FlatIndex.search(blockQueries, codes: blocks, live: live, k: wanted)
         for query in 0..<queryCount { add(neighbors[query], to: query) }
         continue
       }
