@@ -31,16 +31,18 @@ moult_cpu moult_cpu_detect(void) {
     LEAF7_ECX_AVX512_VBMI = 1u << 1,
     LEAF7_ECX_AVX512_VNNI = 1u << 11,
     LEAF7_ECX_AVX512_VPOPCNTDQ = 1u << 14,
+    LEAF7_EDX_AMX_BF16 = 1u << 22,
     LEAF7_EDX_AMX_TILE = 1u << 24,
     LEAF7_EDX_AMX_INT8 = 1u << 25,
     LEAF7_1_EAX_AVX_VNNI = 1u << 4,
+    LEAF7_1_EAX_AVX512_BF16 = 1u << 5,
     XCR0_SSE_AVX = 0x06,
     XCR0_OPMASK_ZMM = 0xE0,
     XCR0_TILES = 0x60000,
   };
 
   moult_cpu cpu = {0};
-  uint32_t eax, ebx, ecx, edx, ecx1, subleaves, ebx7, ecx7, edx7;
+  uint32_t eax, ebx, ecx, edx, ecx1, subleaves, ebx7, ecx7, edx7, eax7_1 = 0;
   if (!__get_cpuid(1, &eax, &ebx, &ecx1, &edx)) return cpu;
   if (!has_all(ecx1, LEAF1_ECX_OSXSAVE | LEAF1_ECX_AVX)) return cpu;
   const uint64_t state = enabled_register_state();
@@ -49,16 +51,17 @@ moult_cpu moult_cpu_detect(void) {
 
   cpu.avx2 = has_all(ecx1, LEAF1_ECX_FMA | LEAF1_ECX_F16C | LEAF1_ECX_POPCNT) &&
              has_all(ebx7, LEAF7_EBX_AVX2);
-  cpu.avx_vnni = cpu.avx2 && subleaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
-                 has_all(eax, LEAF7_1_EAX_AVX_VNNI);
+  if (subleaves >= 1 && !__get_cpuid_count(7, 1, &eax7_1, &ebx, &ecx, &edx)) eax7_1 = 0;
+  cpu.avx_vnni = cpu.avx2 && has_all(eax7_1, LEAF7_1_EAX_AVX_VNNI);
   cpu.avx512_core = has_all(state, XCR0_OPMASK_ZMM) &&
                     has_all(ebx7, LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512BW |
                                       LEAF7_EBX_AVX512VL);
   cpu.avx512 = cpu.avx2 && cpu.avx512_core &&
                has_all(ecx7, LEAF7_ECX_AVX512_VBMI | LEAF7_ECX_AVX512_VNNI | LEAF7_ECX_AVX512_VPOPCNTDQ);
+  cpu.avx512_bf16 = cpu.avx512 && has_all(eax7_1, LEAF7_1_EAX_AVX512_BF16);
 #if defined(__linux__)
   cpu.amx = cpu.avx512 && has_all(state, XCR0_TILES) &&
-            has_all(edx7, LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8);
+            has_all(edx7, LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8 | LEAF7_EDX_AMX_BF16);
 #endif
   return cpu;
 }

@@ -9,7 +9,8 @@ typedef struct moult_cpu {
   bool avx_vnni;     ///< all that MOULT_ISA_AVXVNNI needs: AVX-VNNI and avx2
   bool avx512_core;  ///< AVX-512 F, BW, VL, DQ: Skylake-X and later; enough for OpenBLAS
   bool avx512;       ///< all that MOULT_ISA_AVX512 needs: the above, VNNI, VBMI, VPOPCNTDQ and avx2
-  bool amx;          ///< AMX tiles of int8, and avx512; Linux only. See moult_cpu_request_tiles
+  bool avx512_bf16;  ///< AVX-512 BF16, and avx512
+  bool amx;          ///< AMX tiles of int8 and bf16, and avx512; Linux only. See moult_cpu_request_tiles
   bool dot_product;  ///< AArch64 SDOT and UDOT
   bool i8mm;         ///< AArch64 USDOT and USMMLA; known on Linux only
 } moult_cpu;

@@ -65,8 +65,13 @@ static void overlay(moult_kernels *table, const moult_kernels *over) {
   OVERLAY(dot_bf16_rows);
   OVERLAY(squared_l2_bf16_rows);
   OVERLAY(centre_f32);
+  OVERLAY(encode_u8_rows);
+  OVERLAY(centre_sums_f32);
+  OVERLAY(dot_bf16_blocks);
+  OVERLAY(scan_sketches);
+  OVERLAY(guide_score_rows);
 #undef OVERLAY
-  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 34 * sizeof(void (*)(void)),
+  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 39 * sizeof(void (*)(void)),
                  "a kernel was added to the table: overlay it here as well");
 }
 
@@ -104,6 +109,7 @@ static void decide(void) {
   if (cpu.avx2) offer(MOULT_ISA_AVX2, &moult_avx2_table);
   if (cpu.avx_vnni) offer(MOULT_ISA_AVXVNNI, &moult_avxvnni_table);
   if (cpu.avx512) offer(MOULT_ISA_AVX512, &moult_avx512_table);
+  if (cpu.avx512_bf16) overlay(&state.tables[MOULT_ISA_AVX512], &moult_avx512_bf16_table);
   // Hypervisors have been seen to hide, to refuse and to slow down tiles, so a first result is looked at.
   if (cpu.amx && moult_cpu_request_tiles() && moult_amx_is_right()) offer(MOULT_ISA_AMX, &moult_amx_table);
 #endif

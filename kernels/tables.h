@@ -63,8 +63,20 @@
   void moult_##isa##_squared_l2_bf16_rows(const float *query, const void *rows, size_t stride, const     \
                                           uint32_t *indices, size_t count, size_t dimension, float       \
                                           *out);                                                         \
+  void moult_##isa##_guide_score_rows(const moult_guide_query *query, const void *records,               \
+                                      const uint32_t *indices, size_t count, float *scores);             \
   double moult_##isa##_centre_f32(const float *values, float factor, const float *centre, float *target, \
                                   size_t count, float *largest);                                         \
+  void moult_##isa##_encode_u8_rows(const moult_u8_coder *coder, const float *rows, size_t stride,       \
+                                    size_t count, float *scratch, uint8_t *codes, moult_u8_row *out);    \
+  double moult_##isa##_centre_sums_f32(const float *values, float factor, const float *centre,           \
+                                       float *target, size_t count, double *along);                      \
+  void moult_##isa##_dot_bf16_blocks(const uint16_t *queries, size_t query_stride, size_t query_count,   \
+                                     const void *blocks, size_t lines, size_t block_count, float *out,   \
+                                     size_t out_stride);                                                 \
+  void moult_##isa##_scan_sketches(const uint8_t *chunks, size_t lines, size_t chunk_count,              \
+                                   const int8_t *tables, const int8_t *bars, size_t query_count,         \
+                                   uint64_t *masks);                                                     \
   extern const moult_kernels moult_##isa##_table;
 
 /// Complete: every other table inherits what it leaves NULL from the levels below, at last from here.
@@ -74,9 +86,11 @@ MOULT_DECLARE_KERNELS(scalar)
 MOULT_DECLARE_KERNELS(avx2)
 MOULT_DECLARE_KERNELS(avxvnni)
 MOULT_DECLARE_KERNELS(avx512)
+/// Only what gains from AVX-512 BF16; laid over the table above where it is offered.
+MOULT_DECLARE_KERNELS(avx512_bf16)
 MOULT_DECLARE_KERNELS(amx)
 
-/// Whether tiles give what the scalar kernel gives for a small scan of all shapes; below a millisecond.
+/// Whether tiles give what the scalar kernels give for a small scan and products of all shapes; below a millisecond.
 /// Needs AVX-512 and tiles that the system has granted.
 bool moult_amx_is_right(void);
 #endif

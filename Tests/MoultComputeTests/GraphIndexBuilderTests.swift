@@ -60,8 +60,10 @@ struct GraphIndexBuilderTests {
     #expect(fixture.search(file.graph, [0, 0, 0, 0], k: 1500, ef: 1).count == 1500)
   }
 
-  @Test("a crowd of identical vectors does not hide the others", arguments: Metric.allCases)
-  func crowdOfIdentical(metric: Metric) throws {
+  @Test(
+    "a crowd of identical vectors does not hide the others, with and without guides",
+    arguments: Metric.allCases, [24, 40])
+  func crowdOfIdentical(metric: Metric, dimension: Int) throws {
     // Rows 0 … 799 are one vector; the rest are all different.
     var data = ClusteredVectors(count: 1600, seed: 24).vectors
     for row in 1..<800 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
@@ -73,17 +75,20 @@ struct GraphIndexBuilderTests {
         data.replaceSubrange(row * 24..<(row + 1) * 24, with: vector.map { $0 / norm })
       }
     }
-    let fixture = try GraphFixture(data, dimension: 24, metric: metric)
+    // Entries of zeros make the rows long enough for guides.
+    func padded(_ row: Int) -> [Float] {
+      data[row * 24..<(row + 1) * 24] + [Float](repeating: 0, count: dimension - 24)
+    }
+    let fixture = try GraphFixture((0..<1600).flatMap(padded), dimension: dimension, metric: metric)
     let file = try fixture.graph()
     #expect(file.graph.reachableRowCount() == 1600)
     var found = 0
     for row in 800..<1600 {
-      let query = Array(data[row * 24..<(row + 1) * 24])
-      if fixture.search(file.graph, query, k: 1, ef: 64).first?.row == UInt32(row) { found += 1 }
+      if fixture.search(file.graph, padded(row), k: 1, ef: 64).first?.row == UInt32(row) { found += 1 }
     }
     // The rest lie so near the crowd that it fills the beam.
     #expect(found >= 780, "\(found) of 800 rows found themselves beside 800 identical ones")
-    let crowd = fixture.search(file.graph, Array(data[0..<24]), k: 20, ef: 64)
+    let crowd = fixture.search(file.graph, padded(0), k: 20, ef: 64)
     #expect(crowd.allSatisfy { $0.row < 800 })
   }
 

@@ -1,5 +1,6 @@
 // A hypervisor that emulates or mismanages tiles would spoil results silently. So before they are used at
-// all, a scan through every tile and both kinds of K steps has to give what the scalar kernel gives.
+// all, a scan and products through every tile and both kinds of K steps have to give what the scalar kernels
+// give.
 
 #if defined(__x86_64__)
 
@@ -41,7 +42,7 @@ static void scores(scan_function *scan, const moult_blocks *blocks, const moult_
   for (size_t i = 0; i < count; i++) table[hits[i].query % QUERIES][hits[i].row % ROWS] = hits[i].score;
 }
 
-bool moult_amx_is_right(void) {
+static bool scan_is_right(void) {
   _Alignas(64) check_block check_blocks[BLOCKS];
   uint8_t levels[16];
   int8_t limbs[QUERIES][LIMB_BYTES];
@@ -78,5 +79,31 @@ bool moult_amx_is_right(void) {
   }
   return true;
 }
+
+/// 50 queries are a pair of tiles, one and a rest; 3 blocks a pair and one; 21 lines a K step and a rest.
+enum { PRODUCT_QUERIES = 50, PRODUCT_LINES = 21, PRODUCT_ROWS = BLOCKS * MOULT_BLOCK_ROWS };
+
+/// Products of small whole numbers, whose sums are exact in any order.
+static bool products_are_right(void) {
+  uint16_t queries[PRODUCT_QUERIES][2 * PRODUCT_LINES], blocks[BLOCKS][PRODUCT_LINES][2 * MOULT_BLOCK_ROWS];
+  uint8_t bytes[sizeof queries / 2 + sizeof blocks / 2];
+  fill(bytes, sizeof bytes, 7);
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    const float value = (float)((int)(bytes[i] % 31) - 15);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const size_t rest = i - sizeof queries / 2;
+    if (i < sizeof queries / 2) ((uint16_t *)queries)[i] = (uint16_t)(bits >> 16);
+    else ((uint16_t *)blocks)[rest] = (uint16_t)(bits >> 16);
+  }
+  float expected[PRODUCT_QUERIES][PRODUCT_ROWS], found[PRODUCT_QUERIES][PRODUCT_ROWS];
+  moult_scalar_dot_bf16_blocks(queries[0], 2 * PRODUCT_LINES, PRODUCT_QUERIES, blocks, PRODUCT_LINES, BLOCKS,
+                               expected[0], PRODUCT_ROWS);
+  moult_amx_dot_bf16_blocks(queries[0], 2 * PRODUCT_LINES, PRODUCT_QUERIES, blocks, PRODUCT_LINES, BLOCKS,
+                            found[0], PRODUCT_ROWS);
+  return memcmp(expected, found, sizeof found) == 0;
+}
+
+bool moult_amx_is_right(void) { return scan_is_right() && products_are_right(); }
 
 #endif

@@ -6,6 +6,7 @@
 const moult_kernels moult_amx_table = {
     .isa = MOULT_ISA_AMX,
     .scan_blocks = moult_amx_scan_blocks,
+    .dot_bf16_blocks = moult_amx_dot_bf16_blocks,
 };
 
 #endif

@@ -21,7 +21,7 @@ typedef struct moult_tile_config {
 
 #if !defined(MOULT_EMULATE_TILES)
 
-#define TILE_TARGET "amx-tile,amx-int8"
+#define TILE_TARGET "amx-tile,amx-int8,amx-bf16"
 
 /// Tiles are named by constants, 0 … 7. Configuring sets all of them to zero.
 #define moult_tile_configure(config) _tile_loadconfig(config)
@@ -31,6 +31,8 @@ typedef struct moult_tile_config {
 #define moult_tile_store(tile, memory, stride) _tile_stored(tile, memory, stride)
 /// c[m][n] += Σ a[m][4k + b]·b[k][4n + b], a signed and b unsigned bytes, c 32-bit integers.
 #define moult_tile_dot(c, a, b) _tile_dpbsud(c, a, b)
+/// c[m][n] += Σ a[m][2k + b]·b[k][2n + b], bfloat16, c floats; denormal numbers count as 0.
+#define moult_tile_dot_bf16(c, a, b) _tile_dpbf16ps(c, a, b)
 
 #else
 
@@ -86,12 +88,18 @@ static inline void moult_tile_store(size_t tile, void *memory, size_t stride) {
   }
 }
 
-static inline void moult_tile_dot(size_t c, size_t a, size_t b) {
+/// What every product asks of the shapes of its tiles.
+static inline void moult_tile_require_shapes(size_t c, size_t a, size_t b) {
   const moult_tile_config *const config = &moult_tiles.config;
   moult_tile_require(c != a && c != b && a != b);
   moult_tile_require(config->rows[c] > 0 && config->rows[c] == config->rows[a]);
   moult_tile_require(config->row_bytes[c] > 0 && config->row_bytes[c] == config->row_bytes[b]);
   moult_tile_require(config->row_bytes[a] == 4 * config->rows[b] && config->row_bytes[c] % 4 == 0);
+}
+
+static inline void moult_tile_dot(size_t c, size_t a, size_t b) {
+  moult_tile_require_shapes(c, a, b);
+  const moult_tile_config *const config = &moult_tiles.config;
   for (size_t m = 0; m < config->rows[c]; m++) {
     for (size_t n = 0; n < config->row_bytes[c] / 4; n++) {
       uint32_t sum;
@@ -102,6 +110,41 @@ static inline void moult_tile_dot(size_t c, size_t a, size_t b) {
           sum += (uint32_t)((int8_t)moult_tiles.bytes[a][m][4 * k + byte] * level);
         }
       }
+      memcpy(&moult_tiles.bytes[c][m][4 * n], &sum, 4);
+    }
+  }
+}
+
+/// Denormals are zeros on the way in and out.
+static inline float moult_tile_flushed(float value) {
+  return value > -0x1p-126f && value < 0x1p-126f ? 0 : value;
+}
+
+static inline float moult_tile_bf16(const void *bits) {
+  uint16_t half;
+  memcpy(&half, bits, sizeof half);
+  const uint32_t word = (uint32_t)half << 16;
+  float value;
+  memcpy(&value, &word, sizeof value);
+  return moult_tile_flushed(value);
+}
+
+/// Sums of even and odd entries by themselves, joined at the end.
+static inline void moult_tile_dot_bf16(size_t c, size_t a, size_t b) {
+  moult_tile_require_shapes(c, a, b);
+  const moult_tile_config *const config = &moult_tiles.config;
+  for (size_t m = 0; m < config->rows[c]; m++) {
+    for (size_t n = 0; n < config->row_bytes[c] / 4; n++) {
+      float sums[2] = {0, 0}, sum;
+      memcpy(&sum, &moult_tiles.bytes[c][m][4 * n], 4);
+      for (size_t k = 0; k < config->row_bytes[a] / 4; k++) {
+        for (size_t half = 0; half < 2; half++) {
+          const float left = moult_tile_bf16(&moult_tiles.bytes[a][m][4 * k + 2 * half]);
+          const float right = moult_tile_bf16(&moult_tiles.bytes[b][k][4 * n + 2 * half]);
+          sums[half] = moult_tile_flushed(__builtin_fmaf(left, right, sums[half]));
+        }
+      }
+      sum = moult_tile_flushed(moult_tile_flushed(sum) + moult_tile_flushed(sums[0] + sums[1]));
       memcpy(&moult_tiles.bytes[c][m][4 * n], &sum, 4);
     }
   }

@@ -24,6 +24,7 @@ const moult_kernels moult_avx2_table = {
     .encode_signs = moult_avx2_encode_signs,
     .interleave_block = moult_avx2_interleave_block,
     .scan_blocks = moult_avx2_scan_blocks,
+    .scan_sketches = moult_avx2_scan_sketches,
     .level_dot_rows = moult_avx2_level_dot_rows,
     .encode_levels = moult_avx2_encode_levels,
     .rotate_kac_f32 = moult_avx2_rotate_kac_f32,
@@ -38,6 +39,10 @@ const moult_kernels moult_avx2_table = {
     .dot_bf16_rows = moult_avx2_dot_bf16_rows,
     .squared_l2_bf16_rows = moult_avx2_squared_l2_bf16_rows,
     .centre_f32 = moult_avx2_centre_f32,
+    .encode_u8_rows = moult_avx2_encode_u8_rows,
+    .centre_sums_f32 = moult_avx2_centre_sums_f32,
+    .dot_bf16_blocks = moult_avx2_dot_bf16_blocks,
+    .guide_score_rows = moult_avx2_guide_score_rows,
 };
 
 #endif

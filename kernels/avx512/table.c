@@ -36,8 +36,17 @@ const moult_kernels moult_avx512_table = {
     .squared_l2_bf16_rows = moult_avx512_squared_l2_bf16_rows,
     .interleave_block = moult_avx512_interleave_block,
     .scan_blocks = moult_avx512_scan_blocks,
+    .scan_sketches = moult_avx512_scan_sketches,
     .level_dot_rows = moult_avx512_level_dot_rows,
     .centre_f32 = moult_avx512_centre_f32,
+    .encode_u8_rows = moult_avx512_encode_u8_rows,
+    .centre_sums_f32 = moult_avx512_centre_sums_f32,
+    .guide_score_rows = moult_avx512_guide_score_rows,
+};
+
+const moult_kernels moult_avx512_bf16_table = {
+    .isa = MOULT_ISA_AVX512,
+    .dot_bf16_blocks = moult_avx512_bf16_dot_bf16_blocks,
 };
 
 #endif

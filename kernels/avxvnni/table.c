@@ -11,6 +11,7 @@ const moult_kernels moult_avxvnni_table = {
     .dot_u8_i8x2_rows = moult_avxvnni_dot_u8_i8x2_rows,
     .scan_blocks = moult_avxvnni_scan_blocks,
     .level_dot_rows = moult_avxvnni_level_dot_rows,
+    .encode_u8_rows = moult_avxvnni_encode_u8_rows,
 };
 
 #endif

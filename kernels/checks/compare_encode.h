@@ -125,10 +125,46 @@ static void compare_short_rows(const moult_kernels *fast, int (*expect)(int hold
   }
 }
 
+static void compare_encode_rows(const moult_kernels *fast, const moult_kernels *slow,
+                                int (*expect)(int holds, const char *what)) {
+  enum { ROWS = 5, ROW_MAX = 200 };
+  static float rows[ROWS * ROW_MAX], centre[ROW_MAX], targets[2][ROW_MAX];
+  static int8_t limbs[2][ROW_MAX];
+  static uint8_t codes[2][ROWS * ROW_MAX];
+  for (size_t i = 0; i < ROWS * ROW_MAX; i++) rows[i] = encode_random_float(3);
+  for (size_t i = 0; i < ROW_MAX; i++) {
+    centre[i] = encode_random_float(1);
+    limbs[0][i] = (int8_t)encode_random(), limbs[1][i] = (int8_t)encode_random();
+  }
+  for (size_t dimension = 1; dimension <= ROW_MAX; dimension++) {
+    for (int way = 0; way < 4; way++) {
+      const moult_u8_coder coder = {.dimension = dimension, .normalizes = way & 1, .centre = centre,
+                                    .lower = -0.5f, .inverse_step = 200, .high = way & 2 ? limbs[0] : NULL,
+                                    .low = way & 2 ? limbs[1] : NULL};
+      moult_u8_row found[2][ROWS];
+      fast->encode_u8_rows(&coder, rows, 4 * dimension, ROWS, targets[0], codes[0], found[0]);
+      slow->encode_u8_rows(&coder, rows, 4 * dimension, ROWS, targets[1], codes[1], found[1]);
+      int is_same = encode_same(codes[0], codes[1], ROWS * dimension);
+      for (size_t i = 0; i < ROWS; i++) {
+        const moult_u8_row *const a = &found[0][i], *const b = &found[1][i];
+        is_same &= a->given_square == b->given_square && a->square == b->square &&
+                   a->offset_square == b->offset_square && a->high == b->high && a->low == b->low;
+      }
+      expect(is_same, "encode_u8_rows");
+    }
+    double sums[2][2] = {{0}};
+    sums[0][0] = fast->centre_sums_f32(rows, 0.3f, centre, targets[0], dimension, &sums[0][1]);
+    sums[1][0] = slow->centre_sums_f32(rows, 0.3f, centre, targets[1], dimension, &sums[1][1]);
+    expect(encode_same(sums[0], sums[1], sizeof sums[0]) && encode_same(targets[0], targets[1], 4 * dimension),
+           "centre_sums_f32");
+  }
+}
+
 static void compare_encode(const moult_kernels *fast, const moult_kernels *slow,
                            int (*expect)(int holds, const char *what)) {
   compare_encode_levels(fast, slow, expect);
   compare_float_sums(fast, slow, expect);
+  compare_encode_rows(fast, slow, expect);
   compare_rotation(fast, slow, expect);
   compare_short_rows(fast, expect);
 }

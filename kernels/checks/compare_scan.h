@@ -189,4 +189,27 @@ static void compare_scan(const moult_kernels *fast, const moult_kernels *slow,
   expect(scan_kept > scan_scored / 10 && scan_kept < scan_scored * 19 / 10, "the part of rows kept");
 }
 
+static void sketch_trial(const moult_kernels *fast, const moult_kernels *slow,
+                         int (*expect)(int holds, const char *what)) {
+  const size_t lines = 1 + scan_below(40), chunk_count = scan_below(10), query_count = scan_below(14);
+  const uint8_t *const chunks = scan_random_bytes(chunk_count * lines * 64);
+  int8_t *const tables = scan_random_bytes(query_count * lines * 64);
+  const int8_t divisor = scan_below(2) ? 8 : 1;  // sums inside their bytes, and sums that leave them
+  for (size_t i = 0; i < query_count * lines * 64; i++) tables[i] /= divisor;
+  const int8_t *const bars = scan_random_bytes(query_count);
+  const size_t bytes = query_count * chunk_count * sizeof(uint64_t);
+  uint64_t *const masks[2] = {scan_guarded(bytes), scan_guarded(bytes)};
+  fast->scan_sketches(chunks, lines, chunk_count, tables, bars, query_count, masks[0]);
+  slow->scan_sketches(chunks, lines, chunk_count, tables, bars, query_count, masks[1]);
+  expect(!memcmp(masks[0], masks[1], bytes), "scan_sketches");
+  scan_free_all();
+}
+
+/// Sketches of 1 … 40 lines, up to 9 chunks and 13 queries.
+static void compare_sketches(const moult_kernels *fast, const moult_kernels *slow,
+                             int (*expect)(int holds, const char *what)) {
+  scan_random_state = 43;
+  for (int trial = 0; trial < 200; trial++) sketch_trial(fast, slow, expect);
+}
+
 #endif

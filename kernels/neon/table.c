@@ -36,7 +36,10 @@ const moult_kernels moult_neon_table = {
     .squared_l2_bf16_rows = moult_neon_squared_l2_bf16_rows,
     .interleave_block = moult_neon_interleave_block,
     .scan_blocks = moult_neon_scan_blocks,
+    .scan_sketches = moult_neon_scan_sketches,
     .level_dot_rows = moult_neon_level_dot_rows,
+    .encode_u8_rows = moult_neon_encode_u8_rows,
+    .centre_sums_f32 = moult_neon_centre_sums_f32,
 };
 
 const moult_kernels moult_neon_dotprod_table = {
@@ -47,6 +50,7 @@ const moult_kernels moult_neon_dotprod_table = {
     .dot_u8_i8x2_rows = moult_neon_dotprod_dot_u8_i8x2_rows,
     .scan_blocks = moult_neon_dotprod_scan_blocks,
     .level_dot_rows = moult_neon_dotprod_level_dot_rows,
+    .encode_u8_rows = moult_neon_dotprod_encode_u8_rows,
 };
 
 const moult_kernels moult_neon_i8mm_table = {

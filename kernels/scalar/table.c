@@ -22,6 +22,7 @@ const moult_kernels moult_scalar_table = {
     .encode_signs = moult_scalar_encode_signs,
     .interleave_block = moult_scalar_interleave_block,
     .scan_blocks = moult_scalar_scan_blocks,
+    .scan_sketches = moult_scalar_scan_sketches,
     .level_dot_rows = moult_scalar_level_dot_rows,
     .encode_levels = moult_scalar_encode_levels,
     .rotate_kac_f32 = moult_scalar_rotate_kac_f32,
@@ -36,4 +37,8 @@ const moult_kernels moult_scalar_table = {
     .dot_bf16_rows = moult_scalar_dot_bf16_rows,
     .squared_l2_bf16_rows = moult_scalar_squared_l2_bf16_rows,
     .centre_f32 = moult_scalar_centre_f32,
+    .encode_u8_rows = moult_scalar_encode_u8_rows,
+    .centre_sums_f32 = moult_scalar_centre_sums_f32,
+    .dot_bf16_blocks = moult_scalar_dot_bf16_blocks,
+    .guide_score_rows = moult_scalar_guide_score_rows,
 };

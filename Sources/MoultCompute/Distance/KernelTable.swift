@@ -33,6 +33,15 @@ struct KernelTable: Sendable {
       UnsafePointer<Float>?, Float, Int, UnsafePointer<moult_levels>?, UnsafeMutablePointer<UInt8>?,
       UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Int64>?
     ) -> Void
+  typealias EncodeRows =
+    @convention(c) (
+      UnsafePointer<moult_u8_coder>?, UnsafePointer<Float>?, Int, Int, UnsafeMutablePointer<Float>?,
+      UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<moult_u8_row>?
+    ) -> Void
+  typealias BFloatBlocks =
+    @convention(c) (
+      UnsafePointer<UInt16>?, Int, Int, UnsafeRawPointer?, Int, Int, UnsafeMutablePointer<Float>?, Int
+    ) -> Void
   typealias InterleaveBlock =
     @convention(c) (UnsafeRawPointer?, Int, Int, Int, Int, UnsafeMutablePointer<UInt8>?) -> Void
   typealias ScanBlocksKernel =
@@ -40,10 +49,21 @@ struct KernelTable: Sendable {
       UnsafePointer<moult_blocks>?, Int, Int, UnsafePointer<moult_scan_query>?, Int,
       UnsafeMutableRawPointer?, UnsafeMutablePointer<moult_scan_hit>?
     ) -> Int
+  typealias GuideRows =
+    @convention(c) (
+      UnsafePointer<moult_guide_query>?, UnsafeRawPointer?, UnsafePointer<UInt32>?, Int,
+      UnsafeMutablePointer<Float>?
+    ) -> Void
   typealias LevelRows =
     @convention(c) (
       UnsafePointer<moult_zone>?, Int, UnsafePointer<Int8>?, UnsafeRawPointer?, Int, UnsafePointer<UInt32>?,
       Int, UnsafeMutablePointer<Int32>?
+    ) -> Void
+
+  typealias ScanSketches =
+    @convention(c) (
+      UnsafePointer<UInt8>?, Int, Int, UnsafePointer<Int8>?, UnsafePointer<Int8>?, Int,
+      UnsafeMutablePointer<UInt64>?
     ) -> Void
 
   let name: String
@@ -84,20 +104,60 @@ struct KernelTable: Sendable {
   let interleaveBlock: InterleaveBlock
   let scanBlocks: ScanBlocksKernel
   let levelDotRows: LevelRows
+  private let guideScoreRows: GuideRows
+  let scanSketches: ScanSketches
 
   let centre:
     @convention(c) (
       UnsafePointer<Float>?, Float, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int,
       UnsafeMutablePointer<Float>?
     ) -> Double
+  let dotBFloatBlocks: BFloatBlocks
+  let encodeU8Rows: EncodeRows
+  let centreSums:
+    @convention(c) (
+      UnsafePointer<Float>?, Float, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int,
+      UnsafeMutablePointer<Double>?
+    ) -> Double
 
   /// The best table that this machine offers, or the one that `MOULT_ISA` names.
   static let best = KernelTable(moult_kernels_best().pointee)
+
+  /// Scores the rows' guides that `indices` names; see `GraphGuide`.
+  @inline(__always)
+  func scoreGuides(
+    _ query: GuideQuery, _ records: UnsafeRawPointer, indices: UnsafePointer<UInt32>, count: Int,
+    into scores: UnsafeMutablePointer<Float>
+  ) {
+    var kernelQuery = moult_guide_query(
+      weights: query.weights, lines: query.lines, scale: query.scale, offset: query.offset)
+    guideScoreRows(&kernelQuery, records, indices, count, scores)
+  }
+
+  /// Asks for the cache lines from `address` on, one for each 64 bytes begun. No effect on results.
+  @inline(__always)
+  static func prefetch(_ address: UnsafeRawPointer, bytes: Int) {
+    var offset = 0
+    while offset < bytes {
+      moult_prefetch(address + offset)
+      offset &+= 64
+    }
+  }
 
   /// Asks for `count` floats to be brought near; at most 16 KiB of them. No effect on results.
   static func prefetch(_ floats: UnsafePointer<Float>, count: Int) {
     for i in stride(from: 0, to: min(count, 4096), by: 16) { moult_prefetch(floats + i) }
   }
+
+  /// Asks for the `count` floats of a vector some vectors ahead, where there is one, while vector `i` is worked on.
+  static func prefetchNext(
+    after i: Int, of vectorCount: Int, _ vector: UnsafePointer<Float>, stride: Int, count: Int
+  ) {
+    guard i + prefetchedVectors < vectorCount else { return }
+    prefetch(vector + prefetchedVectors * stride, count: count)
+  }
+
+  private static let prefetchedVectors = 2
 
   /// Lets OpenBLAS use the kernels this processor deserves and one thread; see `BLAS.core`.
   static func selectBLASCore() -> String {
@@ -137,7 +197,12 @@ struct KernelTable: Sendable {
     interleaveBlock = table.interleave_block
     scanBlocks = table.scan_blocks
     levelDotRows = table.level_dot_rows
+    guideScoreRows = table.guide_score_rows
+    scanSketches = table.scan_sketches
     centre = table.centre_f32
+    encodeU8Rows = table.encode_u8_rows
+    dotBFloatBlocks = table.dot_bf16_blocks
+    centreSums = table.centre_sums_f32
   }
 }
 

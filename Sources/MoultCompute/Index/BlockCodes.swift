@@ -5,22 +5,39 @@ internal import MoultModel
 public final class BlockCodes: Sendable {
   let encoder: VectorEncoder
   let blocks: ScanBlocks
+  /// In the place of blocks, which are empty then, where scans are faster with them.
+  let sketches: Sketches?
   /// Largest Euclidean length of a row's levels; what the finer limb of a query can add at most.
   let levelNormMax: Float
 
   /// Rows.
-  public var count: Int { blocks.count }
-  public var bytesPerVector: Int { blocks.bytesPerRow }
+  public var count: Int { sketches?.count ?? blocks.count }
+  public var bytesPerVector: Int { sketches?.bytesPerRow ?? blocks.bytesPerRow }
 
   /// - Parameters:
   ///   - codes: written by `encoder`, at most 2³² − 1 rows.
   /// - Returns: `nil` for codes that are not made of integer levels (floats, OSQ).
-  public init?(encoder: VectorEncoder, codes: CodeView, parallel: ParallelFor = .serial) {
+  public convenience init?(encoder: VectorEncoder, codes: CodeView, parallel: ParallelFor = .serial) {
+    self.init(encoder: encoder, codes: codes, sketchedFrom: Sketches.valuesMin, parallel: parallel)
+  }
+
+  /// - Parameter sketchedFrom: rows times dimensions from which on codes are sketched.
+  init?(encoder: VectorEncoder, codes: CodeView, sketchedFrom: Int, parallel: ParallelFor = .serial) {
     guard let quantizer = encoder.quantizer as? any LevelCoded else { return nil }
     let layout = quantizer.layout
     let headCount = quantizer.headZoneCount
     let head = layout.slice(0..<headCount)
     let tail = headCount < layout.zones.count ? layout.slice(headCount..<layout.zones.count) : nil
+    if let level = quantizer as? LevelQuantizer,
+      let sketches = Sketches(level, codes: codes, valuesMin: sketchedFrom, parallel: parallel)
+    {
+      self.encoder = encoder
+      self.sketches = sketches
+      blocks = ScanBlocks(head: head, tail: tail, count: 0)
+      levelNormMax = 0
+      return
+    }
+    sketches = nil
     let blocks = ScanBlocks(head: head, tail: tail, count: codes.count)
     let perPart = 256
     let partCount = (blocks.blockCount + perPart - 1) / perPart

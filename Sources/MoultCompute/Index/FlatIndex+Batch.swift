@@ -40,11 +40,18 @@ extension FlatIndex {
     var results: [[Neighbor]] = []
     for first in stride(from: 0, to: queries.count, by: ScanBatch.queryMax) {
       let chunk = Array(queries.queries[first..<min(queries.count, first + ScanBatch.queryMax)])
-      let batch = ScanBatch(
-        queries: ScanQueries(
-          chunk, blocks: codes.blocks, tailDeviations: tailDeviations, levelNormMax: codes.levelNormMax),
-        blocks: codes.blocks, live: live, k: k)
-      for (best, query) in zip(batch.search(parallel: parallel), chunk) {
+      let found: [TopK]
+      if let sketches = codes.sketches {
+        let queries = SketchQueries(chunk, sketches: sketches, tailDeviations: tailDeviations)
+        found = SketchBatch(queries: queries, sketches: sketches, live: live, k: k).search(parallel: parallel)
+      } else {
+        found = ScanBatch(
+          queries: ScanQueries(
+            chunk, blocks: codes.blocks, tailDeviations: tailDeviations, levelNormMax: codes.levelNormMax),
+          blocks: codes.blocks, live: live, k: k
+        ).search(parallel: parallel)
+      }
+      for (best, query) in zip(found, chunk) {
         // The base can make different scores equal, so what is listed is put in order after it.
         results.append(
           best.sorted().map { neighbor in

@@ -31,9 +31,10 @@ struct GraphBeam {
   @inline(__always)
   func admits(_ key: UInt64) -> Bool { count < capacity || key > keys[count &- 1] }
 
-  @inline(__always)
-  mutating func insert(_ key: UInt64) {
-    guard admits(key) else { return }
+  /// - Returns: whether the key is now among the next to be expanded.
+  @inline(__always) @discardableResult
+  mutating func insert(_ key: UInt64) -> Bool {
+    guard admits(key) else { return false }
     var low = 0
     var high = count
     while low < high {
@@ -44,8 +45,27 @@ struct GraphBeam {
     (keys + low + 1).update(from: keys + low, count: kept &- low)
     keys[low] = key
     count = kept &+ 1
+    let isNear = low < cursor &+ Self.nearCount
     if low < cursor { cursor = low }
+    return isNear
   }
+
+  /// Calls `body` with the next rows that will be expanded unless nearer ones turn up.
+  @inline(__always)
+  func forEachNear(_ body: (UInt32) -> Void) {
+    var at = cursor
+    var found = 0
+    while at < count, found < Self.nearCount {
+      if keys[at] & GraphKey.expandedBit == 0 {
+        body(GraphKey.row(keys[at]))
+        found &+= 1
+      }
+      at &+= 1
+    }
+  }
+
+  /// Rows whose links are fetched before their turn comes.
+  private static let nearCount = 2
 
   /// The nearest row that was not expanded yet, marked as expanded.
   @inline(__always)

@@ -54,8 +54,7 @@ struct GraphConnector {
     let own = table.links(of: Int(row))
     for place in 0..<table.count(of: Int(row)) where link(own[place], to: row) { return }
 
-    let encoder = construction.encoder
-    let query = encoder.prepare(row: Int(row), of: construction.codes)
+    let query = construction.scorer.prepareToWalk(row)
     construction.walk(query, from: entryPoint, level: 0, ef: Self.ef, scratch: scratch)
     for index in 0..<scratch.beam.count {
       if link(GraphKey.row(scratch.beam.keys[index]), to: row) { return }

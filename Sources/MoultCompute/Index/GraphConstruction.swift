@@ -8,9 +8,8 @@ internal import Synchronization
 /// it, so no walk meets a row that leads nowhere. Levels and entry point are known beforehand and never
 /// change.
 final class GraphConstruction: @unchecked Sendable {
-  let codes: CodeView
   let rowCount: Int
-  let encoder: VectorEncoder
+  let scorer: GraphScorer
   /// The links of level l at index l. Nodes are rows on level 0, slots above.
   let tables: [GraphLinkTable]
   let levels: GraphLevels
@@ -24,13 +23,12 @@ final class GraphConstruction: @unchecked Sendable {
   private static let serialRowCount = 1024
   private static let chunkRowCount = 64
 
-  init(encoder: VectorEncoder, codes: CodeView, m: Int, efConstruction: Int, seed: UInt64) {
+  init(scorer: GraphScorer, rowCount: Int, m: Int, efConstruction: Int, seed: UInt64) {
     precondition(GraphFormat.mRange.contains(m), "m is \(m); graphs take \(GraphFormat.mRange)")
-    self.encoder = encoder
-    self.codes = codes
+    self.scorer = scorer
+    self.rowCount = rowCount
     self.m = m
     self.efConstruction = max(efConstruction, m)
-    rowCount = codes.count
     levels = GraphLevels(rowCount: rowCount, m: m, seed: seed)
     tables =
       [GraphLinkTable(nodeCount: rowCount, capacity: 2 * m)]
@@ -85,15 +83,21 @@ final class GraphConstruction: @unchecked Sendable {
     guard position > 0 else { return }  // the entry point meets an empty graph
     let row = levels.order[position]
     let top = levels.level(atPosition: position)
-    let query = encoder.prepare(row: Int(row), of: codes)
+    let walking = scorer.prepareToWalk(row)
+    let choosing = scorer.isTwofold ? scorer.prepareToChoose(row) : walking
     scratches.withScratch { scratch in
       var selections: [GraphSelection] = []
       var start = levels.order[0]
       for level in stride(from: tables.count - 1, through: 0, by: -1) {
-        walk(query, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
+        walk(walking, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
         start = GraphKey.row(scratch.beam.keys[0])
         if level <= top {
-          lookBeyondTies(query, level: level, scratch: scratch)
+          lookBeyondTies(walking, level: level, scratch: scratch)
+          if scorer.isTwofold {
+            scratch.settle(kept: efConstruction) {
+              scorer.score(choosing, indices: $0, count: $1, into: $2)
+            }
+          }
           selections.append(select(scratch: scratch))
         }
       }
@@ -108,8 +112,8 @@ final class GraphConstruction: @unchecked Sendable {
           let neighbour = selection.rows[link]
           locks.withLock(neighbour) {
             tables[level].add(
-              row: row, score: selection.scores[link], to: node(neighbour, level), encoder: encoder,
-              query: query, codes: codes, workspace: workspace)
+              row: row, score: selection.scores[link], to: node(neighbour, level), scorer: scorer,
+              query: choosing, workspace: workspace)
           }
         }
       }
@@ -118,31 +122,38 @@ final class GraphConstruction: @unchecked Sendable {
 
   /// Fills the beam with the `ef` nearest rows that are found on a level.
   func walk(
-    _ query: PreparedQuery, from start: UInt32, level: Int, ef: Int, scratch: GraphScratch
+    _ query: GraphScorer.Query, from start: UInt32, level: Int, ef: Int, scratch: GraphScratch
   ) {
     let visited = scratch.startWalk()
     visited.insert(start)
     scratch.rows[0] = start
-    encoder.score(query, codes, indices: scratch.rows, count: 1, into: scratch.scores)
+    scorer.score(query, indices: scratch.rows, count: 1, into: scratch.scores)
     scratch.beam.reset(ef: ef)
     scratch.beam.insert(GraphKey.make(row: start, score: scratch.scores[0]))
     while let row = scratch.beam.next() {
       let count = gatherLinks(of: row, level: level, visited: visited, scratch: scratch)
-      encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
+      scorer.fetch(indices: scratch.rows, count: count)
+      if level == 0 { scratch.beam.forEachNear { tables[0].fetchLinks(of: Int($0)) } }
+      scorer.score(query, indices: scratch.rows, count: count, into: scratch.scores)
       for index in 0..<count {
-        scratch.beam.insert(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
+        let row = scratch.rows[index]
+        if scratch.beam.insert(GraphKey.make(row: row, score: scratch.scores[index])), level == 0 {
+          tables[0].fetchLinks(of: Int(row))
+        }
       }
     }
   }
 
-  /// Replaces most of a beam in which all rows score the same, by what lies behind them.
+  /// Replaces most of a beam in which all rows but a few score the same, by what lies behind them.
   ///
   /// A new row that is identical to more rows than the beam holds would meet, and link to, nothing else;
   /// a search that came into such a crowd could not leave it.
-  private func lookBeyondTies(_ query: PreparedQuery, level: Int, scratch: GraphScratch) {
+  private func lookBeyondTies(_ query: GraphScorer.Query, level: Int, scratch: GraphScratch) {
     let count = scratch.beam.count
-    let tie = GraphKey.score(scratch.beam.keys[0])
-    guard count == efConstruction, GraphKey.score(scratch.beam.keys[count - 1]) == tie else { return }
+    guard count == efConstruction else { return }
+    let tie = GraphKey.score(scratch.beam.keys[count - 1])
+    // By their guides some others may look nearer than what is identical.
+    guard GraphKey.score(scratch.beam.keys[scorer.isTwofold ? m / 2 : 0]) == tie else { return }
     let tied = (0..<count).map { scratch.beam.keys[$0] }
     let visited = scratch.startWalk()
     for key in tied { visited.insert(GraphKey.row(key)) }
@@ -150,7 +161,7 @@ final class GraphConstruction: @unchecked Sendable {
     for key in tied.prefix(m) { scratch.beam.insert(key) }
     for key in tied {
       let count = gatherLinks(of: GraphKey.row(key), level: level, visited: visited, scratch: scratch)
-      encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
+      scorer.score(query, indices: scratch.rows, count: count, into: scratch.scores)
       for index in 0..<count where scratch.scores[index] < tie {
         scratch.beam.insert(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
       }
@@ -194,9 +205,9 @@ final class GraphConstruction: @unchecked Sendable {
           for index in first..<end {
             scratch.rows[index - first] = GraphKey.row(keys[Int(rest[index])])
           }
-          encoder.score(
-            encoder.prepare(row: Int(GraphKey.row(kept)), of: codes), codes, indices: scratch.rows,
-            count: end - first, into: scratch.scores)
+          scorer.score(
+            scorer.prepareToChoose(GraphKey.row(kept)), indices: scratch.rows, count: end - first,
+            into: scratch.scores)
           var left = first
           for index in first..<end {
             let candidate = rest[index]

@@ -48,21 +48,30 @@ public final class GraphIndex: @unchecked Sendable {  // the bytes are never wri
   ///   - live: dead rows are walked through and not returned. While fewer than `ef` live rows are known
   ///     the walk goes on, at worst through the whole graph.
   ///   - ef: width of the beam; more is slower and finds more. At least `k` is used.
+  ///   - guide: the same query for guides of the same rows. With it they lead through the graph, and
+  ///     `codes` score the `ef` rows at its end: about twice as fast at the same recall.
   /// - Returns: `k` neighbours, or all live ones if there are fewer.
   public func search(
-    encoder: VectorEncoder, query: PreparedQuery, codes: CodeView, live: LiveRows, k: Int, ef: Int
+    encoder: VectorEncoder, query: PreparedQuery, codes: CodeView, live: LiveRows, k: Int, ef: Int,
+    guide: GuideQuery? = nil
   ) -> [Neighbor] {
     precondition(codes.count == rowCount, "\(codes.count) codes do not belong to \(rowCount) rows")
+    if let guide {
+      precondition(guide.guide.count == rowCount, "the guides do not belong to these rows")
+    }
     guard let entryPoint, k > 0 else { return [] }
     let width = min(max(ef, k), rowCount)
     return scratches.withScratch { scratch in
-      let walk = Walk(encoder: encoder, query: query, codes: codes, scratch: scratch)
+      let walk = Walk(encoder: encoder, query: query, codes: codes, guide: guide, scratch: scratch)
       let start = descend(walk)
       scratch.beam.reset(ef: width)
       if live.words == nil {
         searchAll(walk, from: start, entryPoint: entryPoint, width: width)
       } else {
         searchLive(walk, from: start, entryPoint: entryPoint, width: width, live: live)
+      }
+      if guide != nil {
+        scratch.settle(kept: k) { encoder.score(query, codes, indices: $0, count: $1, into: $2) }
       }
       return (0..<min(k, scratch.beam.count)).map { index in
         let key = scratch.beam.keys[index]
@@ -90,6 +99,11 @@ public final class GraphIndex: @unchecked Sendable {  // the bytes are never wri
   }
 
   @inline(__always)
+  private func fetchLinks(of row: UInt32) {
+    KernelTable.prefetch(links(of: row), bytes: 4 &* format.baseLinkCount)
+  }
+
+  @inline(__always)
   private func links(of row: UInt32) -> UnsafePointer<UInt32> {
     baseLinks + Int(row) &* format.baseLinkCount
   }
@@ -103,11 +117,36 @@ extension GraphIndex {
     let encoder: VectorEncoder
     let query: PreparedQuery
     let codes: CodeView
+    let guide: GuideQuery?
     let scratch: GraphScratch
+
+    /// What `score` reads of row i begins at `records + i·stride`.
+    private let records: UnsafeRawPointer
+    private let stride: Int
+    private let fetchedBytes: Int
+
+    init(
+      encoder: VectorEncoder, query: PreparedQuery, codes: CodeView, guide: GuideQuery?,
+      scratch: GraphScratch
+    ) {
+      self.encoder = encoder
+      self.query = query
+      self.codes = codes
+      self.guide = guide
+      self.scratch = scratch
+      records = guide.map { UnsafeRawPointer($0.guide.records) } ?? codes.rows
+      stride = guide?.guide.bytesPerVector ?? codes.rowStride
+      // The processor guesses how a long row goes on.
+      fetchedBytes = min(stride, 512)
+    }
 
     /// Scores the first `count` rows of the scratch space.
     @inline(__always)
     func score(count: Int) {
+      if let guide {
+        guide.score(indices: scratch.rows, count: count, into: scratch.scores)
+        return
+      }
       encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
     }
 
@@ -115,6 +154,14 @@ extension GraphIndex {
       scratch.rows[0] = row
       score(count: 1)
       return GraphKey.make(row: row, score: scratch.scores[0])
+    }
+
+    /// Asks for what `score` will read.
+    @inline(__always)
+    func fetchRows(count: Int) {
+      for index in 0..<count {
+        KernelTable.prefetch(records + Int(scratch.rows[index]) &* stride, bytes: fetchedBytes)
+      }
     }
   }
 
@@ -147,7 +194,8 @@ extension GraphIndex {
     return best
   }
 
-  /// Beam search where every row counts.
+  /// Beam search where every row counts. What it waits for is memory, so links are asked for as soon as a
+  /// node comes near its turn.
   private func searchAll(_ walk: Walk, from start: UInt64, entryPoint: UInt32, width: Int) {
     let scratch = walk.scratch
     let visited = scratch.startWalk()
@@ -162,9 +210,12 @@ extension GraphIndex {
         continue
       }
       let count = visited.gather(links(of: row), count: format.baseLinkCount, into: scratch.rows)
+      walk.fetchRows(count: count)
+      scratch.beam.forEachNear(fetchLinks)
       walk.score(count: count)
       for index in 0..<count {
-        scratch.beam.insert(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
+        let row = scratch.rows[index]
+        if scratch.beam.insert(GraphKey.make(row: row, score: scratch.scores[index])) { fetchLinks(of: row) }
       }
     }
   }
@@ -196,6 +247,7 @@ extension GraphIndex {
       if full, scratch.beam.keys[scratch.beam.count - 1] != nearest { return }
       let row = GraphKey.row(nearest)
       let count = visited.gather(links(of: row), count: format.baseLinkCount, into: scratch.rows)
+      walk.fetchRows(count: count)
       walk.score(count: count)
       for index in 0..<count {
         meet(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))

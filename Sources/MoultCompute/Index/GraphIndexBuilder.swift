@@ -16,14 +16,16 @@ public enum GraphIndexBuilder {
   /// - Returns: bytes as `GraphFormat` describes them.
   /// - Throws: `cancelled`.
   /// - Complexity: about 22 · efConstruction scores a row (measured: 2 800 on 100 000 embeddings with
-  ///   m = 16, efConstruction = 128). Memory: 16·m bytes a row, 10·m more at the end.
+  ///   m = 16, efConstruction = 128), of guides where `GraphGuide` can be made. Memory: 16·m bytes a row, 10·m
+  ///   more at the end, and 192 bytes for guides.
   public static func build(
     encoder: VectorEncoder, codes: CodeView, m: Int, efConstruction: Int, seed: UInt64,
     parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool = { false },
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> [UInt8] {
     let construction = GraphConstruction(
-      encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed)
+      scorer: GraphScorer(encoder: encoder, codes: codes, parallel: parallel), rowCount: codes.count, m: m,
+      efConstruction: efConstruction, seed: seed)
     try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
     construction.connectAll()
     return construction.bytes()

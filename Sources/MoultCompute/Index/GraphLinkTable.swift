@@ -23,8 +23,8 @@ final class GraphLinkTable {
 
   init(nodeCount: Int, capacity: Int) {
     self.capacity = capacity
-    rows = .allocate(capacity: max(1, nodeCount * capacity))
-    rows.initialize(repeating: GraphFormat.noLink, count: nodeCount * capacity)
+    rows = UnsafeMutableRawPointer.allocate(byteCount: max(4, 4 * nodeCount * capacity), alignment: 64)
+      .initializeMemory(as: UInt32.self, repeating: GraphFormat.noLink, count: nodeCount * capacity)
     scores = .allocate(capacity: max(1, nodeCount * capacity))
     sizes = .allocate(capacity: max(1, nodeCount))
     sizes.initialize(repeating: Size(), count: nodeCount)
@@ -38,6 +38,10 @@ final class GraphLinkTable {
 
   @inline(__always)
   func links(of node: Int) -> UnsafeMutablePointer<UInt32> { rows + node &* capacity }
+
+  /// Asks for the links of a node.
+  @inline(__always)
+  func fetchLinks(of node: Int) { KernelTable.prefetch(links(of: node), bytes: 4 &* capacity) }
 
   @inline(__always)
   func count(of node: Int) -> Int { Int(sizes[node].count) }
@@ -69,8 +73,8 @@ final class GraphLinkTable {
   ///   - score: of `row` and the node.
   ///   - query: `row`, prepared.
   func add(
-    row: UInt32, score: Float, to node: Int, encoder: VectorEncoder, query: PreparedQuery,
-    codes: CodeView, workspace: GraphSelection
+    row: UInt32, score: Float, to node: Int, scorer: GraphScorer, query: GraphScorer.Query,
+    workspace: GraphSelection
   ) {
     let blockRows = links(of: node)
     let blockScores = scores + node &* capacity
@@ -83,7 +87,7 @@ final class GraphLinkTable {
       GraphKey.make(row: blockRows[index], score: blockScores[index])
     }
     let toRow = workspace.distances
-    encoder.score(query, codes, indices: blockRows, count: diverse, into: toRow)
+    scorer.score(query, indices: blockRows, count: diverse, into: toRow)
     var place = 0
     var rejected = false
     while place < diverse, blockKey(place) > key {

@@ -11,6 +11,10 @@ final class GraphScratch {
   /// Rows that are still to be expanded when not every visited row may enter the beam.
   var frontier: GraphFrontier
 
+  private var settledRows: UnsafeMutablePointer<UInt32>?
+  private var settledScores: UnsafeMutablePointer<Float>?
+  private var settledCapacity = 0
+
   private let rowCount: Int
   /// A row is visited if its mark equals the stamp. Bytes keep the marks of 100 000 rows in the L2 cache;
   /// the price is one wipe in 255 walks.
@@ -30,9 +34,30 @@ final class GraphScratch {
   deinit {
     rows.deallocate()
     scores.deallocate()
+    settledRows?.deallocate()
+    settledScores?.deallocate()
     marks.deallocate()
     beam.deallocate()
     frontier.deallocate()
+  }
+
+  /// Scores what the beam holds anew and keeps the `kept` best.
+  func settle(
+    kept: Int, score: (UnsafePointer<UInt32>, Int, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let count = beam.count
+    if count > settledCapacity {
+      settledRows?.deallocate()
+      settledScores?.deallocate()
+      settledRows = .allocate(capacity: count)
+      settledScores = .allocate(capacity: count)
+      settledCapacity = count
+    }
+    guard let rows = settledRows, let scores = settledScores else { return }
+    for index in 0..<count { rows[index] = GraphKey.row(beam.keys[index]) }
+    score(rows, count, scores)
+    beam.reset(ef: kept)
+    for index in 0..<count { beam.insert(GraphKey.make(row: rows[index], score: scores[index])) }
   }
 
   /// Forgets what was visited and returns the marks of the new walk.

@@ -20,7 +20,7 @@ internal import MoultModel
 /// `⟨y, w⟩ = 2·width·⟨bits, v⟩ + 2·least·n − width·Σv − least·D`; ⟨bits, v⟩ comes from eight bit planes.
 /// `‖r‖²` is not stored: it is A, or for unit vectors `1 − ‖c‖² − 2A`, or (inner product) close to the
 /// S²·D·2/π of a Gaussian vector.
-struct BinaryQuantizer: Quantizer {
+struct BinaryQuantizer: NormalizingQuantizer {
   let dimension: Int
   let metric: Metric
   let centre: FloatBuffer
@@ -43,7 +43,7 @@ struct BinaryQuantizer: Quantizer {
   // MARK: Codes
 
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?
   ) {
     let kernels = KernelTable.best
@@ -52,7 +52,9 @@ struct BinaryQuantizer: Quantizer {
     withUnsafeTemporaryAllocation(byteCount: 4 * padded, alignment: 64) { scratch in
       let r = scratch.baseAddress!.bindMemory(to: Float.self, capacity: padded)
       for i in 0..<count {
-        subtractCentre(vectors + i * stride, into: r)
+        let vector = vectors + i * stride
+        KernelTable.prefetchNext(after: i, of: count, vector, stride: stride, count: dimension)
+        centre(vector, normalizes: normalizes, into: r)
         let alongCentre = kernels.dot(r, centre.pointer, dimension)
         rotation.apply(r)
         let code = codes + i * rowBytes
@@ -68,9 +70,12 @@ struct BinaryQuantizer: Quantizer {
     }
   }
 
-  private func subtractCentre(_ vector: UnsafePointer<Float>, into r: UnsafeMutablePointer<Float>) {
-    KernelTable.best.subtract(vector, centre.pointer, r, dimension)
-    for j in dimension..<paddedDimension { r[j] = 0 }
+  private func centre(
+    _ vector: UnsafePointer<Float>, normalizes: Bool = false, into r: UnsafeMutablePointer<Float>
+  ) {
+    _ = VectorNorm.centre(
+      vector, normalizes: normalizes, centre: centre.pointer, dimension, into: r, along: nil)
+    (r + dimension).update(repeating: 0, count: paddedDimension - dimension)
   }
 
   private static func setBits(_ code: UnsafePointer<UInt8>, _ byteCount: Int) -> Int {
@@ -117,7 +122,7 @@ struct BinaryQuantizer: Quantizer {
       withUnsafeTemporaryAllocation(byteCount: 5 * padded, alignment: 64) { scratch in
         let w = scratch.baseAddress!.bindMemory(to: Float.self, capacity: padded)
         let v = (scratch.baseAddress! + 4 * padded).bindMemory(to: UInt8.self, capacity: padded)
-        subtractCentre(query, into: w)
+        centre(query, into: w)
         rotation.apply(w)
         let squared = VectorNorm.squared(w, padded)
         norm.pointee = Float(squared.squareRoot())

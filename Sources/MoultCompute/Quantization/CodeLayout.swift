@@ -56,6 +56,21 @@ final class CodeLayout: Sendable {
     CodeLayout(zones: Array(zones[range]), levels: Array(levels[range]))
   }
 
+  /// The same rows with neighbouring zones of one width made one.
+  var merged: CodeLayout {
+    var zones: [Zone] = []
+    var levels: [[Int8]] = []
+    for (zone, own) in zip(self.zones, self.levels) {
+      if let last = zones.last, last.bits == zone.bits, levels.last == own {
+        zones[zones.count - 1].segments += zone.segments
+      } else {
+        zones.append(zone)
+        levels.append(own)
+      }
+    }
+    return CodeLayout(zones: zones, levels: levels)
+  }
+
   /// Segments that hold `dimension` entries.
   static func segments(_ dimension: Int) -> Int {
     (dimension + segmentDimension - 1) / segmentDimension

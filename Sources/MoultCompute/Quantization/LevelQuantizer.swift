@@ -17,7 +17,7 @@ internal import MoultModel
 /// The standard error of a score is `errorScale·factor·√(Σ ε_s‖w_s‖²)`, ε_s the mean squared error of a
 /// coordinate of the segment; dimensions without codes count with their whole variance. `errorScale` is
 /// fitted on the sample so that errors over their standard errors have unit variance there.
-struct LevelQuantizer: LevelCoded {
+struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
   let dimension: Int
   let metric: Metric
   let centre: FloatBuffer
@@ -92,48 +92,53 @@ struct LevelQuantizer: LevelCoded {
 
   // MARK: Codes
 
-  var encodingBlock: Int {
-    if case .learned(let map) = rotation { map.blockCount } else { 1 }
-  }
+  /// Vectors that are rotated together: learned directions are a matrix product, random ones best stay in the
+  /// first-level cache.
+  private var block: Int { rotation.isWhole ? 1 : min(64, max(1, 262_144 / layout.dimension)) }
 
-  /// Vectors that are rotated together.
-  private static let block = 64
+  /// What is known of a centred vector before it is rotated.
+  private typealias Centred = (squared: Double, along: Double)
 
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?
   ) {
-    let block = min(LevelQuantizer.block, max(1, 262_144 / layout.dimension))
+    let block = block
     let rotated = layout.dimension
-    withUnsafeTemporaryAllocation(byteCount: 4 * block * (dimension + rotated), alignment: 64) { scratch in
-      let centred = scratch.baseAddress!.bindMemory(to: Float.self, capacity: block * (dimension + rotated))
-      let r = centred + block * dimension
-      var done = 0
-      while done < count {
-        let rowsNow = min(block, count - done)
-        for i in 0..<rowsNow {
-          KernelTable.best.subtract(
-            vectors + (done + i) * stride, centre.pointer, centred + i * dimension, dimension)
+    withUnsafeTemporaryAllocation(of: Centred.self, capacity: block) { sums in
+      withUnsafeTemporaryAllocation(byteCount: 4 * block * (dimension + rotated), alignment: 64) { scratch in
+        let r = scratch.baseAddress!.bindMemory(to: Float.self, capacity: block * (dimension + rotated))
+        // A random rotation is in place.
+        let centred = rotation.isWhole ? r : r + block * rotated
+        for done in Swift.stride(from: 0, to: count, by: block) {
+          let rowsNow = min(block, count - done)
+          for i in 0..<rowsNow {
+            let vector = vectors + (done + i) * stride
+            KernelTable.prefetchNext(after: done + i, of: count, vector, stride: stride, count: dimension)
+            var along = 0.0
+            let squared = VectorNorm.centre(
+              vector, normalizes: normalizes, centre: centre.pointer, dimension,
+              into: centred + i * dimension, along: &along)
+            sums[i] = (squared, along)
+          }
+          rotation.apply(centred, dimension: dimension, count: rowsNow, into: r, rotated: rotated)
+          for i in 0..<rowsNow {
+            encodeOne(
+              sums[i], r + i * rotated, row: rows + (done + i) * rowBytes,
+              side: side.map { $0 + 8 * (done + i) })
+          }
         }
-        rotation.apply(centred, dimension: dimension, count: rowsNow, into: r, rotated: rotated)
-        for i in 0..<rowsNow {
-          encodeOne(
-            centred + i * dimension, r + i * rotated, row: rows + (done + i) * rowBytes,
-            side: side.map { $0 + 8 * (done + i) })
-        }
-        done += rowsNow
       }
     }
   }
 
+  /// - Parameter r: the rotated vector; overwritten.
   private func encodeOne(
-    _ v: UnsafePointer<Float>, _ r: UnsafeMutablePointer<Float>, row: UnsafeMutableRawPointer,
+    _ v: Centred, _ r: UnsafeMutablePointer<Float>, row: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?
   ) {
-    let kernels = KernelTable.best
-    let squared = kernels.sumOfSquares(v, dimension)
-    clearOverflow(r, squared: squared)
-    let inverse = squared > 0 ? Float(1 / squared.squareRoot()) : 0
+    clearOverflow(r, squared: v.squared)
+    let inverse = v.squared > 0 ? Float(1 / v.squared.squareRoot()) : 0
     let codes = row.assumingMemoryBound(to: UInt8.self)
     // The norm of vectors so short that its inverse overflows: a code of zeros, and S = 0 below.
     let scale = inverse.isFinite ? inverse : 0
@@ -144,14 +149,12 @@ struct LevelQuantizer: LevelCoded {
       dot = encodeSegments(r, inverse: scale, into: codes)
     }
     guard let side else { return }
-    let covered = rotation.isWhole ? squared : kernels.sumOfSquares(r, layout.dimension)
+    let covered = rotation.isWhole ? v.squared : KernelTable.best.sumOfSquares(r, layout.dimension)
     let ratio = dot > 0 && covered > 0 ? covered / dot : 0
     let factor = ratio < Double(Float.greatestFiniteMagnitude) / 4 ? Float(ratio) : 0
     let isDistance = metric == .squaredEuclidean
     side.storeBytes(of: isDistance ? 2 * factor : factor, as: Float.self)
-    side.storeBytes(
-      of: isDistance ? Float(-squared) : Float(kernels.dotDouble(v, centre.pointer, dimension)),
-      toByteOffset: 4, as: Float.self)
+    side.storeBytes(of: Float(isDistance ? -v.squared : v.along), toByteOffset: 4, as: Float.self)
   }
 
   /// Sums of a rotation may overflow from here on, 10³⁶ squared, and kernels want finite numbers. Such a vector

@@ -36,7 +36,7 @@ enum LevelRotation: Sendable {
   ) {
     switch self {
     case .random(let rotation):
-      r.update(from: v, count: dimension)
+      if r != v { r.update(from: v, count: dimension) }
       (r + dimension).update(repeating: 0, count: rotated - dimension)
       rotation.apply(r)
     case .learned(let map):

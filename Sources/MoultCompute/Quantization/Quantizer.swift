@@ -10,9 +10,6 @@ protocol Quantizer: Sendable {
   var rowBytes: Int { get }
   var sideBytes: Int { get }
 
-  /// Vectors that are best encoded together: fewer take nearly as long.
-  var encodingBlock: Int { get }
-
   /// Encodes `count` vectors, `stride` floats apart, into contiguous rows and side data.
   func encode(
     _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
@@ -40,9 +37,25 @@ protocol Quantizer: Sendable {
   func write(to writer: inout ByteWriter)
 }
 
-extension Quantizer {
-  var encodingBlock: Int { 1 }
+/// A code that scales vectors to unit length in the pass that encodes them.
+protocol NormalizingQuantizer: Quantizer {
+  /// - Parameter normalizes: whether the vectors are still of any length and shall be encoded as
+  ///   `VectorNorm.normalize` leaves them.
+  func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?)
+}
 
+extension NormalizingQuantizer {
+  func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?
+  ) {
+    encode(vectors, stride: stride, count: count, normalizes: false, rows: rows, side: side)
+  }
+}
+
+extension Quantizer {
   /// Decodes the row and prepares it like any query.
   func prepareDecoded(row: Int, of codes: CodeView) -> PreparedQuery {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { vector in

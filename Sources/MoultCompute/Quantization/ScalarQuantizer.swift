@@ -1,3 +1,4 @@
+internal import CMoultKernels
 internal import MoultModel
 
 /// int8 scalar codes: one byte a dimension, one step for the whole collection.
@@ -17,7 +18,7 @@ internal import MoultModel
 /// The query goes in as two int8 limbs, `q ≈ s·(high + low/254)`, `s = max|q|/127`: an error of at most
 /// s/508 an entry, 1/500 of what the codes' own rounding does. Integer sums are exact, so codes and side
 /// data are the same bytes on every ISA (behind a transform by BLAS, as equal as its result is).
-struct ScalarQuantizer: Quantizer {
+struct ScalarQuantizer: NormalizingQuantizer {
   let dimension: Int
   let metric: Metric
   let centre: FloatBuffer
@@ -79,39 +80,57 @@ struct ScalarQuantizer: Quantizer {
   // MARK: Codes
 
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, rows: UnsafeMutableRawPointer,
+    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?
   ) {
-    let kernels = KernelTable.best
     let codes = rows.bindMemory(to: UInt8.self, capacity: count * dimension)
-    withUnsafeTemporaryAllocation(byteCount: 4 * dimension, alignment: 64) { scratch in
-      let centred = scratch.baseAddress!.bindMemory(to: Float.self, capacity: dimension)
-      for i in 0..<count {
-        let vector = vectors + i * stride
-        let code = codes + i * dimension
-        kernels.subtract(vector, centre.pointer, centred, dimension)
-        let sum = kernels.encodeU8(centred, lower, inverseStep, code, dimension)
-        guard let side else { continue }
-        side.storeBytes(
-          of: factor(vector: vector, code: code, sum: sum), toByteOffset: i * 4, as: Float.self)
+    let measuresLength = metric != .squaredEuclidean && side != nil
+    var coder = moult_u8_coder(
+      dimension: dimension, normalizes: normalizes ? 1 : 0,
+      streams: count * dimension >= ScalarQuantizer.streamedBytesMin ? 1 : 0, centre: centre.pointer,
+      lower: lower, inverse_step: inverseStep, high: measuresLength ? centreQuery.highLimb : nil,
+      low: measuresLength ? centreQuery.highLimb + dimension : nil)
+    let block = min(count, ScalarQuantizer.block)
+    withUnsafeTemporaryAllocation(of: moult_u8_row.self, capacity: block) { sums in
+      withUnsafeTemporaryAllocation(byteCount: 4 * dimension, alignment: 64) { memory in
+        let scratch = memory.baseAddress!.bindMemory(to: Float.self, capacity: dimension)
+        let sums = sums.baseAddress!
+        for done in Swift.stride(from: 0, to: count, by: block) {
+          let rowsNow = min(block, count - done)
+          let source = vectors + done * stride
+          let target = codes + done * dimension
+          coder.normalizes = normalizes ? 1 : 0
+          KernelTable.best.encodeU8Rows(&coder, source, 4 * stride, rowsNow, scratch, target, sums)
+          if normalizes {
+            coder.normalizes = 0
+            for i in 0..<rowsNow where !VectorNorm.isScalable(squared: sums[i].given_square) {
+              VectorNorm.normalize(source + i * stride, dimension, into: scratch)
+              KernelTable.best.encodeU8Rows(
+                &coder, scratch, 4 * dimension, 1, scratch, target + i * dimension, sums + i)
+            }
+          }
+          guard let side else { continue }
+          let factors = (side + 4 * done).assumingMemoryBound(to: Float.self)
+          for i in 0..<rowsNow { factors[i] = factor(sums[i]) }
+        }
       }
     }
   }
 
-  private func factor(vector: UnsafePointer<Float>, code: UnsafePointer<UInt8>, sum: UInt64) -> Float {
-    let kernels = KernelTable.best
-    // Σ(u − 128)² = Σu² − 256·Σu + 128²·d, all integers.
-    let squares = Int(kernels.dotU8(code, code, dimension)) - 256 * Int(sum) + 16_384 * dimension
-    let offsetSquared = Double(step) * Double(step) * Double(squares)
+  /// Vectors a call of the kernel: their sums, 8 KiB, fit the stack.
+  private static let block = 256
+  /// Codes from which on nobody will find all of them in a core's caches.
+  private static let streamedBytesMin = 1 << 18
+
+  @inline(__always)
+  private func factor(_ row: moult_u8_row) -> Float {
+    let offsetSquared = Double(step) * Double(step) * Double(row.offset_square)
     if metric == .squaredEuclidean { return Float(offsetSquared) }
-    var (high, low): (Int32, Int32) = (0, 0)
-    kernels.dotU8LimbRows(
-      centreQuery.highLimb, centreQuery.highLimb + dimension, code, dimension, nil, 1, dimension, &high, &low)
     let (highWeight, lowWeight, centreSum, centreSquared) = centreQuery.constants
     let alongCentre =
-      Double(highWeight) * Double(high) + Double(lowWeight) * Double(low) - 128 * Double(centreSum)
+      Double(highWeight) * Double(row.high) + Double(lowWeight) * Double(row.low) - 128 * Double(centreSum)
     let decoded = Double(centreSquared) + 2 * Double(step) * alongCentre + offsetSquared
-    return decoded > 0 ? Float((VectorNorm.squared(vector, dimension) / decoded).squareRoot()) : 0
+    return decoded > 0 ? Float((row.square / decoded).squareRoot()) : 0
   }
 
   func decode(row: Int, of codes: CodeView, into vector: UnsafeMutablePointer<Float>) {

@@ -89,47 +89,53 @@ public final class VectorEncoder: Sendable {
     side: UnsafeMutableRawPointer?
   ) {
     let normalizes = metric == .cosine && !specification.isIdentity
-    let isMapped = if case .linear = transform { true } else { false }
-    if !normalizes && !isMapped {
+    let normalizing = quantizer as? any NormalizingQuantizer
+    if case .linear(let map) = transform {
+      encodeMapped(vectors, count: count, block: map.blockCount, rows: rows, side: side) {
+        source, now, mapped in
+        map.apply(source, count: now, into: mapped)
+        guard normalizes else { return }
+        for i in 0..<now {
+          VectorNorm.normalize(mapped + i * codeDimension, codeDimension, into: mapped + i * codeDimension)
+        }
+      }
+    } else if !normalizes {
       quantizer.encode(vectors, stride: dimension, count: count, rows: rows, side: side)
-      return
+    } else if let normalizing {
+      normalizing.encode(
+        vectors, stride: dimension, count: count, normalizes: true, rows: rows, side: side)
+    } else {
+      // So few vectors a round that the next ones can be fetched meanwhile.
+      let block = max(1, min(64, 1024 / codeDimension))
+      encodeMapped(vectors, count: count, block: block, rows: rows, side: side) { source, now, mapped in
+        for i in 0..<now {
+          VectorNorm.normalize(source + i * dimension, codeDimension, into: mapped + i * codeDimension)
+        }
+      }
     }
-    let block = encodingBlock
+  }
+
+  /// Encodes what `map` makes of `block` vectors at a time.
+  private func encodeMapped(
+    _ vectors: UnsafePointer<Float>, count: Int, block: Int, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?,
+    map: (_ source: UnsafePointer<Float>, _ count: Int, _ mapped: UnsafeMutablePointer<Float>) -> Void
+  ) {
     let codeDimension = codeDimension
     withUnsafeTemporaryAllocation(byteCount: 4 * block * codeDimension, alignment: 64) { scratch in
       let mapped = scratch.baseAddress!.bindMemory(to: Float.self, capacity: block * codeDimension)
-      var done = 0
-      while done < count {
+      for done in stride(from: 0, to: count, by: block) {
         let rowsNow = min(block, count - done)
         let source = vectors + done * dimension
-        if case .linear(let map) = transform {
-          map.apply(source, count: rowsNow, into: mapped)
-          if normalizes {
-            for i in 0..<rowsNow {
-              let row = mapped + i * codeDimension
-              VectorNorm.normalize(row, codeDimension, into: row)
-            }
-          }
-        } else {
-          for i in 0..<rowsNow {
-            VectorNorm.normalize(source + i * dimension, codeDimension, into: mapped + i * codeDimension)
-          }
-        }
+        map(source, rowsNow, mapped)
         // What comes next is on its way while these are encoded.
         KernelTable.prefetch(
           source + rowsNow * dimension, count: min(rowsNow, count - done - rowsNow) * dimension)
         quantizer.encode(
           mapped, stride: codeDimension, count: rowsNow, rows: rows + done * rowBytes,
           side: side.map { $0 + done * sideBytes })
-        done += rowsNow
       }
     }
-  }
-
-  /// Vectors a round: a block of the transform, or so few that the next ones can be fetched meanwhile.
-  private var encodingBlock: Int {
-    if case .linear(let map) = transform { return map.blockCount }
-    return max(quantizer.encodingBlock, min(64, 1024 / codeDimension), 1)
   }
 
   /// What row `row` stands for, in code space: transformed, of unit length under cosine (the identity

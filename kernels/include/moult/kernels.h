@@ -25,8 +25,8 @@ typedef enum moult_isa {
   MOULT_ISA_NEON = 1,    ///< AArch64, with the dot-product and the int8 matrix extension where they are offered
   MOULT_ISA_AVX2 = 2,    ///< AVX2, FMA, F16C, POPCNT
   MOULT_ISA_AVXVNNI = 3, ///< AVX2 and AVX-VNNI: 256-bit integer dot products without AVX-512
-  MOULT_ISA_AVX512 = 4,  ///< AVX-512 F, BW, VL, DQ, VNNI, VBMI, VPOPCNTDQ
-  MOULT_ISA_AMX = 5,     ///< AVX-512 and AMX tiles (int8), where the system grants them
+  MOULT_ISA_AVX512 = 4,  ///< AVX-512 F, BW, VL, DQ, VNNI, VBMI, VPOPCNTDQ; BF16 where it is offered
+  MOULT_ISA_AMX = 5,     ///< AVX-512 and AMX tiles (int8, bf16), where the system grants them
 } moult_isa;
 
 /// A run of dimensions whose codes are `bits` wide. Codes stand for signed levels, −128 … 127.
@@ -105,6 +105,35 @@ typedef struct moult_levels {
   const float *thresholds;  ///< 2^bits − 1, ascending; NULL with 8 bits
   const int8_t *levels;     ///< 2^bits; NULL with 8 bits
 } moult_levels;
+
+/// How encode_u8_rows turns vectors into codes.
+typedef struct moult_u8_coder {
+  size_t dimension;  ///< 1 … 65 536
+  int normalizes;    ///< not 0: vectors are scaled to unit length first
+  int streams;       ///< not 0: a hint that codes are not read soon and need not come into the caches
+  const float *centre;
+  float lower, inverse_step;  ///< as in encode_u8; inverse_step positive
+  const int8_t *high, *low;   ///< two limbs of a query as in dot_u8_i8x2_rows; NULL both where not wanted
+} moult_u8_coder;
+
+/// What encode_u8_rows found out about a vector. With `normalizes` the vector is v·f, f = 1/√(Σv²) rounded to
+/// float; f = 0 unless 10⁻⁷⁰ < Σv² < 10⁷⁰: such a vector has to be scaled in double by the caller.
+typedef struct moult_u8_row {
+  double given_square;     ///< Σv[j]², v as given; 0 without `normalizes`
+  double square;           ///< Σ of the squares of what is encoded; 0 without limbs
+  uint32_t offset_square;  ///< Σ(code[j] − 128)²
+  int32_t high, low;       ///< Σ code[j]·limb[j]; 0 without limbs
+} moult_u8_row;
+
+/// A query for guides, coarse records of `lines` cache lines (1 or 2) each, 64-byte aligned: cells of two bits,
+/// and in the last 8 bytes factor and additive, two floats. Cell p of byte b is its bits 2p and 2p + 1.
+typedef struct moult_guide_query {
+  /// 64-byte aligned: for each line 4 × 64, the weight of cell p of byte b at p·64 + b; 0 for the last 8 bytes
+  /// of a record.
+  const int8_t *weights;
+  size_t lines;
+  float scale, offset;
+} moult_guide_query;
 
 typedef struct moult_kernels {
   moult_isa isa;
@@ -221,6 +250,43 @@ typedef struct moult_kernels {
   /// results. Same bits on every ISA.
   double (*centre_f32)(const float *values, float factor, const float *centre, float *target, size_t count,
                        float *largest);
+
+  /// int8 codes of `count` vectors, `stride` BYTES apart, into contiguous codes: encode_u8 of the vectors, of
+  /// unit length where the coder says so, less the centre. `scratch` is of `dimension` floats. Squares are
+  /// summed up in double like sum_of_squares_f32. Finite input; after scaling and centring too. Same bytes and
+  /// sums on every ISA.
+  void (*encode_u8_rows)(const moult_u8_coder *coder, const float *rows, size_t stride, size_t count,
+                         float *scratch, uint8_t *codes, moult_u8_row *out);
+  /// target[j] = values[j]·factor − centre[j], product and difference rounded separately; the target may be the
+  /// values. Returns Σ target[j]², *along = Σ target[j]·centre[j], both summed like dot_f32_f64; with NULL as
+  /// `along` neither, and 0. Finite input and results. Same bits on every ISA.
+  double (*centre_sums_f32)(const float *values, float factor, const float *centre, float *target,
+                            size_t count, double *along);
+
+  /// Inner products of bfloat16 vectors with sums of float32:
+  /// out[q·out_stride + 16·b + lane] = Σ query_q[j]·row[j], row number `lane` of block b, j = 0 … 2·lines − 1.
+  ///
+  /// Query q is at `queries + q·query_stride`; strides are in entries. A block is `lines` lines of 64 bytes, line
+  /// w entries 2w and 2w + 1 of 16 rows, as interleave_block writes rows of bfloat16 (an odd dimension is
+  /// filled up with a zero, in the query too). lines ≤ 32 768. Finite numbers and results.
+  /// Error: ≤ 2·lines·2⁻²⁴·Σ|query[j]·row[j]|, where entries, products and sums below 2⁻¹²⁶ may count as 0. The
+  /// order of additions is the level's; a query's results do not depend on the other queries and rows.
+  void (*dot_bf16_blocks)(const uint16_t *queries, size_t query_stride, size_t query_count,
+                          const void *blocks, size_t lines, size_t block_count, float *out,
+                          size_t out_stride);
+
+  /// Sums of table entries for rows by their sketches: the byte of row r (0 … 63) of chunk c in line g, at
+  /// chunks[(c·lines + g)·64 + r], of which only the low six bits count, is an index into query q's table of
+  /// that line, at tables + (q·lines + g)·64. Lines are added in order; a sum that leaves −128 … 127 stays at
+  /// that end for the next line. Bit r of masks[q·chunk_count + c] is set where the sum ≥ bars[q]. Chunks and
+  /// tables are 64-byte aligned. Exact.
+  void (*scan_sketches)(const uint8_t *chunks, size_t lines, size_t chunk_count, const int8_t *tables,
+                        const int8_t *bars, size_t query_count, uint64_t *masks);
+
+  /// scores[i] = factor·(scale·Σ weight·cell + offset) + additive of record indices[i]; the sum exact, each float
+  /// operation rounded by itself. Same bits on every ISA.
+  void (*guide_score_rows)(const moult_guide_query *query, const void *records, const uint32_t *indices,
+                           size_t count, float *scores);
 } moult_kernels;
 
 /// The table of the best level this machine offers, or of the level that the environment variable
