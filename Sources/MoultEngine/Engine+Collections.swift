@@ -115,8 +115,9 @@ extension Engine {
 
   /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
   func ensureNoJob(on collection: Collection, in db: Database) throws {
-    // A job that only adds graphs keeps nobody from anything.
-    let unfinished = try resources.queue.unfinished(in: db).filter { $0.kind != IndexJob.kind }
+    // Jobs that only add graphs or merge segments keep nobody from anything.
+    let upkeep = [IndexJob.kind, MergeJob.kind]
+    let unfinished = try resources.queue.unfinished(in: db).filter { !upkeep.contains($0.kind) }
     let own = unfinished.first { $0.subject == collection.name }
     guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
       return

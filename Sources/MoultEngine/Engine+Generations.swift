@@ -25,7 +25,7 @@ extension Engine {
     let arguments = try JSONEncoder().encode(
       SwitchJob.Arguments(
         collection: collection.id, specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, k: request.gate.k))
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k))
     return try await enqueue(
       SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries
     ) { _ in }
@@ -40,7 +40,7 @@ extension Engine {
     let arguments = try JSONEncoder().encode(
       ReindexJob.Arguments(
         source: source.id, target: request.target, alias: request.alias, specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, k: request.gate.k))
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k))
     return try await enqueue(
       ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries
     ) { [aliases] _ in
@@ -111,6 +111,9 @@ extension Engine {
     try check(specification, schema: schema)
     guard (0...1).contains(gate.minimumRecall) else {
       throw MoultError(.invalidArgument, "minimumRecall must be in 0 … 1, got \(gate.minimumRecall)")
+    }
+    if let loss = gate.maximumLoss, !(0...1).contains(loss) {
+      throw MoultError(.invalidArgument, "maximumLoss must be in 0 … 1, got \(loss)")
     }
     guard (1...1_000).contains(gate.k) else {
       throw MoultError(.invalidArgument, "k must be in 1 … 1000, got \(gate.k)")

@@ -9,6 +9,9 @@ extension Engine {
   package static let hitCountMax = 4_000_000
   /// Entries of the vectors that one request asks back at most.
   package static let vectorEntriesMax = 64_000_000
+  /// A filter that lets through no more than these bytes of full-precision vectors is answered exactly: reading
+  /// them takes about as long as a walk through a graph that has to step over all others.
+  private static let selectiveBytesMax = 4 << 20
   /// Queries of one request at most.
   package static let queryCountMax = 16_384
 
@@ -19,34 +22,76 @@ extension Engine {
     // From here on the request sees this snapshot and nothing else.
     let snapshot = collection.snapshot
     return try await resources.searching.run { [resources] in
-      let found = request.queries.withUnsafeBufferPointer { queries in
-        SearchExecutor.search(
-          snapshot, generation: snapshot.live, queries: queries.baseAddress!,
-          queryCount: queries.count / request.dimension,
-          parameters: .init(
-            count: request.limit + request.offset, ef: request.ef, exact: request.exact,
-            oversampling: request.oversampling),
-          parallel: resources.searching.parallelFor
-        ).map { $0.dropFirst(request.offset) }
-      }
-      let rows = Set(found.joined().map(\.row))
+      let searched =
+        try request.filter.map {
+          try collection.filters.apply(
+            $0, to: snapshot, points: collection.points, directory: resources.directory)
+        } ?? snapshot
+      let found = try self.neighbors(request, of: collection, in: searched)
+      let rows = Set(found.joined().map(\.neighbor.row))
       let stored = try resources.directory.read { db in
         try collection.points.points(rows: rows, payloads: request.includePayload, in: db)
       }
-      let hits = found.map { neighbors in
-        neighbors.compactMap { neighbor -> SearchHit? in
-          guard let point = stored[neighbor.row] else { return nil }
+      let hits = found.map { chosen in
+        chosen.compactMap { chosen -> SearchHit? in
+          guard let point = stored[chosen.neighbor.row] else { return nil }
           return SearchHit(
-            id: point.id,
-            // Estimates of codes may fall a little below a distance of zero.
-            score: collection.schema.metric.higherIsNearer ? neighbor.score : max(0, 0 - neighbor.score),
+            id: point.id, score: collection.schema.metric.ownScore(chosen.neighbor.score),
             payload: point.payload,
             vector: request.includeVectors
-              ? snapshot.vector(ofRow: neighbor.row, dimension: request.dimension) : nil)
+              ? snapshot.vector(ofRow: chosen.neighbor.row, dimension: request.dimension) : nil,
+            group: chosen.value)
         }
       }
       return SearchResponse(hits: hits, servedBy: collection.servedBy(snapshot))
     }
+  }
+
+  /// The rows that answer each query, offset already passed over.
+  private func neighbors(
+    _ request: SearchRequest, of collection: Collection, in snapshot: CollectionSnapshot
+  ) throws -> [[SearchDeepening.Chosen]] {
+    let queryCount = request.queries.count / request.dimension
+    let isSelective =
+      request.filter != nil
+      && snapshot.liveCount * request.dimension * MemoryLayout<Float>.stride <= Self.selectiveBytesMax
+    func search(_ count: Int) -> [[GlobalNeighbor]] {
+      request.queries.withUnsafeBufferPointer { queries in
+        SearchExecutor.search(
+          snapshot, generation: snapshot.live, queries: queries.baseAddress!, queryCount: queryCount,
+          parameters: .init(
+            count: count, ef: request.ef, exact: request.exact || isSelective,
+            oversampling: request.oversampling,
+            isFiltered: request.filter != nil), parallel: resources.searching.parallelFor)
+      }
+    }
+    request.queries.withUnsafeBufferPointer {
+      collection.recentQueries.record($0.baseAddress!, count: queryCount)
+    }
+    let wanted = request.limit + request.offset
+    if request.range == nil && request.grouping == nil {
+      return search(wanted).map { $0.dropFirst(request.offset).map { .init(neighbor: $0) } }
+    }
+    let deepening = SearchDeepening(
+      range: request.range, metric: collection.schema.metric, wanted: wanted,
+      countMax: min(Self.limitMax, max(1, Self.hitCountMax / queryCount)), grouping: request.grouping)
+    let found = try deepening.run(search: search) { rows in
+      try resources.directory.read { db in
+        try collection.points.values(ofField: request.grouping?.field ?? [], rows: rows, in: db)
+      }
+    }
+    return found.map { Self.skipping(request.offset, of: $0) }
+  }
+
+  /// Passes over the first hits, or the first groups.
+  private static func skipping(
+    _ offset: Int, of hits: [SearchDeepening.Chosen]
+  ) -> [SearchDeepening.Chosen] {
+    guard offset > 0, let first = hits.first?.value else { return Array(hits.dropFirst(offset)) }
+    var skipped = [first]
+    for hit in hits where skipped.last != hit.value { skipped.append(hit.value!) }
+    let passed = Set(skipped.prefix(offset))
+    return hits.filter { !passed.contains($0.value!) }
   }
 
   private func check(_ request: SearchRequest, collection: Collection) throws {
@@ -82,8 +127,30 @@ extension Engine {
     if let ef = request.ef, !(1...32_768).contains(ef) {
       throw MoultError(.invalidArgument, "ef must be in 1 … 32768, got \(ef)")
     }
+    if let filter = request.filter { try Self.check(filter) }
+    if let range = request.range { try Self.check(range) }
+    if let size = request.grouping?.size, !SearchGrouping.sizeRange.contains(size) {
+      throw MoultError(.invalidArgument, "a group takes \(SearchGrouping.sizeRange) hits, got \(size)")
+    }
     if let oversampling = request.oversampling { try Self.check(oversampling: oversampling) }
     try PointValidation.checkQueries(request.queries, schema: collection.schema)
+  }
+
+  private static func check(_ range: SearchRange) throws {
+    for bound in [range.lower, range.upper] {
+      if let bound, !bound.score.isFinite {
+        throw MoultError(.invalidArgument, "a bound of scores must be a finite number, got \(bound.score)")
+      }
+    }
+  }
+
+  private static func check(_ filter: PointFilter) throws {
+    guard filter.depth <= PointFilter.depthMax, filter.valueCount <= PointFilter.valueCountMax else {
+      throw MoultError(
+        .invalidArgument,
+        "a filter takes conditions \(PointFilter.depthMax) deep and \(PointFilter.valueCountMax) values at most, got "
+          + "\(filter.depth) and \(filter.valueCount)")
+    }
   }
 
   static func check(oversampling: Double) throws {

@@ -83,7 +83,21 @@ package final class Engine: Sendable {
           map.aliases[alias.name] = opened.first { $0.id == alias.collectionID }?.name
         }
       }
-      for collection in opened { IndexJob.enqueueIfNeeded(for: collection, in: resources) }
+      for collection in opened {
+        IndexJob.enqueueIfNeeded(for: collection, in: resources)
+        MergeJob.enqueueIfNeeded(for: collection, in: resources)
+      }
+    }
+    // Searches go without guides until these are there: the start does not wait.
+    for collection in aliases.current.collections.values {
+      Task {
+        try? await resources.background.run {
+          let snapshot = collection.snapshot
+          snapshot.makeGuides(
+            of: snapshot.live, identity: collection.identityEncoder,
+            parallel: resources.background.parallelFor)
+        }
+      }
     }
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)

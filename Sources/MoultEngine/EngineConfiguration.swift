@@ -6,10 +6,16 @@ package struct EngineConfiguration: Sendable {
   package var computeThreads: Int
   /// Rows of one segment at most; the bytes of a segment are bounded as well.
   package var segmentRowsMax: Int
+  /// Rows of a segment that was merged from several at most.
+  package var mergedRowsMax: Int
 
-  package init(dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536) {
+  package init(
+    dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536,
+    mergedRowsMax: Int = 1 << 22
+  ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
     self.segmentRowsMax = segmentRowsMax
+    self.mergedRowsMax = mergedRowsMax
   }
 }

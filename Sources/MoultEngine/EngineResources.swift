@@ -23,7 +23,10 @@ struct EngineResources: Sendable {
     CollectionWriter(
       collection: collection, directory: directory, segmentRowsMax: configuration.segmentRowsMax,
       parallel: searching.parallelFor, logger: logger,
-      onSealed: { collection in try IndexJob.enqueue(for: collection, in: self) })
+      onSealed: { collection in
+        try IndexJob.enqueue(for: collection, in: self)
+        MergeJob.enqueueIfNeeded(for: collection, in: self)
+      }, onDied: { collection in MergeJob.enqueueIfNeeded(for: collection, in: self) })
   }
 }
 

@@ -40,6 +40,13 @@ final class EngineHarness: Sendable {
     return seen
   }
 
+  /// Waits until no job is left to do.
+  func settle() async throws {
+    while let job = try engine.jobs(limit: 1_000).first(where: { !$0.state.isFinal }) {
+      _ = try await finish(job)
+    }
+  }
+
   /// A collection of the first `rows` vectors of the sample; the row number is the id.
   func importSample(_ name: String, rows: Int, metric: Metric = .cosine, batch: Int = 1000) async throws {
     _ = try await engine.createCollection(

@@ -71,7 +71,10 @@ struct OpenAPITests {
     let policy = RescoringPolicy(
       targetRecall: 0.9, z: 1, candidates: 1, k: 1, expectedRecall: recall, meanEvaluations: 1)
     let report = SwitchReport(
-      recallBefore: recall, recallAfter: recall, recallWithoutRescoring: recall, rescoring: policy)
+      recallBefore: recall, recallAfter: recall,
+      recallDifference: RecallDifference(mean: 0, lower: 0, upper: 0, queryCount: 1), recallFlat: recall,
+      recallWithoutRescoring: recall, rescoring: policy, maximumLoss: 0,
+      graph: GraphWork(kind: .kept, reason: "", seconds: 0))
     let specification = EncodingSpecification(
       quantization: .int8, bits: 4, quantile: 0.99, dimensions: 2, oversampling: 2, targetRecall: 0.9)
     let generation = GenerationInfo(
@@ -81,6 +84,7 @@ struct OpenAPITests {
     let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
 
     #expect(try members(recall) == properties("MeasuredRecall"))
+    #expect(try members(report.recallDifference!) == properties("RecallDifference"))
     #expect(try members(policy) == properties("RescoringPolicy"))
     #expect(try members(report) == properties("SwitchReport"))
     #expect(try members(specification) == properties("EncodingSpecification"))
@@ -102,7 +106,8 @@ struct OpenAPITests {
           report: report,
           generation: 1)) == properties("JobInfo"))
     // On the wire the queries tell their dimension themselves.
-    #expect(try members(RecallGateRequest()).subtracting(["dimension"]) == properties("RecallGate"))
+    #expect(
+      try members(RecallGateRequest(maximumLoss: 0)).subtracting(["dimension"]) == properties("RecallGate"))
     #expect(try members(SwitchRequest(specification: specification)) == properties("Switch"))
     #expect(
       try members(ReindexRequest(source: "", target: "", specification: specification, alias: ""))
@@ -133,7 +138,8 @@ struct OpenAPITests {
       try await server.makeLine()
       let path = "/moult/v1/collections/line"
       let search = try await server.post(
-        path + "/search", #"{"queries":[[0,0]],"limit":1,"payload":true,"vectors":true}"#)
+        path + "/search",
+        #"{"queries":[[0,0]],"limit":1,"payload":true,"vectors":true,"groupBy":{"field":"word"}}"#)
       let page = try await server.get(path + "/points?limit=1", headers: [("Accept", "application/json")])
       return (
         try search.json["hits"]?.array?[0].array?[0], try page.json["points"]?.array?[0],

@@ -121,10 +121,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '2'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '3'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 2, this one reads up to 1)"))
+      #expect(text.contains("newer Moult (format 3, this one reads up to 2)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

@@ -28,8 +28,15 @@ struct JobOutcome {
       let before = report.recallBefore.map { "\($0.text) → " } ?? ""
       lines.append(
         "recall@\(after.k)         \(before)\(after.text) over \(after.queryCount) queries, "
-          + (report.querySource == .given ? "given" : "made from stored vectors"))
+          + querySource(report.querySource))
     }
+    if let difference = report.recallDifference {
+      lines.append(
+        "change            \(Figure.signed(difference.mean, 4)) "
+          + "[\(Figure.signed(difference.lower, 4)) … \(Figure.signed(difference.upper, 4))] on the same queries"
+      )
+    }
+    if let flat = report.recallFlat { lines.append("without the graph \(flat.text)") }
     if let without = report.recallWithoutRescoring {
       lines.append("codes alone       \(without.text)")
     }
@@ -45,7 +52,20 @@ struct JobOutcome {
       \(Figure.fixed(report.encodeSeconds, 3)), index \(Figure.fixed(report.indexSeconds, 3)), verify \
       \(Figure.fixed(report.verifySeconds, 3)); writers waited \(Figure.fixed(report.writersPausedSeconds, 4))
       """)
+    if let graph = report.graph {
+      lines.append(
+        "graph             \(graph.kind.rawValue), \(Figure.seconds(graph.seconds)): \(graph.reason)")
+    }
     lines += report.notes.map { "note: \($0)" }
     return lines.joined(separator: "\n")
+  }
+
+  private static func querySource(_ source: SwitchReport.QuerySource) -> String {
+    switch source {
+    case .given: "given"
+    case .recentSearches: "of recent searches"
+    case .perturbedDocuments: "made from stored vectors"
+    case .none: "none"
+    }
   }
 }

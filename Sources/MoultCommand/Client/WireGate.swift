@@ -10,11 +10,13 @@ struct WireGate: Encodable, Sendable {
   }
 
   var minimumRecall: Double
+  var maximumLoss: Double?
   var k: Int
   var queries: Queries?
 
   init(_ gate: RecallGateRequest) {
     minimumRecall = gate.minimumRecall
+    maximumLoss = gate.maximumLoss
     k = gate.k
     if !gate.queries.isEmpty {
       let bytes = Data(QuerySet.encode(gate.queries).readableBytesView)

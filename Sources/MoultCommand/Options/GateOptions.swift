@@ -8,7 +8,15 @@ struct GateOptions: ParsableArguments {
   var minRecall: Double = RecallGateRequest.defaultMinimumRecall
 
   @Option(
-    help: "Queries to measure recall with (.npy, .fvecs); without, stored vectors with noise are taken.")
+    help: ArgumentHelp(
+      "Swap only when recall@10 surely falls by no more than this, 0 … 1, on the same queries.",
+      valueName: "share"))
+  var maxLoss: Double?
+
+  @Option(
+    help:
+      "Queries to measure recall with (.npy, .fvecs); without, those of recent searches, else stored vectors with noise."
+  )
   var queries: String?
 
   @Flag(help: "Start the job and return at once; its number is on stdout.")
@@ -18,13 +26,17 @@ struct GateOptions: ParsableArguments {
     if !(0...1).contains(minRecall) {
       throw ValidationError("--min-recall must lie in 0 … 1, got \(minRecall)")
     }
+    if let maxLoss, !(0...1).contains(maxLoss) {
+      throw ValidationError("--max-loss must lie in 0 … 1, got \(maxLoss)")
+    }
   }
 
   /// The gate for a switch or reindex of `collection`, whose dimension the queries must have.
   func request(for collection: String, _ client: AdminClient) async throws -> RecallGateRequest {
-    guard let queries else { return RecallGateRequest(minimumRecall: minRecall) }
+    guard let queries else { return RecallGateRequest(minimumRecall: minRecall, maximumLoss: maxLoss) }
     let set = try QuerySet(path: queries)
     try await client.requireDimension(of: set, path: queries, of: collection)
-    return RecallGateRequest(minimumRecall: minRecall, queries: set.values, dimension: set.dimension)
+    return RecallGateRequest(
+      minimumRecall: minRecall, maximumLoss: maxLoss, queries: set.values, dimension: set.dimension)
   }
 }

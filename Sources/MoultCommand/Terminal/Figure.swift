@@ -15,6 +15,9 @@ enum Figure {
   /// With `places` digits after the point.
   static func fixed(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
 
+  /// The same with its sign: "+0.0012".
+  static func signed(_ value: Double, _ places: Int) -> String { String(format: "%+.\(places)f", value) }
+
   /// "4", "0.75": six digits at most, no zeros at the end.
   static func short(_ value: Double) -> String { String(format: "%g", value) }
 

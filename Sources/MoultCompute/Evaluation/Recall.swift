@@ -1,22 +1,32 @@
 public import MoultModel
 
-/// Mean difference of recall, new − old, on the same queries, with its 95 % confidence interval.
-public struct RecallDifference: Codable, Sendable, Equatable {
-  public var mean: Double
-  public var lower: Double
-  public var upper: Double
-  public var queryCount: Int
+/// How many of one query's true neighbours were found, of how many.
+public struct QueryRecall: Sendable, Equatable {
+  public var hits: Int
+  /// At most k; 0 for a query without neighbours, which does not count.
+  public var wanted: Int
 
-  public init(mean: Double, lower: Double, upper: Double, queryCount: Int) {
-    self.mean = mean
-    self.lower = lower
-    self.upper = upper
-    self.queryCount = queryCount
+  public init(hits: Int, wanted: Int) {
+    self.hits = hits
+    self.wanted = wanted
   }
 }
 
 /// Recall and what may be concluded from a sample of it (QUANTIZATION.md B8.4).
 public enum Recall {
+  /// One number pair a query, in order.
+  ///
+  /// - Parameters:
+  ///   - found: per query the rows that were found; only the first `k` count.
+  ///   - truth: per query the true neighbours, nearest first; only the first `k` count.
+  public static func perQuery(found: [[Int64]], truth: [[Int64]], k: Int) -> [QueryRecall] {
+    precondition(found.count == truth.count)
+    return zip(found, truth).map { found, truth in
+      let wanted = Set(truth.prefix(k))
+      return QueryRecall(hits: wanted.intersection(found.prefix(k)).count, wanted: wanted.count)
+    }
+  }
+
   /// Part of the true neighbours that was found, per query, averaged.
   ///
   /// The interval is Wilson's with the effective number of trials `n·k/deff`. The design effect `deff`
@@ -30,20 +40,19 @@ public enum Recall {
   ///     truth is empty is left out; one with fewer than `k` is measured against those.
   /// - Returns: 0 … 1 as the interval when no query counts.
   public static func estimate(found: [[Int64]], truth: [[Int64]], k: Int) -> MeasuredRecall {
-    precondition(found.count == truth.count && k > 0)
-    return estimate(
-      zip(found, truth).filter { !$1.isEmpty }.map { hits(found: $0, truth: $1, k: k) }, k: k)
+    precondition(k > 0)
+    return estimate(perQuery(found: found, truth: truth, k: k), k: k)
   }
 
-  /// The same of counts: true neighbours that were found, of those that there are (at least one), a query.
-  static func estimate(_ counts: [(hits: Int, wanted: Int)], k: Int) -> MeasuredRecall {
+  /// The same of queries that were compared already.
+  public static func estimate(_ queries: [QueryRecall], k: Int) -> MeasuredRecall {
     var recalls: [Double] = []
     var trials = 0
     var misses = 0
-    for (hits, wanted) in counts {
-      recalls.append(Double(hits) / Double(wanted))
-      trials += wanted
-      misses += wanted - hits
+    for query in queries where query.wanted > 0 {
+      recalls.append(Double(query.hits) / Double(query.wanted))
+      trials += query.wanted
+      misses += query.wanted - query.hits
     }
     let n = recalls.count
     guard n > 0 else { return MeasuredRecall(mean: 0, lower: 0, upper: 1, queryCount: 0, k: k) }
@@ -77,30 +86,27 @@ public enum Recall {
   public static func pairedDifference(
     new: [[Int64]], old: [[Int64]], truth: [[Int64]], k: Int? = nil
   ) -> RecallDifference {
-    precondition(new.count == truth.count && old.count == truth.count)
     let k = k ?? truth.map(\.count).max() ?? 0
-    var differences: [Double] = []
-    if k > 0 {
-      for i in truth.indices where !truth[i].isEmpty {
-        let (newHits, wanted) = hits(found: new[i], truth: truth[i], k: k)
-        let (oldHits, _) = hits(found: old[i], truth: truth[i], k: k)
-        differences.append(Double(newHits - oldHits) / Double(wanted))
-      }
+    return pairedDifference(
+      new: perQuery(found: new, truth: truth, k: k), old: perQuery(found: old, truth: truth, k: k), k: k)
+  }
+
+  /// The same of queries that were compared already; the two may have been searched in different collections.
+  public static func pairedDifference(new: [QueryRecall], old: [QueryRecall], k: Int) -> RecallDifference {
+    precondition(new.count == old.count)
+    let differences = zip(new, old).compactMap { new, old -> Double? in
+      guard new.wanted > 0, old.wanted > 0 else { return nil }
+      return Double(new.hits) / Double(new.wanted) - Double(old.hits) / Double(old.wanted)
     }
     let n = Double(differences.count)
     guard n > 0 else { return RecallDifference(mean: 0, lower: -1, upper: 1, queryCount: 0) }
     let mean = differences.reduce(0, +) / n
     let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let variance = (squares + 2 / Double(k * k)) / (n + 1)
+    let variance = (squares + 2 / Double(max(1, k * k))) / (n + 1)
     let t = StudentT.quantile975(degreesOfFreedom: differences.count - 1)
     let half = t * (variance / n).squareRoot()
     return RecallDifference(
       mean: mean, lower: max(-1, mean - half), upper: min(1, mean + half), queryCount: differences.count)
-  }
-
-  private static func hits(found: [Int64], truth: [Int64], k: Int) -> (hits: Int, wanted: Int) {
-    let wanted = Set(truth.prefix(k))
-    return (wanted.intersection(found.prefix(k)).count, wanted.count)
   }
 
   /// Wilson's interval: centre (p + z²/2n)/(1 + z²/n), half-width z·√(p(1 − p)/n + z²/4n²)/(1 + z²/n).

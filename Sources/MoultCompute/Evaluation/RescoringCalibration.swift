@@ -135,7 +135,8 @@ public struct RescoringCalibration: Sendable {
     for need in needs where need.z <= policy.z ?? .infinity && need.candidates <= policy.candidates {
       hits[need.query] += 1
     }
-    return Recall.estimate(zip(hits, queries).map { ($0, $1.neighbours.count) }, k: k)
+    return Recall.estimate(
+      zip(hits, queries).map { QueryRecall(hits: $0, wanted: $1.neighbours.count) }, k: k)
   }
 
   /// Candidates whose bound reaches the k-th exact score: what rescoring looks at, at least.
@@ -160,7 +161,9 @@ public struct RescoringCalibration: Sendable {
     var hits = queries.map(\.neighbours.count)
     func isReached() -> Bool {
       !hits.isEmpty
-        && Recall.estimate(zip(hits, queries).map { ($0, $1.neighbours.count) }, k: k).lower >= target
+        && Recall.estimate(
+          zip(hits, queries).map { QueryRecall(hits: $0, wanted: $1.neighbours.count) }, k: k
+        ).lower >= target
     }
     let order = needed.indices.sorted { needed[$0] > needed[$1] }
     var next = 0

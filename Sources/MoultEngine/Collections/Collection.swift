@@ -14,6 +14,10 @@ final class Collection: Sendable {
   let writers = SerialGate()
   /// Encodes what every vector file holds: the full-precision row and its inverse norm.
   let identityEncoder: VectorEncoder
+  /// Of its searches, for measuring what may answer them next.
+  let recentQueries: RecentQueries
+  /// Rows that its filters match.
+  let filters = FilterCache()
 
   private struct State {
     var snapshot: CollectionSnapshot
@@ -36,6 +40,7 @@ final class Collection: Sendable {
     self.createdAt = createdAt
     self.points = points
     self.identityEncoder = identityEncoder
+    recentQueries = RecentQueries(dimension: schema.dimension)
     state = Mutex(
       State(
         snapshot: snapshot, isReady: isReady, nextRow: nextRow, nextKey: nextKey,

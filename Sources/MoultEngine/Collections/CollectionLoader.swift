@@ -28,15 +28,17 @@ struct CollectionLoader: Sendable {
     }
     let segments = try segmentRecords.map { try open($0, dead: dead, encoder: identityEncoder) }
     let schema = record.schema
-    func load(_ id: Int64) throws -> GenerationView? {
+    func load(_ id: Int64, beside snapshot: CollectionSnapshot? = nil) throws -> GenerationView? {
       guard let record = generationRecords.first(where: { $0.id == id }) else { return nil }
-      return try loadGeneration(record, schema: schema, segments: segments)
+      return try loadGeneration(
+        record, schema: schema, segments: segments,
+        guides: snapshot?.guides(in: GraphSpace(record.specification)) ?? [:])
     }
     guard let live = try load(record.currentGeneration) else {
       throw MoultError(.corrupted, "the catalog has no current generation for collection '\(record.name)'")
     }
-    let snapshot = CollectionSnapshot(
-      segments: segments, live: live, previous: try record.previousGeneration.flatMap(load), building: nil)
+    var snapshot = CollectionSnapshot(segments: segments, live: live, previous: nil, building: nil)
+    snapshot.previous = try record.previousGeneration.flatMap { try load($0, beside: snapshot) }
     return Collection(
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt, points: points,
       identityEncoder: identityEncoder, snapshot: snapshot, isReady: record.state == .live,
@@ -61,7 +63,8 @@ struct CollectionLoader: Sendable {
 
   private func open(_ record: SegmentRecord, dead: [Int64], encoder: VectorEncoder) throws -> SegmentView {
     let path = directory.absolutePath(record.file)
-    let deadHere = dead.lazy.filter { record.rows.contains($0) }.map { Int($0 - record.firstRow) }
+    let rows = try rows(of: record)
+    let deadHere = dead.lazy.compactMap { rows.place(of: $0, count: record.rowCount) }
     let storage: VectorSegment
     switch record.state {
     case .sealed:
@@ -78,9 +81,21 @@ struct CollectionLoader: Sendable {
       storage = .growing(growing)
     }
     return SegmentView(
-      id: record.id, firstRow: record.firstRow, count: record.rowCount, capacity: record.rowCapacity,
+      id: record.id, rows: rows, count: record.rowCount, capacity: record.rowCapacity,
       live: LiveBitmap(capacity: record.rowCapacity, live: record.rowCount, except: deadHere),
       storage: storage)
+  }
+
+  private func rows(of record: SegmentRecord) throws -> SegmentRows {
+    guard let path = record.rowsFile else { return SegmentRows(from: record.firstRow) }
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .rows, identity: record.identity,
+      fileSystem: directory.fileSystem)
+    guard file.count == record.rowCount else {
+      throw MoultError(
+        .corrupted, "\(file.path): expected \(record.rowCount) row numbers, found \(file.count)")
+    }
+    return try SegmentRows(from: record.firstRow, span: record.rowSpan, listedIn: file)
   }
 
   /// Rows are read through pointers: a file of another shape would lead them astray.
@@ -97,9 +112,11 @@ struct CollectionLoader: Sendable {
   }
 
   private func loadGeneration(
-    _ record: GenerationRecord, schema: CollectionSchema, segments: [SegmentView]
+    _ record: GenerationRecord, schema: CollectionSchema, segments: [SegmentView],
+    guides: [Int64: SegmentGuide]
   ) throws -> GenerationView {
-    var view = try GenerationLoader.load(record, schema: schema, segments: segments, directory: directory)
+    var view = try GenerationLoader.load(
+      record, schema: schema, segments: segments, guides: guides, directory: directory)
     for segment in segments where view.codes[segment.id] == nil {
       let buffer = CodeBuffer(encoder: view.encoder, capacity: segment.capacity)
       if segment.count > 0 {

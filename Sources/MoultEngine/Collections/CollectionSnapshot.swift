@@ -23,38 +23,50 @@ struct CollectionSnapshot: Sendable {
   /// Every generation that writes must reach.
   var openGenerations: [GenerationView] { [live] + [previous, building].compactMap { $0 } }
 
-  /// The segment that holds `row`, by binary search.
-  func segmentIndex(ofRow row: Int64) -> Int? {
+  /// The segment that holds `row`, as an index of `segments`, and the place in it; by binary search.
+  func place(ofRow row: Int64) -> (segment: Int, place: Int)? {
     var low = 0
     var high = segments.count
     while low < high {
       let middle = (low + high) / 2
-      if segments[middle].firstRow + Int64(segments[middle].count) <= row {
+      if segments[middle].rows.end(count: segments[middle].count) <= row {
         low = middle + 1
       } else {
         high = middle
       }
     }
-    guard low < segments.count, segments[low].firstRow <= row else { return nil }
-    return low
+    guard low < segments.count, let place = segments[low].place(of: row) else { return nil }
+    return (low, place)
   }
 
   /// The full-precision vector of a row.
   func vector(ofRow row: Int64, dimension: Int) -> [Float]? {
-    guard let index = segmentIndex(ofRow: row) else { return nil }
-    let segment = segments[index]
-    let view = segment.vectors
-    let start = (view.rows + Int(row - segment.firstRow) * view.rowStride).assumingMemoryBound(to: Float.self)
-    return Array(UnsafeBufferPointer(start: start, count: dimension))
+    guard let (segment, place) = place(ofRow: row) else { return nil }
+    return Array(UnsafeBufferPointer(start: segments[segment].vector(at: place), count: dimension))
   }
 
   /// What a segment's graph is built on: the generation's codes, or the full-precision vectors where codes
-  /// are too coarse to choose edges by (scores between two codes of one bit are biased).
+  /// are too coarse to choose edges by.
   func graphSource(
     of generation: GenerationView, segment: SegmentView, identity: VectorEncoder
   ) -> (encoder: VectorEncoder, codes: CodeView) {
-    generation.specification.bitsPerDimension < 2
+    GraphSpace.isBuiltOnVectors(generation.specification)
       ? (identity, segment.vectors) : (generation.encoder, codes(of: generation, segment: segment))
+  }
+
+  /// The guides that graphs of a space have, by segment.
+  func guides(in space: GraphSpace) -> [Int64: SegmentGuide] {
+    openGenerations.lazy.filter { GraphSpace($0.specification) == space }.map { $0.graphs.mapValues(\.guide) }
+      .reduce(into: [:]) { guides, own in guides.merge(own) { first, _ in first } }
+  }
+
+  /// Makes the guides of a generation's graphs that are not there yet.
+  func makeGuides(of generation: GenerationView, identity: VectorEncoder, parallel: ParallelFor) {
+    for segment in segments {
+      guard let graph = generation.graphs[segment.id] else { continue }
+      let source = graphSource(of: generation, segment: segment, identity: identity)
+      graph.guide.make(encoder: source.encoder, codes: source.codes, parallel: parallel)
+    }
   }
 
   func codes(of generation: GenerationView, segment: SegmentView) -> CodeView {
@@ -69,12 +81,23 @@ struct CollectionSnapshot: Sendable {
 /// One segment as a snapshot sees it.
 struct SegmentView: Sendable {
   let id: Int64
-  let firstRow: Int64
+  let rows: SegmentRows
   /// Rows that this snapshot may read.
   var count: Int
   let capacity: Int
   var live: LiveBitmap
   var storage: VectorSegment
+
+  var firstRow: Int64 { rows.firstRow }
+
+  /// Where the segment has a row of the collection; `nil` if it has not.
+  func place(of row: Int64) -> Int? { rows.place(of: row, count: count) }
+
+  /// The full-precision vector at a place.
+  func vector(at place: Int) -> UnsafePointer<Float> {
+    let view = vectors
+    return (view.rows + place * view.rowStride).assumingMemoryBound(to: Float.self)
+  }
 
   var isSealed: Bool {
     if case .sealed = storage { true } else { false }

@@ -100,7 +100,8 @@ struct GenerationFiles: Sendable {
     try directory.fileSystem.syncDirectory(directory.directory(ofCollection: collectionID))
   }
 
-  func openGraph(_ path: String, segment: SegmentView) throws -> SegmentGraph {
+  /// - Parameter guide: of another graph of the segment.
+  func openGraph(_ path: String, segment: SegmentView, guide: SegmentGuide? = nil) throws -> SegmentGraph {
     let file = try SegmentFile(
       path: directory.absolutePath(path), kind: .graph, identity: graphIdentity(of: segment),
       fileSystem: directory.fileSystem)
@@ -109,7 +110,7 @@ struct GenerationFiles: Sendable {
       throw MoultError(
         .corrupted, "\(file.path): expected a graph of \(segment.count) rows, found one of \(index.rowCount)")
     }
-    return SegmentGraph(index: index, file: file)
+    return SegmentGraph(index: index, file: file, guide: guide ?? SegmentGuide())
   }
 
   /// Makes something of a file's content. What finds fault with the content does not know where it came from: the

@@ -9,12 +9,13 @@ enum GenerationLoader {
   /// - Parameters:
   ///   - encoder: the generation's, when it is at hand already.
   ///   - segments: of the collection's snapshot.
+  ///   - guides: of the segments that have some already.
   /// - Returns: the generation with the codes and graphs of those sealed segments that have them; what is
   ///   missing (a crash came first, or the segment grows) is left out.
   /// - Throws: `corrupted` when a file that the catalog names cannot be used.
   static func load(
     _ record: GenerationRecord, encoder: VectorEncoder? = nil, schema: CollectionSchema,
-    segments: [SegmentView], directory: DataDirectory
+    segments: [SegmentView], guides: [Int64: SegmentGuide] = [:], directory: DataDirectory
   ) throws -> GenerationView {
     let files = GenerationFiles(
       directory: directory, collectionID: record.collectionID, generationID: record.id)
@@ -31,7 +32,7 @@ enum GenerationLoader {
           CodeFile(try files.openCodes(path, segment: segment, encoder: encoder)))
       }
       if let path = row.graphFile {
-        view.graphs[segment.id] = try files.openGraph(path, segment: segment)
+        view.graphs[segment.id] = try files.openGraph(path, segment: segment, guide: guides[segment.id])
       }
     }
     if view.specification.isIdentity {

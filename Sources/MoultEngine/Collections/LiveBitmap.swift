@@ -19,7 +19,7 @@ final class LiveBitmap: @unchecked Sendable {
     liveCount = (0..<wordCount).reduce(0) { [words] in $0 + words[$1].nonzeroBitCount }
   }
 
-  private init(copying other: LiveBitmap, adding: Range<Int>, removing: [Int]) {
+  private init(copying other: LiveBitmap, adding: some Sequence<Int>, removing: [Int]) {
     wordCount = other.wordCount
     words = .allocate(capacity: max(wordCount, 1))
     words.initialize(from: other.words, count: max(wordCount, 1))
@@ -34,6 +34,24 @@ final class LiveBitmap: @unchecked Sendable {
   func changed(adding: Range<Int> = 0..<0, removing: [Int]) -> LiveBitmap {
     LiveBitmap(copying: self, adding: adding, removing: removing)
   }
+
+  /// The same with `adding` given one by one.
+  func changed(addingEach adding: [Int], removing: [Int]) -> LiveBitmap {
+    LiveBitmap(copying: self, adding: adding, removing: removing)
+  }
+
+  /// What is in both; the other one may be shorter.
+  func intersection(_ other: LiveBitmap) -> LiveBitmap { LiveBitmap(self, and: other) }
+
+  private init(_ one: LiveBitmap, and other: LiveBitmap) {
+    wordCount = one.wordCount
+    words = .allocate(capacity: max(wordCount, 1))
+    words.initialize(repeating: 0, count: max(wordCount, 1))
+    for word in 0..<min(wordCount, other.wordCount) { words[word] = one.words[word] & other.words[word] }
+    liveCount = (0..<wordCount).reduce(0) { [words] in $0 + words[$1].nonzeroBitCount }
+  }
+
+  var sizeBytes: Int { wordCount * MemoryLayout<UInt64>.stride }
 
   /// Valid while this object lives.
   var liveRows: LiveRows { LiveRows(words: UnsafePointer(words)) }

@@ -26,6 +26,14 @@ struct EngineJobs: Sendable {
         ).run()
       }
     }
+    registry.register(MergeJob.kind) { record, context in
+      try await translatingErrors {
+        let arguments = try JSONDecoder().decode(MergeJob.Arguments.self, from: record.arguments)
+        return try await MergeJob(
+          resources: resources, collection: try collection(arguments.collection), context: context
+        ).run()
+      }
+    }
     registry.register(ReindexJob.kind) { record, context in
       try await translatingErrors {
         let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: record.arguments)

@@ -25,7 +25,8 @@ struct GenerationBuilder: Sendable {
     var encodeSeconds = 0.0
     var indexSeconds = 0.0
     var writersPausedSeconds = 0.0
-    var keptGraph = false
+    /// What happened to the graphs; `nil` without any.
+    var graph: GraphWork.Kind?
     var trainingRows = 0
     var notes: [String] = []
   }
@@ -36,11 +37,11 @@ struct GenerationBuilder: Sendable {
   let specification: EncodingSpecification
   let context: JobContext
 
-  private var directory: DataDirectory { resources.directory }
-  private var files: GenerationFiles {
+  var directory: DataDirectory { resources.directory }
+  var files: GenerationFiles {
     GenerationFiles(directory: directory, collectionID: collection.id, generationID: generationID)
   }
-  private var parallel: ParallelFor { resources.background.parallelFor }
+  var parallel: ParallelFor { resources.background.parallelFor }
 
   /// Everything up to the moment at which the generation is attached as the snapshot's `building`.
   func build() async throws -> Costs {
@@ -70,11 +71,12 @@ struct GenerationBuilder: Sendable {
       // index job makes up for what is left.
       let buildsGraphs = round <= Self.graphRoundsMax
       if buildsGraphs, case .hnsw(let m, let efConstruction) = specification.index {
-        let kept = KeptGraphs()
+        let origins = GraphOrigins()
         built = try await timed(&costs.indexSeconds) { [built] in
-          try indexSealed(built, m: m, efConstruction: efConstruction, kept: kept)
+          try indexSealed(built, m: m, efConstruction: efConstruction, origins: origins)
         }
-        costs.keptGraph = kept.any
+        // Of an attempt that was cut off, kept graphs may be among those that were found.
+        if origins.kept || origins.found { costs.graph = .kept } else { costs.graph = costs.graph ?? .built }
       }
       // Most of the growing rows are encoded while writers still run; the rest below, while they wait.
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
@@ -131,7 +133,7 @@ struct GenerationBuilder: Sendable {
     let record = try directory.read { db in try directory.catalog.generation(generationID, in: db) }
     return try GenerationLoader.load(
       record, encoder: encoder, schema: collection.schema, segments: collection.snapshot.segments,
-      directory: directory)
+      guides: collection.snapshot.guides(in: GraphSpace(specification)), directory: directory)
   }
 
   private func encodeSealed(_ built: GenerationView) throws -> GenerationView {
@@ -177,58 +179,6 @@ struct GenerationBuilder: Sendable {
         generation: generationID, segment: segment.id, codesFile: path, graphFile: nil, in: db)
     }
     return file
-  }
-
-  // MARK: Graphs
-
-  /// Remembers whether a graph of the earlier generation was taken over.
-  private final class KeptGraphs: @unchecked Sendable {
-    var any = false
-  }
-
-  private func indexSealed(
-    _ built: GenerationView, m: Int, efConstruction: Int, kept: KeptGraphs
-  ) throws -> GenerationView {
-    var built = built
-    let snapshot = collection.snapshot
-    let sealed = snapshot.segments.filter(\.isSealed)
-    let total = Int64(sealed.reduce(0) { $0 + $1.count })
-    var done = Int64(0)
-    for segment in sealed {
-      // One that was sealed after the round's encoding has no codes yet; its turn is the next round.
-      if built.graphs[segment.id] == nil,
-        specification.isIdentity || built.codes[segment.id]?.isDurable == true
-      {
-        // A graph's edges do not care which codes found them (QUANTIZATION.md B5.3, measured; the recall gate
-        // is the proof each time), so the one at hand is shared.
-        if let graph = snapshot.live.graphs[segment.id],
-          snapshot.live.specification.index == specification.index
-        {
-          try files.share(graph, of: segment)
-          kept.any = true
-        } else {
-          let source = snapshot.graphSource(of: built, segment: segment, identity: collection.identityEncoder)
-          let bytes = try GraphIndexBuilder.build(
-            encoder: source.encoder, codes: source.codes, m: m,
-            efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id), parallel: parallel,
-            isCancelled: { context.isCancelled },
-            progress: { [done] rows in
-              try? context.reportProgress(phase: "index", rowsDone: done + Int64(rows), rowsTotal: total)
-            })
-          try context.checkCancellation()
-          try files.write(graph: bytes, of: segment)
-        }
-        let path = files.graphPath(segment)
-        built.graphs[segment.id] = try files.openGraph(path, segment: segment)
-        try directory.write { db in
-          try directory.catalog.recordCodes(
-            generation: generationID, segment: segment.id,
-            codesFile: specification.isIdentity ? nil : files.codesPath(segment), graphFile: path, in: db)
-        }
-      }
-      done += Int64(segment.count)
-    }
-    return built
   }
 
   // MARK: Growing segments
@@ -283,7 +233,7 @@ struct GenerationBuilder: Sendable {
     return true
   }
 
-  private func timed<Result: Sendable>(
+  func timed<Result: Sendable>(
     _ seconds: inout Double, _ body: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
     let start = ContinuousClock.now

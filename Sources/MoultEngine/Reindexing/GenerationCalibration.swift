@@ -23,7 +23,8 @@ struct GenerationCalibration: Sendable {
     // A graph that is asked for fewer candidates finds less of what is among them.
     if generation.specification.index != .flat {
       for _ in 0..<4 {
-        let recall = sample.recall(snapshot, of: generation, rescoring: policy, parallel: parallel).searched
+        let answers = sample.answers(snapshot, of: generation, rescoring: policy, parallel: parallel)
+        let recall = Recall.estimate(answers.searched, k: sample.k)
         policy.expectedRecall = recall
         if recall.lower >= target || policy.candidates >= snapshot.liveCount { break }
         policy.candidates *= 2

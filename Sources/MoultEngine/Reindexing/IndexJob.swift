@@ -65,6 +65,7 @@ struct IndexJob: Sendable {
       else { continue }
       let files = GenerationFiles(
         directory: resources.directory, collectionID: collection.id, generationID: generation.id)
+      let guide = snapshot.guides(in: GraphSpace(generation.specification))[segment.id] ?? SegmentGuide()
       try await resources.background.run {
         let source = snapshot.graphSource(
           of: generation, segment: segment, identity: collection.identityEncoder)
@@ -78,21 +79,27 @@ struct IndexJob: Sendable {
           })
         try context.checkCancellation()
         try files.write(graph: bytes, of: segment)
+        guide.make(
+          encoder: source.encoder, codes: source.codes, parallel: resources.background.parallelFor)
       }
       try await collection.writers.run {
-        try await resources.writing.run { try attach(segment, generation: generation, files: files) }
+        try await resources.writing.run {
+          try attach(segment, generation: generation, files: files, guide: guide)
+        }
       }
       return true
     }
     return false
   }
 
-  private func attach(_ segment: SegmentView, generation: GenerationView, files: GenerationFiles) throws {
+  private func attach(
+    _ segment: SegmentView, generation: GenerationView, files: GenerationFiles, guide: SegmentGuide
+  ) throws {
     var snapshot = collection.snapshot
     // The generation may have been retired meanwhile; its graph then goes with the next sweep.
     guard snapshot.openGenerations.contains(where: { $0.id == generation.id }) else { return }
     let path = files.graphPath(segment)
-    let graph = try files.openGraph(path, segment: segment)
+    let graph = try files.openGraph(path, segment: segment, guide: guide)
     try resources.directory.write { db in
       try resources.directory.catalog.recordCodes(
         generation: generation.id, segment: segment.id,

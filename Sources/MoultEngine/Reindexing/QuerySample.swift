@@ -12,22 +12,31 @@ struct QuerySample: Sendable {
 
   var count: Int { truth.count }
 
-  /// Recall of a generation as it is searched, and of its codes alone: the first k candidates.
-  ///
-  /// - Parameter rescoring: in place of the generation's own policy.
-  /// - Returns: also how many candidates were rescored a query, on average.
-  func recall(
+  /// How a generation answers the queries.
+  struct Answers: Sendable {
+    /// As it is searched.
+    var searched: [QueryRecall]
+    /// By its codes alone: the first k candidates.
+    var codes: [QueryRecall]
+    /// Candidates rescored a query, the mean.
+    var evaluations: Double
+  }
+
+  /// - Parameters:
+  ///   - rescoring: in place of the generation's own policy.
+  ///   - flat: scans all codes although there is a graph.
+  func answers(
     _ snapshot: CollectionSnapshot, of generation: GenerationView, rescoring: RescoringPolicy?,
-    parallel: ParallelFor
-  ) -> (searched: MeasuredRecall, codes: MeasuredRecall, evaluations: Double) {
+    flat: Bool = false, parallel: ParallelFor
+  ) -> Answers {
     let rows = truth.map { $0.map(\.row) }
     let specification = generation.specification
-    if specification.isIdentity && specification.index == .flat {
+    if specification.isIdentity && (flat || specification.index == .flat) {
       // A scan of all full-precision vectors: what exact search is defined by.
-      let whole = Recall.estimate(found: rows, truth: rows, k: k)
-      return (whole, whole, 0)
+      let whole = Recall.perQuery(found: rows, truth: rows, k: k)
+      return Answers(searched: whole, codes: whole, evaluations: 0)
     }
-    let parameters = SearchExecutor.Parameters(count: k, rescoring: rescoring)
+    let parameters = SearchExecutor.Parameters(count: k, rescoring: rescoring, flat: flat)
     let found = queries.withUnsafeBufferPointer { queries in
       SearchExecutor.candidates(
         snapshot, generation: generation, queries: queries.baseAddress!, queryCount: count,
@@ -38,11 +47,10 @@ struct QuerySample: Sendable {
         return [(hits: hits.map(\.row), codes: candidates.prefix(k).map(\.row), evaluations: evaluations)]
       }
     }
-    return (
-      Recall.estimate(found: found.map { $0[0].hits }, truth: rows, k: k),
-      Recall.estimate(found: found.map { $0[0].codes }, truth: rows, k: k),
-      Double(found.reduce(0) { $0 + $1[0].evaluations }) / Double(count)
-    )
+    return Answers(
+      searched: Recall.perQuery(found: found.map { $0[0].hits }, truth: rows, k: k),
+      codes: Recall.perQuery(found: found.map { $0[0].codes }, truth: rows, k: k),
+      evaluations: Double(found.reduce(0) { $0 + $1[0].evaluations }) / Double(max(1, count)))
   }
 
   /// Two halves at random, for calibrating and for measuring.

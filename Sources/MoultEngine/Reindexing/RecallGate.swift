@@ -1,121 +1,140 @@
-import Foundation
 import MoultCompute
 import MoultModel
 
-/// Measures a generation against exact search and decides whether it may go live.
+/// Measures a generation against exact search, beside the one that answers today, and decides whether it may
+/// go live.
 struct RecallGate: Sendable {
   struct Measurement: Sendable {
     var source: SwitchReport.QuerySource
+    var k: Int
     /// The generation that answers now.
-    var before: MeasuredRecall?
-    var after: MeasuredRecall?
-    var withoutRescoring: MeasuredRecall?
+    var before: [QueryRecall]?
+    var after: [QueryRecall] = []
+    var withoutRescoring: [QueryRecall] = []
+    /// `after` without the graph; measured when a graph is suspected.
+    var flat: [QueryRecall]?
+    var rescoring: RescoringPolicy?
+    var notes: [String] = []
+
+    func estimate(_ queries: [QueryRecall]?) -> MeasuredRecall? {
+      queries.flatMap { $0.isEmpty ? nil : Recall.estimate($0, k: k) }
+    }
+
+    var difference: RecallDifference? {
+      guard let before, !after.isEmpty else { return nil }
+      return Recall.pairedDifference(new: after, old: before, k: k)
+    }
+  }
+
+  /// Queries in a half, from which on one calibrates and the other one measures.
+  static let calibrationQueriesMin = 100
+
+  let minimumRecall: Double
+  let maximumLoss: Double?
+  let k: Int
+  let seed: UInt64
+
+  /// What is measured on: the queries that measure, with their exact neighbours.
+  struct Bench: Sendable {
+    let source: SwitchReport.QuerySource
+    let sample: QuerySample
     var rescoring: RescoringPolicy?
     var notes: [String] = []
   }
 
-  /// Queries made from stored vectors when none are given: more where a target of recall needs them, so that
-  /// one half can show it although some neighbours are missed.
-  static func perturbedQueryCount(target: Double?, k: Int) -> Int {
-    guard let target else { return 400 }
-    return min(4_000, max(400, 4 * RescoringCalibration.queryCountMin(targetRecall: target, k: k)))
+  /// Finds the true neighbours of the queries; with a target of recall, calibrates rescoring on one half of them
+  /// and leaves the other half to measure.
+  ///
+  /// - Returns: `nil` for an empty collection.
+  func bench(
+    _ snapshot: CollectionSnapshot, of generation: GenerationView, queries: GateQueries,
+    calibrating target: Double?, parallel: ParallelFor
+  ) -> Bench? {
+    guard snapshot.liveCount > 0, !queries.values.isEmpty else { return nil }
+    let dimension = generation.encoder.dimension
+    let k = min(k, snapshot.liveCount)
+    let truth = queries.values.withUnsafeBufferPointer {
+      SearchExecutor.exact(
+        snapshot, queries: $0.baseAddress!, queryCount: queries.values.count / dimension,
+        dimension: dimension,
+        metric: generation.encoder.metric, count: k, parallel: parallel)
+    }
+    let all = QuerySample(queries: queries.values, truth: truth, dimension: dimension, k: k)
+    guard let target, !generation.specification.isIdentity else {
+      return Bench(source: queries.source, sample: all)
+    }
+    var notes: [String] = []
+    let halves = halves(of: all)
+    let policy = GenerationCalibration(
+      snapshot: snapshot, generation: generation, sample: halves?.first ?? all, parallel: parallel
+    ).policy(target: target, notes: &notes)
+    if halves == nil {
+      notes.append(
+        "recall was measured on the \(all.count) queries that rescoring was calibrated on, which is optimistic; "
+          + "give at least \(2 * Self.calibrationQueriesMin)")
+    }
+    return Bench(source: queries.source, sample: halves?.second ?? all, rescoring: policy, notes: notes)
   }
-  /// Queries in a half, from which on one calibrates and the other one measures.
-  static let calibrationQueriesMin = 100
-  /// Standard deviation of the noise of a made-up query, relative to the vector's length.
-  static let perturbation: Float = 0.3
 
-  let request: RecallGateRequest
-  let seed: UInt64
+  private func halves(of sample: QuerySample) -> (first: QuerySample, second: QuerySample)? {
+    sample.halves(seed: seed, atLeast: Self.calibrationQueriesMin)
+  }
+
+  /// The queries of a sample that measure where the others calibrate.
+  func measuringHalf(of sample: QuerySample) -> QuerySample { halves(of: sample)?.second ?? sample }
 
   /// - Parameters:
-  ///   - before: measured as well, on the same queries, when given (a reindex measures its source itself).
-  ///   - calibrating: a target of recall to calibrate `after` for, on one half of the queries; recall is then
-  ///     measured on the other half.
+  ///   - bench: `nil` for an empty collection, of which nothing can be measured.
+  ///   - before: measured as well, on the same queries, when given.
   func measure(
-    _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView,
-    calibrating target: Double? = nil, parallel: ParallelFor
+    _ bench: Bench?, _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView,
+    parallel: ParallelFor
   ) -> Measurement {
-    let dimension = after.encoder.dimension
-    guard snapshot.liveCount > 0 else { return Measurement(source: .none) }
-    let given = !request.queries.isEmpty
-    let k = min(request.k, snapshot.liveCount)
-    let target = after.specification.isIdentity ? nil : target
-    let queries =
-      given
-      ? request.queries
-      : perturbedDocuments(
-        of: snapshot, dimension: dimension, count: Self.perturbedQueryCount(target: target, k: k))
-    let truth = queries.withUnsafeBufferPointer {
-      SearchExecutor.exact(
-        snapshot, queries: $0.baseAddress!, queryCount: queries.count / dimension, dimension: dimension,
-        metric: after.encoder.metric, count: k, parallel: parallel)
-    }
-    let all = QuerySample(queries: queries, truth: truth, dimension: dimension, k: k)
-    var measurement = Measurement(source: given ? .given : .perturbedDocuments)
-    var measured = all
-    if let target {
-      let halves = all.halves(seed: seed, atLeast: Self.calibrationQueriesMin)
-      let calibration = GenerationCalibration(
-        snapshot: snapshot, generation: after, sample: halves?.first ?? all, parallel: parallel)
-      measurement.rescoring = calibration.policy(target: target, notes: &measurement.notes)
-      measured = halves?.second ?? all
-      if halves == nil {
-        measurement.notes.append(
-          "recall was measured on the \(all.count) queries that rescoring was calibrated on, which is optimistic; "
-            + "give at least \(2 * Self.calibrationQueriesMin)")
-      }
-    }
-    let (searched, codes, evaluations) = measured.recall(
-      snapshot, of: after, rescoring: measurement.rescoring, parallel: parallel)
-    measurement.after = searched
-    measurement.withoutRescoring = codes
-    measurement.rescoring?.meanEvaluations = evaluations
+    guard let bench else { return Measurement(source: .none, k: k) }
+    let sample = bench.sample
+    let answers = sample.answers(snapshot, of: after, rescoring: bench.rescoring, parallel: parallel)
+    var measurement = Measurement(source: bench.source, k: sample.k, notes: bench.notes)
+    measurement.after = answers.searched
+    measurement.withoutRescoring = answers.codes
+    measurement.rescoring = bench.rescoring
+    measurement.rescoring?.meanEvaluations = answers.evaluations
     measurement.before = before.map {
-      measured.recall(snapshot, of: $0, rescoring: nil, parallel: parallel).searched
+      sample.answers(snapshot, of: $0, rescoring: nil, parallel: parallel).searched
     }
     return measurement
   }
 
-  /// - Throws: `recallGateFailed` when the lower end of the interval is below the minimum.
+  /// Whether what was asked of recall is met.
+  func passes(_ measurement: Measurement) -> Bool { failure(measurement) == nil }
+
+  /// - Throws: `recallGateFailed` when recall, or what is left of the earlier one, is not shown to be enough.
   func check(_ measurement: Measurement, of specification: EncodingSpecification) throws {
-    guard let after = measurement.after, request.minimumRecall > 0 else { return }
-    guard after.lower < request.minimumRecall else { return }
+    guard let failure = failure(measurement) else { return }
     throw MoultError(
       .recallGateFailed,
-      "recall@\(after.k) of \(specification.quantization.rawValue) is \(Self.text(after.mean)) "
-        + "(95 % interval \(Self.text(after.lower)) … \(Self.text(after.upper)), \(after.queryCount) queries); "
-        + "its lower end must reach \(Self.text(request.minimumRecall)). Nothing was swapped. "
-        + "Ask for more oversampling, more dimensions or another quantization, or lower --min-recall")
+      "\(failure) with \(specification.quantization.rawValue). Nothing was swapped. Ask for more oversampling, "
+        + "more dimensions or another quantization, give more queries, or lower what is asked for "
+        + "(--min-recall, --max-loss)")
   }
 
-  private static func text(_ share: Double) -> String {
-    let thousandths = Int((share * 10_000).rounded())
-    let digits = String(thousandths % 10_000)
-    return "\(thousandths / 10_000)." + String(repeating: "0", count: 4 - digits.count) + digits
-  }
-
-  /// Stored vectors with Gaussian noise. Easier than real queries, which lie farther from the documents.
-  private func perturbedDocuments(of snapshot: CollectionSnapshot, dimension: Int, count: Int) -> [Float] {
-    var random = SplitMix64(seed: seed)
-    let sample = RowSample.rows(of: snapshot, count: count, random: &random)
-    var queries: [Float] = []
-    queries.reserveCapacity(sample.count * dimension)
-    // Few documents are taken several times, each time with other noise: the interval needs the queries.
-    for number in 0..<count {
-      guard let vector = snapshot.vector(ofRow: sample[number % sample.count], dimension: dimension) else {
-        continue
-      }
-      let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      let scale = Self.perturbation * length / Float(dimension).squareRoot()
-      queries.append(contentsOf: vector.map { $0 + scale * gaussian(&random) })
+  private func failure(_ measurement: Measurement) -> String? {
+    if let after = measurement.estimate(measurement.after), minimumRecall > 0, after.lower < minimumRecall {
+      return "recall@\(after.k) is \(Self.text(after.mean)) (95 % interval \(Self.text(after.lower)) … "
+        + "\(Self.text(after.upper)), \(after.queryCount) queries), and its lower end must reach "
+        + Self.text(minimumRecall)
     }
-    return queries
+    if let loss = maximumLoss, let difference = measurement.difference, difference.lower < -loss {
+      return "recall@\(measurement.k) changes by \(Self.text(difference.mean)) (95 % interval "
+        + "\(Self.text(difference.lower)) … \(Self.text(difference.upper)), \(difference.queryCount) queries), and "
+        + "may fall by \(Self.text(loss))"
+    }
+    return nil
   }
 
-  /// A standard normal number (Box and Muller, 1958).
-  private func gaussian(_ random: inout SplitMix64) -> Float {
-    let radius = (-2 * log(Float.random(in: Float.leastNormalMagnitude..<1, using: &random))).squareRoot()
-    return radius * cos(2 * .pi * Float.random(in: 0..<1, using: &random))
+  static func text(_ share: Double) -> String {
+    let tenThousandths = Int((abs(share) * 10_000).rounded())
+    let digits = String(tenThousandths % 10_000)
+    return (share < 0 && tenThousandths > 0 ? "−" : "") + "\(tenThousandths / 10_000)."
+      + String(repeating: "0", count: 4 - digits.count) + digits
   }
 }

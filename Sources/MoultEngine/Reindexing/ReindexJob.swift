@@ -26,6 +26,8 @@ struct ReindexJob: Sendable {
     var alias: String?
     var specification: EncodingSpecification
     var minimumRecall: Double
+    /// Absent in jobs of earlier versions.
+    var maximumLoss: Double?
     var k: Int
   }
 
@@ -210,37 +212,69 @@ struct ReindexJob: Sendable {
   // MARK: Build and measure
 
   private func build(_ checkpoint: Checkpoint, target: Collection) async throws -> SwitchReport {
-    var costs = GenerationBuilder.Costs()
-    if let generation = checkpoint.generation {
-      costs = try await GenerationBuilder(
-        resources: resources, collection: target, generationID: generation,
-        specification: arguments.specification, context: context
-      ).build()
+    let gate = RecallGate(
+      minimumRecall: arguments.minimumRecall, maximumLoss: arguments.maximumLoss, k: arguments.k,
+      seed: UInt64(bitPattern: target.id))
+    let queries = try await resources.background.run {
+      GateQueries(
+        given: try directory.read { db in try JobQueries.load(of: context.record.id, in: db) },
+        recent: source.recentQueries, snapshot: source.snapshot, target: arguments.specification.targetRecall,
+        k: arguments.k, seed: gate.seed)
     }
+    guard let generation = checkpoint.generation else {
+      return try await measurePlain(target, gate: gate, queries: queries)
+    }
+    let builder = GenerationBuilder(
+      resources: resources, collection: target, generationID: generation,
+      specification: arguments.specification, context: context)
+    let costs = try await builder.build()
+    try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
+    let start = ContinuousClock.now
+    let outcome = try await GenerationVerification(
+      builder: builder, gate: gate, queries: queries, costs: costs
+    ).run(before: nil, elsewhere: { sourceRecall(gate, queries, like: $0) })
+    let snapshot = target.snapshot
+    return SwitchReport(
+      outcome, gate: gate, before: source.snapshot.live, after: snapshot.building ?? snapshot.live,
+      rows: snapshot.liveCount, costs: costs, verifySeconds: start.secondsToNow)
+  }
+
+  /// The target keeps full precision and has no index: nothing was built, recall is measured all the same.
+  private func measurePlain(
+    _ target: Collection, gate: RecallGate, queries: GateQueries
+  ) async throws -> SwitchReport {
     try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
     let start = ContinuousClock.now
     let snapshot = target.snapshot
-    let after = snapshot.building ?? snapshot.live
-    let sourceSnapshot = source.snapshot
+    let parallel = resources.background.parallelFor
     let measurement = try await resources.background.run {
-      let queries = try directory.read { db in try JobQueries.load(of: context.record.id, in: db) }
-      let gate = RecallGate(
-        request: RecallGateRequest(
-          minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
-        seed: UInt64(bitPattern: target.id))
-      let parallel = resources.background.parallelFor
-      var measurement = gate.measure(
-        snapshot, before: nil, after: after, calibrating: arguments.specification.targetRecall,
-        parallel: parallel)
+      let bench = gate.bench(
+        snapshot, of: snapshot.live, queries: queries, calibrating: nil, parallel: parallel)
+      var measurement = gate.measure(bench, snapshot, before: nil, after: snapshot.live, parallel: parallel)
+      measurement.before = sourceRecall(gate, queries, like: measurement)
       try context.checkCancellation()
-      measurement.before =
-        gate.measure(sourceSnapshot, before: nil, after: sourceSnapshot.live, parallel: parallel).after
       try gate.check(measurement, of: arguments.specification)
       return measurement
     }
     return SwitchReport(
-      measurement, before: sourceSnapshot.live, after: after, rows: snapshot.liveCount,
-      minimumRecall: arguments.minimumRecall, costs: costs, verifySeconds: start.secondsToNow)
+      .init(measurement: measurement, graph: nil, indexSeconds: 0), gate: gate, before: source.snapshot.live,
+      after: snapshot.live, rows: snapshot.liveCount, costs: GenerationBuilder.Costs(),
+      verifySeconds: start.secondsToNow)
+  }
+
+  /// The source's own recall on the queries that measured the target; `nil` if they cannot be compared.
+  private func sourceRecall(
+    _ gate: RecallGate, _ queries: GateQueries, like measurement: RecallGate.Measurement
+  ) -> [QueryRecall]? {
+    let snapshot = source.snapshot
+    let parallel = resources.background.parallelFor
+    // The same seed and number of queries: the same half of them, when the target was calibrated on the other.
+    let bench = gate.bench(
+      snapshot, of: snapshot.live, queries: queries, calibrating: nil, parallel: parallel)
+    guard let bench, measurement.source != .none else { return nil }
+    let sample = measurement.rescoring == nil ? bench.sample : gate.measuringHalf(of: bench.sample)
+    let recall = sample.answers(snapshot, of: snapshot.live, rescoring: nil, parallel: parallel).searched
+    return recall.count == measurement.after.count ? recall : nil
   }
 
   // MARK: Cut-over

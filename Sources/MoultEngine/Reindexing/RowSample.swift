@@ -10,9 +10,9 @@ enum RowSample {
     var sample: [Int64] = []
     sample.reserveCapacity(wanted)
     for segment in snapshot.segments {
-      for row in 0..<segment.count where wanted > 0 && segment.live.contains(row) {
+      for place in 0..<segment.count where wanted > 0 && segment.live.contains(place) {
         if random.next() % UInt64(remaining) < UInt64(wanted) {
-          sample.append(segment.firstRow + Int64(row))
+          sample.append(segment.rows[place])
           wanted -= 1
         }
         remaining -= 1

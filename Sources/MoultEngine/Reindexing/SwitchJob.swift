@@ -13,6 +13,8 @@ struct SwitchJob: Sendable {
     var collection: Int64
     var specification: EncodingSpecification
     var minimumRecall: Double
+    /// Absent in jobs of earlier versions.
+    var maximumLoss: Double?
     var k: Int
   }
 
@@ -41,7 +43,7 @@ struct SwitchJob: Sendable {
       specification: arguments.specification, context: context)
     do {
       let costs = try await builder.build()
-      var report = try await verify(generation, costs: costs)
+      var report = try await verify(builder, costs: costs)
       report.totalSeconds = start.secondsToNow
       return try await swap(to: generation, report: report)
     } catch {
@@ -68,29 +70,27 @@ struct SwitchJob: Sendable {
     }
   }
 
-  private func verify(_ generation: Int64, costs: GenerationBuilder.Costs) async throws -> SwitchReport {
-    let snapshot = collection.snapshot
-    guard let building = snapshot.building, building.id == generation else {
-      throw MoultError(.internalError, "generation \(generation) of '\(collection.name)' is not attached")
-    }
+  private func verify(_ builder: GenerationBuilder, costs: GenerationBuilder.Costs) async throws
+    -> SwitchReport
+  {
     try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
     let start = ContinuousClock.now
-    let measurement = try await resources.background.run {
-      let queries = try directory.read { db in try JobQueries.load(of: context.record.id, in: db) }
-      let gate = RecallGate(
-        request: RecallGateRequest(
-          minimumRecall: arguments.minimumRecall, k: arguments.k, queries: queries),
-        seed: UInt64(bitPattern: generation))
-      let measurement = gate.measure(
-        snapshot, before: snapshot.live, after: building,
-        calibrating: arguments.specification.targetRecall, parallel: resources.background.parallelFor)
-      try context.checkCancellation()
-      try gate.check(measurement, of: arguments.specification)
-      return measurement
+    let gate = RecallGate(
+      minimumRecall: arguments.minimumRecall, maximumLoss: arguments.maximumLoss, k: arguments.k,
+      seed: UInt64(bitPattern: builder.generationID))
+    let queries = try await resources.background.run {
+      GateQueries(
+        given: try directory.read { db in try JobQueries.load(of: context.record.id, in: db) },
+        recent: collection.recentQueries, snapshot: collection.snapshot,
+        target: arguments.specification.targetRecall, k: arguments.k, seed: gate.seed)
     }
+    let outcome = try await GenerationVerification(
+      builder: builder, gate: gate, queries: queries, costs: costs
+    ).run(before: collection.snapshot.live)
+    let snapshot = collection.snapshot
     return SwitchReport(
-      measurement, before: snapshot.live, after: building, rows: snapshot.liveCount,
-      minimumRecall: arguments.minimumRecall, costs: costs, verifySeconds: start.secondsToNow)
+      outcome, gate: gate, before: snapshot.live, after: snapshot.building ?? snapshot.live,
+      rows: snapshot.liveCount, costs: costs, verifySeconds: start.secondsToNow)
   }
 
   /// The pointer moves and the job completes in one transaction; then new requests see the generation.
@@ -119,25 +119,29 @@ struct SwitchJob: Sendable {
 
 extension SwitchReport {
   init(
-    _ measurement: RecallGate.Measurement, before: GenerationView, after: GenerationView, rows: Int,
-    minimumRecall: Double, costs: GenerationBuilder.Costs, verifySeconds: Double
+    _ outcome: GenerationVerification.Outcome, gate: RecallGate, before: GenerationView,
+    after: GenerationView, rows: Int, costs: GenerationBuilder.Costs, verifySeconds: Double
   ) {
+    let measurement = outcome.measurement
     var notes = costs.notes + measurement.notes
     switch measurement.source {
-    case .given: break
+    case .given, .recentSearches: break
     case .perturbedDocuments:
       notes.append(
-        "recall was measured on stored vectors with noise added, which is optimistic; give real queries with --queries"
-      )
+        "recall was measured on stored vectors with noise added, which is optimistic; give real queries with "
+          + "--queries, or search first: \(GateQueries.recentQueriesMin) different queries are enough")
     case .none: notes.append("the collection is empty; recall could not be measured")
     }
     self.init(
-      querySource: measurement.source, recallBefore: measurement.before, recallAfter: measurement.after,
-      recallWithoutRescoring: measurement.withoutRescoring, rescoring: measurement.rescoring,
-      minimumRecall: minimumRecall, rows: rows,
-      bytesPerVectorBefore: before.encoder.bytesPerVector, bytesPerVectorAfter: after.encoder.bytesPerVector,
-      trainSeconds: costs.trainSeconds, encodeSeconds: costs.encodeSeconds, indexSeconds: costs.indexSeconds,
-      verifySeconds: verifySeconds, writersPausedSeconds: costs.writersPausedSeconds, totalSeconds: 0,
-      keptGraph: costs.keptGraph, trainingRows: costs.trainingRows, notes: notes)
+      querySource: measurement.source, recallBefore: measurement.estimate(measurement.before),
+      recallAfter: measurement.estimate(measurement.after), recallDifference: measurement.difference,
+      recallFlat: measurement.estimate(measurement.flat),
+      recallWithoutRescoring: measurement.estimate(measurement.withoutRescoring),
+      rescoring: measurement.rescoring, minimumRecall: gate.minimumRecall, maximumLoss: gate.maximumLoss,
+      rows: rows, bytesPerVectorBefore: before.encoder.bytesPerVector,
+      bytesPerVectorAfter: after.encoder.bytesPerVector, trainSeconds: costs.trainSeconds,
+      encodeSeconds: costs.encodeSeconds, indexSeconds: costs.indexSeconds + outcome.indexSeconds,
+      verifySeconds: verifySeconds - outcome.indexSeconds, writersPausedSeconds: costs.writersPausedSeconds,
+      totalSeconds: 0, graph: outcome.graph, trainingRows: costs.trainingRows, notes: notes)
   }
 }

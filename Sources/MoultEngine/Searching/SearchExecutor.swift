@@ -12,6 +12,10 @@ enum SearchExecutor {
     var oversampling: Double?
     /// In place of the generation's own: for measuring one before it is published.
     var rescoring: RescoringPolicy?
+    /// Scans all codes although there is a graph: for measuring what the graph loses.
+    var flat = false
+    /// The snapshot shows only what a filter lets through.
+    var isFiltered = false
   }
 
   /// Queries that share one pass over the codes. Scans of blocks take them together; elsewhere more would
@@ -76,13 +80,24 @@ enum SearchExecutor {
     _ snapshot: CollectionSnapshot, queries: UnsafePointer<Float>, queryCount: Int, dimension: Int,
     metric: Metric, count: Int, parallel: ParallelFor
   ) -> [[GlobalNeighbor]] {
+    // Numbered through from the first segment to the last: in the same order as row numbers, so that ties fall
+    // alike, but without their gaps.
+    var starts: [Int64] = [0]
     let segments = snapshot.segments.map { segment in
-      ExactSegment(codes: segment.vectors, live: segment.live.liveRows, firstRow: segment.firstRow)
+      defer { starts.append(starts.last! + Int64(segment.count)) }
+      return ExactSegment(codes: segment.vectors, live: segment.live.liveRows, firstRow: starts.last!)
     }
-    return withExtendedLifetime(snapshot) {
+    let found = withExtendedLifetime(snapshot) {
       ExactSearch.search(
         queries: queries, queryCount: queryCount, dimension: dimension, metric: metric, segments: segments,
         k: count, parallel: parallel)
+    }
+    return found.map { neighbors in
+      neighbors.map { neighbor in
+        let segment = starts.lastIndex { $0 <= neighbor.row }!
+        return GlobalNeighbor(
+          row: snapshot.segments[segment].rows[Int(neighbor.row - starts[segment])], score: neighbor.score)
+      }
     }
   }
 
@@ -100,19 +115,31 @@ enum SearchExecutor {
     let searched = snapshot.segments.filter { $0.live.liveCount > 0 }
     for segment in searched {
       let codes = snapshot.codes(of: generation, segment: segment)
-      let live = segment.live.liveRows
+      let liveCount = segment.live.liveCount
+      let live = liveCount == segment.count ? LiveRows.all : segment.live.liveRows
       func add(_ neighbors: [Neighbor], to query: Int) {
         found[query].append(
-          contentsOf: neighbors.map { GlobalNeighbor(row: segment.firstRow + Int64($0.row), score: $0.score) }
-        )
+          contentsOf: neighbors.map { GlobalNeighbor(row: segment.rows[Int($0.row)], score: $0.score) })
       }
-      if let graph = generation.graphs[segment.id] {
+      let ef = max(parameters.ef ?? defaultEf, wanted)
+      if isScarce(liveCount, of: segment.count, graph: generation.graphs[segment.id], ef: ef) {
+        for query in 0..<queryCount {
+          add(
+            FlatIndex.searchAllowed(
+              encoder: encoder, query: prepared[query], codes: codes, allowed: live, k: wanted),
+            to: query)
+        }
+        continue
+      }
+      if !parameters.flat, let graph = generation.graphs[segment.id] {
+        // Guides are coarse: they find the way to what is nearest, not among rows that are all far away, which is
+        // what a filter may leave.
+        let guide = parameters.isFiltered ? nil : graph.guide.value
         for query in 0..<queryCount {
           add(
             graph.index.search(
-              encoder: encoder, query: prepared[query], codes: codes, live: live, k: wanted,
-              ef: max(parameters.ef ?? defaultEf, wanted)),
-            to: query)
+              encoder: encoder, query: prepared[query], codes: codes, live: live, k: wanted, ef: ef,
+              guide: guide?.prepare(queries + query * encoder.dimension)), to: query)
         }
         continue
       }
@@ -144,8 +171,20 @@ enum SearchExecutor {
     return found
   }
 
+  /// Whether so few rows are live, or let through by a filter, that scoring each of them is the least work.
+  ///
+  /// A scan reads codes in order and sixteen at a time, about eight times as fast as rows picked one by one. A walk
+  /// through a graph scores some `scoresPerCandidate` rows for each one that it keeps, and of those only a part
+  /// is live.
+  private static func isScarce(_ liveCount: Int, of count: Int, graph: SegmentGraph?, ef: Int) -> Bool {
+    guard graph != nil else { return 8 * liveCount < count }
+    return Double(liveCount) * Double(liveCount) < scoresPerCandidate * Double(ef) * Double(count)
+  }
+
+  private static let scoresPerCandidate = 12.0
+
   /// Candidates kept while a graph is searched, where the request does not say.
-  private static let defaultEf = 64
+  private static let defaultEf = 96
 
   /// The policy in effect: a request's oversampling goes before it.
   private static func policy(_ generation: GenerationView, _ parameters: Parameters) -> RescoringPolicy? {
@@ -191,9 +230,8 @@ enum SearchExecutor {
       fetched, policy: rule, k: parameters.count, query: query, dimension: encoder.dimension,
       metric: encoder.metric
     ) { row in
-      let segment = snapshot.segments[snapshot.segmentIndex(ofRow: row)!]
-      let vectors = segment.vectors
-      return vectors.rows + Int(row - segment.firstRow) * vectors.rowStride
+      let (segment, place) = snapshot.place(ofRow: row)!
+      return UnsafeRawPointer(snapshot.segments[segment].vector(at: place))
     }
   }
 
@@ -223,9 +261,9 @@ enum SearchExecutor {
   ) {
     var bySegment = [(rows: [UInt32], places: [Int])](repeating: ([], []), count: snapshot.segments.count)
     for (place, row) in rows.enumerated() {
-      let index = snapshot.segmentIndex(ofRow: row)!
-      bySegment[index].rows.append(UInt32(row - snapshot.segments[index].firstRow))
-      bySegment[index].places.append(place)
+      let (segment, own) = snapshot.place(ofRow: row)!
+      bySegment[segment].rows.append(UInt32(own))
+      bySegment[segment].places.append(place)
     }
     for (segment, own) in zip(snapshot.segments, bySegment) where !own.rows.isEmpty {
       body(segment, own.rows, own.places)

@@ -17,6 +17,8 @@ struct CollectionWriter: Sendable {
   let logger: Logger
   /// Called after segments were sealed.
   let onSealed: @Sendable (Collection) throws -> Void
+  /// Called after rows of sealed segments may have died.
+  let onDied: @Sendable (Collection) -> Void
 
   private var schema: CollectionSchema { collection.schema }
 
@@ -85,6 +87,7 @@ struct CollectionWriter: Sendable {
     snapshot.kill(rows: died)
     collection.publish(snapshot, nextRow: firstRow + Int64(batch.count))
     sealFullSegments()
+    if !died.isEmpty { onDied(collection) }
     return ids
   }
 
@@ -101,6 +104,7 @@ struct CollectionWriter: Sendable {
     var snapshot = collection.snapshot
     snapshot.kill(rows: Array(deleted.values))
     collection.publish(snapshot)
+    onDied(collection)
     var seen = Set<PointID>()
     return ids.filter { deleted[$0] != nil && seen.insert($0).inserted }
   }
@@ -148,7 +152,7 @@ struct CollectionWriter: Sendable {
     }
     snapshot.add(
       SegmentView(
-        id: id, firstRow: firstRow, count: 0, capacity: capacity,
+        id: id, rows: SegmentRows(from: firstRow), count: 0, capacity: capacity,
         live: LiveBitmap(capacity: capacity, live: 0, except: []), storage: .growing(growing)))
     // Published at once (it is empty), so that a batch that fails leaves a segment that the next one finds.
     collection.publish(snapshot)
@@ -248,8 +252,8 @@ extension CollectionSnapshot {
   mutating func kill(rows: [Int64]) {
     var bySegment: [Int: [Int]] = [:]
     for row in rows {
-      guard let index = segmentIndex(ofRow: row) else { continue }
-      bySegment[index, default: []].append(Int(row - segments[index].firstRow))
+      guard let (segment, place) = place(ofRow: row) else { continue }
+      bySegment[segment, default: []].append(place)
     }
     for (index, dead) in bySegment { segments[index].live = segments[index].live.changed(removing: dead) }
   }

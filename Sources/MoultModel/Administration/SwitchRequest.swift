@@ -2,9 +2,13 @@
 public struct RecallGateRequest: Sendable, Codable, Equatable {
   /// The lower end of the 95 % interval of recall@k must reach this, 0 … 1. 0 measures and lets pass.
   public var minimumRecall: Double
+  /// Recall may fall by this much, 0 … 1: the lower end of the 95 % interval of recall@k after − before, on the
+  /// same queries, must reach minus this. `nil` asks for nothing.
+  public var maximumLoss: Double?
   /// Neighbours per query that are compared.
   public var k: Int
-  /// Queries, row-major; empty takes perturbed documents and says so.
+  /// Queries, row-major; empty takes those of recent searches, or, without enough of them, perturbed documents,
+  /// and says so.
   public var queries: [Float]
   /// Entries of each query: the collection's dimension. 0 when there are no queries.
   public var dimension: Int
@@ -12,10 +16,11 @@ public struct RecallGateRequest: Sendable, Codable, Equatable {
   public static let defaultMinimumRecall = 0.9
 
   public init(
-    minimumRecall: Double = RecallGateRequest.defaultMinimumRecall, k: Int = 10, queries: [Float] = [],
-    dimension: Int = 0
+    minimumRecall: Double = RecallGateRequest.defaultMinimumRecall, maximumLoss: Double? = nil, k: Int = 10,
+    queries: [Float] = [], dimension: Int = 0
   ) {
     self.minimumRecall = minimumRecall
+    self.maximumLoss = maximumLoss
     self.k = k
     self.queries = queries
     self.dimension = dimension

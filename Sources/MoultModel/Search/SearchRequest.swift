@@ -13,12 +13,20 @@ public struct SearchRequest: Sendable {
   public var exact: Bool
   /// Candidates per hit rescored with full precision; overrides the generation's. 1 = no rescoring.
   public var oversampling: Double?
+  /// Only points that match are found; `nil` finds all.
+  public var filter: PointFilter?
+  /// Only hits with such scores are returned.
+  public var range: SearchRange?
+  /// Groups the hits; `limit` and `offset` count groups then.
+  public var grouping: SearchGrouping?
   public var includePayload: Bool
   public var includeVectors: Bool
 
   public init(
     queries: [Float], dimension: Int, limit: Int, offset: Int = 0, ef: Int? = nil, exact: Bool = false,
-    oversampling: Double? = nil, includePayload: Bool = false, includeVectors: Bool = false
+    oversampling: Double? = nil, filter: PointFilter? = nil, range: SearchRange? = nil,
+    grouping: SearchGrouping? = nil, includePayload: Bool = false,
+    includeVectors: Bool = false
   ) {
     self.queries = queries
     self.dimension = dimension
@@ -27,6 +35,9 @@ public struct SearchRequest: Sendable {
     self.ef = ef
     self.exact = exact
     self.oversampling = oversampling
+    self.filter = filter
+    self.range = range
+    self.grouping = grouping
     self.includePayload = includePayload
     self.includeVectors = includeVectors
   }
@@ -39,12 +50,18 @@ public struct SearchHit: Sendable, Equatable {
   public var score: Float
   public var payload: String?
   public var vector: [Float]?
+  /// Value of the field that hits are grouped by.
+  public var group: PointFilter.Scalar?
 
-  public init(id: PointID, score: Float, payload: String? = nil, vector: [Float]? = nil) {
+  public init(
+    id: PointID, score: Float, payload: String? = nil, vector: [Float]? = nil,
+    group: PointFilter.Scalar? = nil
+  ) {
     self.id = id
     self.score = score
     self.payload = payload
     self.vector = vector
+    self.group = group
   }
 }
 

@@ -633,15 +633,29 @@ enum OpenAPI {
             },
             "required": ["mean", "lower", "upper", "queryCount", "k"]
           },
+          "RecallDifference": {
+            "type": "object",
+            "description": "Recall after minus before on the same queries, with its 95 % confidence interval.",
+            "properties": {
+              "mean": {"type": "number"},
+              "lower": {"type": "number"},
+              "upper": {"type": "number"},
+              "queryCount": {"type": "integer"}
+            },
+            "required": ["mean", "lower", "upper", "queryCount"]
+          },
           "SwitchReport": {
             "type": "object",
             "properties": {
-              "querySource": {"type": "string", "enum": ["given", "perturbedDocuments", "none"]},
+              "querySource": {"type": "string", "enum": ["given", "recentSearches", "perturbedDocuments", "none"]},
               "recallBefore": {"$ref": "#/components/schemas/MeasuredRecall"},
               "recallAfter": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "recallDifference": {"$ref": "#/components/schemas/RecallDifference"},
+              "recallFlat": {"$ref": "#/components/schemas/MeasuredRecall"},
               "recallWithoutRescoring": {"$ref": "#/components/schemas/MeasuredRecall"},
               "rescoring": {"$ref": "#/components/schemas/RescoringPolicy"},
               "minimumRecall": {"type": "number"},
+              "maximumLoss": {"type": "number"},
               "rows": {"type": "integer"},
               "bytesPerVectorBefore": {"type": "integer"},
               "bytesPerVectorAfter": {"type": "integer"},
@@ -651,7 +665,16 @@ enum OpenAPI {
               "verifySeconds": {"type": "number"},
               "writersPausedSeconds": {"type": "number"},
               "totalSeconds": {"type": "number"},
-              "keptGraph": {"type": "boolean"},
+              "graph": {
+                "type": "object",
+                "description": "What became of the index graphs, why, and what it cost.",
+                "properties": {
+                  "kind": {"type": "string", "enum": ["kept", "rebuilt", "built"]},
+                  "reason": {"type": "string"},
+                  "seconds": {"type": "number"}
+                },
+                "required": ["kind", "reason", "seconds"]
+              },
               "trainingRows": {"type": "integer"},
               "notes": {"type": "array", "items": {"type": "string"}}
             }
@@ -754,10 +777,55 @@ enum OpenAPI {
               "ef": {"type": "integer", "description": "Candidates kept while a graph is searched."},
               "exact": {"type": "boolean", "description": "Score every full-precision vector."},
               "oversampling": {"type": "number"},
+              "filter": {"$ref": "#/components/schemas/Filter"},
+              "range": {
+                "allOf": [{"$ref": "#/components/schemas/Bounds"}],
+                "description": "Scores that hits may have, in the metric's own sense."
+              },
+              "groupBy": {
+                "type": "object",
+                "description": "One group a value of a payload field; limit and offset count groups.",
+                "properties": {
+                  "field": {"$ref": "#/components/schemas/FieldPath"},
+                  "size": {"type": "integer", "description": "Hits a group, 1 … 1000; 1 without."}
+                },
+                "required": ["field"],
+                "additionalProperties": false
+              },
               "payload": {"type": "boolean"},
               "vectors": {"type": "boolean"}
             },
             "required": ["queries"],
+            "additionalProperties": false
+          },
+          "FieldPath": {
+            "description": "A member of the payload: its name, or names from the outermost member inwards.",
+            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+          },
+          "Bounds": {
+            "type": "object",
+            "properties": {
+              "gt": {"type": "number"},
+              "gte": {"type": "number"},
+              "lt": {"type": "number"},
+              "lte": {"type": "number"}
+            },
+            "additionalProperties": false
+          },
+          "Filter": {
+            "type": "object",
+            "description": "One condition: ids; a field with equals, in, range or exists; and, or, not. A field that is missing or of another type does not match.",
+            "properties": {
+              "ids": {"type": "array", "items": {"$ref": "#/components/schemas/PointID"}},
+              "field": {"$ref": "#/components/schemas/FieldPath"},
+              "equals": {"description": "A string, a number, true, false or null."},
+              "in": {"type": "array", "items": {}},
+              "range": {"$ref": "#/components/schemas/Bounds"},
+              "exists": {"type": "boolean"},
+              "and": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+              "or": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+              "not": {"$ref": "#/components/schemas/Filter"}
+            },
             "additionalProperties": false
           },
           "SearchHit": {
@@ -770,7 +838,8 @@ enum OpenAPI {
                 "description": "In the metric's own sense: cosine and ip descending, l2 (squared) ascending."
               },
               "payload": {"type": "object"},
-              "vector": {"type": "array", "items": {"type": "number", "format": "float"}}
+              "vector": {"type": "array", "items": {"type": "number", "format": "float"}},
+              "group": {"description": "Value of the field that hits are grouped by."}
             },
             "required": ["id", "score"]
           },
@@ -799,6 +868,10 @@ enum OpenAPI {
               "minimumRecall": {
                 "type": "number",
                 "description": "The lower end of the interval must reach this; 0.9 without. 0 measures and lets pass."
+              },
+              "maximumLoss": {
+                "type": "number",
+                "description": "The lower end of the interval of recall after minus before, on the same queries, must reach minus this."
               },
               "k": {"type": "integer"},
               "queries": {

@@ -55,7 +55,7 @@ extension AdminAPI {
 
   private func jsonSearch(_ request: Request) async throws -> SearchRequest {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-    try fields.refuseOthers(than: Self.searchOptions.union(["queries"]))
+    try fields.refuseOthers(than: Self.searchOptions.union(["queries", "filter", "range", "groupBy"]))
     guard let queries = try fields.vectors("queries") else {
       throw fields.missing("queries", expected: "an array of vectors")
     }
@@ -63,7 +63,9 @@ extension AdminAPI {
       queries: queries.values, dimension: queries.dimension,
       limit: try fields.int("limit") ?? Self.defaultLimit, offset: try fields.int("offset") ?? 0,
       ef: try fields.int("ef"), exact: try fields.bool("exact") ?? false,
-      oversampling: try fields.double("oversampling"), includePayload: try fields.bool("payload") ?? false,
+      oversampling: try fields.double("oversampling"),
+      filter: try fields.fields("filter")?.pointFilter(), range: try fields.searchRange("range"),
+      grouping: try fields.searchGrouping("groupBy"), includePayload: try fields.bool("payload") ?? false,
       includeVectors: try fields.bool("vectors") ?? false)
   }
 
@@ -81,6 +83,10 @@ extension AdminAPI {
         json.member("score", hit.score)
         if let payload = hit.payload, !payload.isEmpty { json.member("payload", raw: payload) }
         if let vector = hit.vector { json.member("vector", vector) }
+        if let group = hit.group {
+          json.key("group")
+          json.value(group)
+        }
         json.endObject()
       }
       json.endArray()
@@ -93,5 +99,17 @@ extension AdminAPI {
     json.endObject()
     json.endObject()
     return .json(json, servedBy: response.servedBy)
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func value(_ scalar: PointFilter.Scalar) {
+    switch scalar {
+    case .string(let text): value(text)
+    case .int(let number): value(number)
+    case .double(let number): value(number)
+    case .bool(let bool): value(bool)
+    case .null: null()
+    }
   }
 }

@@ -51,12 +51,13 @@ extension RequestFields {
     }
   }
 
-  /// `{"minimumRecall", "k", "queries"}`.
+  /// `{"minimumRecall", "maximumLoss", "k", "queries"}`.
   func recallGate(_ name: String) throws(MoultError) -> RecallGateRequest {
     guard let fields = try fields(name) else { return RecallGateRequest() }
-    try fields.refuseOthers(than: ["minimumRecall", "k", "queries"])
+    try fields.refuseOthers(than: ["minimumRecall", "maximumLoss", "k", "queries"])
     var gate = RecallGateRequest()
     if let minimumRecall = try fields.double("minimumRecall") { gate.minimumRecall = minimumRecall }
+    gate.maximumLoss = try fields.double("maximumLoss")
     if let k = try fields.int("k") { gate.k = k }
     if let queries = try fields.vectors("queries") {
       gate.queries = queries.values

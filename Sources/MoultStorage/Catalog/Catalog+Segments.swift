@@ -51,16 +51,56 @@ extension Catalog {
     try requireChange(db, "segment", id)
   }
 
-  /// Removes a segment with its codes and graphs: none of its rows may be alive.
+  /// Removes a segment with its codes and graphs: none of its rows may be alive, or all are elsewhere.
   ///
   /// - Returns: the files to remove after the commit.
   package func deleteSegment(_ id: Int64, in db: Database) throws -> [String] {
-    let file = try segment(id, in: db).file
+    let segment = try segment(id, in: db)
     let derived = try Row.fetchAll(
       db, sql: "DELETE FROM generation_segments WHERE segment_id = ? RETURNING codes_file, graph_file",
       arguments: [id])
     try db.execute(sql: "DELETE FROM segments WHERE id = ?", arguments: [id])
-    return [file] + derived.flatMap { [$0[0] as String?, $0[1] as String?].compactMap(\.self) }
+    return [segment.file] + [segment.rowsFile].compactMap(\.self)
+      + derived.flatMap { [$0[0] as String?, $0[1] as String?].compactMap(\.self) }
+  }
+
+  /// The number of the next segment; never given twice while its row is there.
+  ///
+  /// A merge names its files by it before it commits. Only the holder of the collection's jobs may rely on it:
+  /// see `insertMergedSegment`.
+  package func reserveSegment(in db: Database) throws -> Int64 {
+    try db.execute(
+      sql: """
+        INSERT INTO sqlite_sequence (name, seq) SELECT 'segments', 0
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'segments')
+        """)
+    try db.execute(sql: "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'segments'")
+    return try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'segments'")!
+  }
+
+  /// Puts a sealed segment in the place of the ones that it was merged from.
+  ///
+  /// - Parameters:
+  ///   - id: from `reserveSegment`.
+  ///   - rows: the range of row numbers, left out ones included.
+  ///   - rowsFile: which of them it holds; `nil` for all.
+  /// - Returns: the files of the merged segments, their codes and graphs included, to remove after the commit.
+  package func insertMergedSegment(
+    _ id: Int64, of collectionID: Int64, replacing merged: [Int64], rows: Range<Int64>, rowCount: Int,
+    rowsFile: String?, in db: Database
+  ) throws -> [String] {
+    let obsolete = try merged.flatMap { try deleteSegment($0, in: db) }
+    try db.execute(
+      sql: """
+        INSERT INTO segments
+          (id, collection_id, first_row, row_capacity, row_count, state, file, rows_file, row_span)
+        VALUES (?, ?, ?, ?, ?, 'sealed', ?, ?, ?)
+        """,
+      arguments: [
+        id, collectionID, rows.lowerBound, rowCount, rowCount,
+        FileNames.vectors(collection: collectionID, segment: id), rowsFile, Int64(rows.count),
+      ])
+    return obsolete
   }
 
   /// Names the files of a sealed segment in a generation; they must be durable. Replaces an earlier
@@ -97,6 +137,7 @@ extension SegmentRecord {
     self.init(
       id: id, collectionID: row["collection_id"], firstRow: row["first_row"],
       rowCapacity: row["row_capacity"], rowCount: row["row_count"],
-      state: try decodeState(row["state"], "state of segment \(id)"), file: row["file"])
+      state: try decodeState(row["state"], "state of segment \(id)"), file: row["file"],
+      rowsFile: row["rows_file"], mergedSpan: row["row_span"])
   }
 }

@@ -4,7 +4,7 @@ import MoultModel
 /// The catalog's tables. Each collection has, besides, a table of its own: see `PointStore`.
 enum CatalogMigrations {
   /// The version of the data directory as a whole: raise it when an older Moult must not open it.
-  static let formatVersion = 1
+  static let formatVersion = 2
 
   /// - Throws: `unsupportedVersion` when a newer Moult wrote the database.
   static func requireReadableVersion(_ db: Database, path: String) throws {
@@ -26,6 +26,7 @@ enum CatalogMigrations {
   static func migrate(_ writer: some DatabaseWriter) throws {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("catalog-1") { db in try db.execute(sql: catalog1) }
+    migrator.registerMigration("catalog-2") { db in try db.execute(sql: catalog2) }
     try migrator.migrate(writer)
   }
 
@@ -34,7 +35,7 @@ enum CatalogMigrations {
       name TEXT NOT NULL PRIMARY KEY,
       value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO meta (name, value) VALUES ('format_version', '\(formatVersion)');
+    INSERT INTO meta (name, value) VALUES ('format_version', '1');
 
     CREATE TABLE collections (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,5 +87,12 @@ enum CatalogMigrations {
       collection_id INTEGER NOT NULL REFERENCES collections (id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX aliases_collection ON aliases (collection_id);
+    """
+
+  /// Segments that were merged: what rows they hold.
+  private static let catalog2 = """
+    ALTER TABLE segments ADD COLUMN rows_file TEXT;
+    ALTER TABLE segments ADD COLUMN row_span INTEGER CHECK (row_span >= row_count);
+    UPDATE meta SET value = '2' WHERE name = 'format_version';
     """
 }

@@ -1,4 +1,4 @@
-/// A contiguous range of a collection's row numbers and the file with their full-precision vectors.
+/// A range of a collection's row numbers and the file with their full-precision vectors.
 package struct SegmentRecord: Sendable, Equatable {
   package enum State: String, Sendable {
     case growing
@@ -14,9 +14,14 @@ package struct SegmentRecord: Sendable, Equatable {
   package var state: State
   /// Relative to the data directory.
   package var file: String
+  /// Where a merge left rows out: which ones the segment holds. `nil`: all of its range.
+  package var rowsFile: String?
+  /// Row numbers of a merged segment's range, left out ones included.
+  package var mergedSpan: Int64?
 
-  /// Row numbers in use.
-  package var rows: Range<Int64> { firstRow..<firstRow + Int64(rowCount) }
+  /// Row numbers in use, left out ones included.
+  package var rowSpan: Int64 { mergedSpan ?? Int64(rowCount) }
+  package var rows: Range<Int64> { firstRow..<firstRow + rowSpan }
   /// The identity of its vectors, and of its graphs: edges serve any codes of the rows, so that generations
   /// can share a graph by links to one file.
   package var identity: SegmentIdentity {

@@ -89,6 +89,12 @@ extension DataDirectory {
           path: $0.file, kind: .vectors, identity: $0.identity, rowCount: $0.rowCount,
           isGrowing: $0.state == .growing)
       }
+      files += segments.compactMap { segment in
+        segment.rowsFile.map {
+          NamedFile(
+            path: $0, kind: .rows, identity: segment.identity, rowCount: segment.rowCount, isGrowing: false)
+        }
+      }
       for generation in try catalog.generations(of: collection.id, in: db) {
         if let path = generation.encoderFile {
           let identity = SegmentIdentity(collectionID: collection.id, generationID: generation.id)

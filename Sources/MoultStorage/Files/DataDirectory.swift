@@ -107,6 +107,14 @@ package final class DataDirectory: Sendable {
     for relative in relativePaths { try fileSystem.remove(absolutePath(relative)) }
   }
 
+  /// Removes the files of a segment that the catalog does not have.
+  package func removeFiles(ofSegment segment: Int64, collection: Int64) throws {
+    let directory = directory(ofCollection: collection)
+    for name in try fileSystem.list(directory) where name.hasPrefix(FileNames.prefix(ofSegment: segment)) {
+      try fileSystem.remove("\(directory)/\(name)")
+    }
+  }
+
   /// Removes all files of a collection that the catalog no longer has.
   package func removeFiles(ofCollection id: Int64) throws {
     let directory = directory(ofCollection: id)

@@ -9,6 +9,11 @@ package enum FileNames {
     "\(directory(ofCollection: collection))/segment-\(segment).vectors"
   }
 
+  /// Row numbers of a merged segment.
+  package static func rows(collection: Int64, segment: Int64) -> String {
+    "\(directory(ofCollection: collection))/segment-\(segment).rows"
+  }
+
   package static func codes(collection: Int64, segment: Int64, generation: Int64) -> String {
     "\(directory(ofCollection: collection))/segment-\(segment).generation-\(generation).codes"
   }
@@ -21,8 +26,11 @@ package enum FileNames {
     "\(directory(ofCollection: collection))/generation-\(generation).encoder"
   }
 
+  /// What the names of a segment's files begin with, inside the collection's directory.
+  static func prefix(ofSegment id: Int64) -> String { "segment-\(id)." }
+
   /// Whether a file of this name is one that Moult writes, finished or not.
   static func isOurs(_ name: String) -> Bool {
-    [".vectors", ".codes", ".graph", ".encoder", partialSuffix].contains { name.hasSuffix($0) }
+    [".vectors", ".rows", ".codes", ".graph", ".encoder", partialSuffix].contains { name.hasSuffix($0) }
   }
 }

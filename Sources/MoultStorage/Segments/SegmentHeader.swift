@@ -24,7 +24,7 @@ package struct SegmentIdentity: Sendable, Equatable {
 /// |---|---|
 /// | 0 ..< 8 | magic, "MOULTSEG" |
 /// | 8 ..< 12 | format version, 1 |
-/// | 12 ..< 16 | kind: 1 vectors, 2 codes, 3 graph, 4 encoder |
+/// | 12 ..< 16 | kind: 1 vectors, 2 codes, 3 graph, 4 encoder, 5 rows |
 /// | 16 ..< 20 | flags: bit 0 sealed, others 0 |
 /// | 20 ..< 24 | 0 |
 /// | 24 ..< 32 | collection |
@@ -52,6 +52,8 @@ package struct SegmentHeader: Sendable, Equatable {
     case codes = 2
     case graph = 3
     case encoder = 4
+    /// Row numbers of a merged segment: unsigned 32-bit distances from its first row, rising.
+    case rows = 5
   }
 
   package static let sizeBytes = 256

@@ -1,0 +1,115 @@
+import MoultCompute
+import MoultJobs
+import MoultModel
+
+/// Measures an attached generation and settles what becomes of its graphs: kept as long as they serve the new
+/// codes, otherwise rebuilt.
+struct GenerationVerification: Sendable {
+  struct Outcome: Sendable {
+    var measurement: RecallGate.Measurement
+    var graph: GraphWork?
+    /// Time spent on better graphs.
+    var indexSeconds: Double
+  }
+
+  /// The graph is looked into when recall falls by more than this from one generation to the next, and is held
+  /// to be at fault when it surely costs more than this: a graph loses a little always.
+  private static let graphLossMax = 0.01
+
+  let builder: GenerationBuilder
+  let gate: RecallGate
+  let queries: GateQueries
+  let costs: GenerationBuilder.Costs
+
+  private var collection: Collection { builder.collection }
+  private var parallel: ParallelFor { builder.parallel }
+
+  /// - Parameter before: the generation that answers today, where it is of the same collection.
+  /// - Throws: `recallGateFailed`; `cancelled`.
+  func run(
+    before: GenerationView?, elsewhere: (@Sendable (RecallGate.Measurement) -> [QueryRecall]?)? = nil
+  ) async throws -> Outcome {
+    let (_, first) = try attached()
+    let target = builder.specification.targetRecall
+    let bench = try await onPool { snapshot, generation in
+      gate.bench(snapshot, of: generation, queries: queries, calibrating: target, parallel: parallel)
+    }
+    func measure() async throws -> RecallGate.Measurement {
+      try await onPool { snapshot, generation in
+        var measurement = gate.measure(bench, snapshot, before: before, after: generation, parallel: parallel)
+        if let elsewhere { measurement.before = elsewhere(measurement) }
+        return measurement
+      }
+    }
+    var outcome = Outcome(measurement: try await measure(), graph: nil, indexSeconds: 0)
+    guard let kind = costs.graph else {
+      try gate.check(outcome.measurement, of: builder.specification)
+      return outcome
+    }
+    var work = GraphWork(kind: kind, reason: Self.reason(kind), seconds: costs.indexSeconds)
+    let isOtherSpace = before.map { GraphSpace($0.specification) != GraphSpace(first.specification) } ?? false
+    if kind == .kept, let bench, isSuspect(outcome.measurement) || isOtherSpace {
+      let measured = outcome.measurement
+      let flat = try await onPool { snapshot, generation in
+        bench.sample.answers(
+          snapshot, of: generation, rescoring: measured.rescoring, flat: true, parallel: parallel
+        ).searched
+      }
+      outcome.measurement.flat = flat
+      if let fault = fault(outcome.measurement, flat: flat) {
+        let start = ContinuousClock.now
+        try await builder.rebuildGraphs()
+        outcome.indexSeconds += start.secondsToNow
+        work = GraphWork(kind: .rebuilt, reason: fault, seconds: costs.indexSeconds + outcome.indexSeconds)
+        outcome.measurement = try await measure()
+        outcome.measurement.flat = flat
+      }
+    }
+    outcome.graph = work
+    try gate.check(outcome.measurement, of: builder.specification)
+    return outcome
+  }
+
+  private static func reason(_ kind: GraphWork.Kind) -> String {
+    kind == .kept
+      ? "the graphs at hand serve the new codes" : "there were no graphs of this kind for these segments"
+  }
+
+  private func isSuspect(_ measurement: RecallGate.Measurement) -> Bool {
+    if !gate.passes(measurement) { return true }
+    guard let difference = measurement.difference else { return false }
+    return difference.mean < -Self.graphLossMax
+  }
+
+  /// Why the graph, and not the codes, is what recall lacks; `nil` if it is not.
+  private func fault(_ measurement: RecallGate.Measurement, flat: [QueryRecall]) -> String? {
+    let loss = Recall.pairedDifference(new: measurement.after, old: flat, k: measurement.k)
+    var scanned = measurement
+    scanned.after = flat
+    let isDecisive = !gate.passes(measurement) && gate.passes(scanned)
+    guard isDecisive || loss.upper < -Self.graphLossMax else { return nil }
+    return
+      "through the graph recall@\(measurement.k) was \(RecallGate.text(-loss.mean)) below a scan of the same "
+      + "codes" + (isDecisive ? ", which passes the gate" : "")
+  }
+
+  private func attached() throws -> (CollectionSnapshot, GenerationView) {
+    let snapshot = collection.snapshot
+    guard let building = snapshot.building, building.id == builder.generationID else {
+      throw MoultError(
+        .internalError, "generation \(builder.generationID) of '\(collection.name)' is not attached")
+    }
+    return (snapshot, building)
+  }
+
+  private func onPool<Result: Sendable>(
+    _ body: @escaping @Sendable (CollectionSnapshot, GenerationView) throws -> Result
+  ) async throws -> Result {
+    let (snapshot, generation) = try attached()
+    return try await builder.resources.background.run {
+      let result = try body(snapshot, generation)
+      try builder.context.checkCancellation()
+      return result
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import GRDB
+import Logging
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Merges segments in the background until `MergePolicy` is content. Each merge stands for itself, so a job that
+/// is cut off has lost at most one.
+struct MergeJob: Sendable {
+  static let kind = "merge"
+
+  struct Arguments: Codable, Sendable {
+    var collection: Int64
+  }
+
+  let resources: EngineResources
+  let collection: Collection
+  let context: JobContext
+
+  private static func policy(of collection: Collection, in resources: EngineResources) -> MergePolicy {
+    MergePolicy(rowsMax: resources.configuration.mergedRowsMax, dimension: collection.schema.dimension)
+  }
+
+  /// Enqueues the job when there is something to merge, unless one waits already. A failure only puts it off to
+  /// the next occasion.
+  static func enqueueIfNeeded(for collection: Collection, in resources: EngineResources) {
+    guard collection.isReady, policy(of: collection, in: resources).next(collection.snapshot.segments) != nil
+    else { return }
+    do {
+      let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
+      try resources.directory.write { db in
+        let unfinished = try resources.queue.unfinished(subject: collection.name, in: db)
+        guard !unfinished.contains(where: { $0.kind == kind && $0.arguments == arguments }) else { return }
+        _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
+      }
+    } catch {
+      resources.logger.warning("segments of '\(collection.name)' could not be merged yet: \(error)")
+    }
+  }
+
+  func run() async throws -> Data? {
+    let policy = Self.policy(of: collection, in: resources)
+    while let sources = policy.next(collection.snapshot.segments) {
+      try context.checkCancellation()
+      try await SegmentMerge(
+        resources: resources, collection: collection, context: context, sources: sources
+      ).run()
+    }
+    return nil
+  }
+}

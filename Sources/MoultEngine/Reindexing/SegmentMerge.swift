@@ -1,0 +1,274 @@
+import GRDB
+import MoultCompute
+import MoultJobs
+import MoultModel
+import MoultStorage
+
+/// Makes one sealed segment of several neighbouring ones, or of one with many dead rows: live rows only, codes
+/// copied, graphs built anew. Rows keep their numbers, so points, watermarks and tombstones are as they were.
+///
+/// Files first, then one transaction that exchanges the segments, then the snapshot. Rows that die meanwhile are
+/// dead in the new segment too; until the transaction nothing has changed, and what a crash leaves are files that
+/// the next start sweeps.
+struct SegmentMerge: Sendable {
+  let resources: EngineResources
+  let collection: Collection
+  let context: JobContext
+  /// Neighbours, in the order of their rows.
+  let sources: [SegmentView]
+
+  private var directory: DataDirectory { resources.directory }
+  /// Rows that are copied between two looks at whether to stop.
+  private static let blockRows = 8_192
+
+  /// Where the rows of the new segment come from.
+  private struct Survivors: Sendable {
+    /// Places in each source, rising.
+    var places: [[UInt32]]
+    /// Row numbers, one list through all sources.
+    var rows: [Int64]
+
+    var count: Int { rows.count }
+  }
+
+  func run() async throws {
+    let snapshot = collection.snapshot
+    let survivors = survivors(of: snapshot)
+    guard survivors.count > 0 else { return try await publish(nil, survivors: survivors) }
+    let id = try await resources.writing.run {
+      try directory.write { db in try directory.catalog.reserveSegment(in: db) }
+    }
+    do {
+      let merged = try await resources.background.run { try write(id, survivors, of: snapshot) }
+      try await publish(merged, survivors: survivors)
+    } catch {
+      try? directory.removeFiles(ofSegment: id, collection: collection.id)
+      throw error
+    }
+  }
+
+  /// Rows that are live now. Those that die while the merge goes on are copied and marked at the end.
+  private func survivors(of snapshot: CollectionSnapshot) -> Survivors {
+    var survivors = Survivors(places: [], rows: [])
+    for source in sources {
+      let live = snapshot.segments.first { $0.id == source.id }?.live ?? source.live
+      let places = (0..<source.count).filter { live.contains($0) }.map { UInt32($0) }
+      survivors.rows += places.map { source.rows[Int($0)] }
+      survivors.places.append(places)
+    }
+    return survivors
+  }
+
+  // MARK: Files
+
+  private struct Merged: Sendable {
+    var segment: SegmentView
+    var rowsFile: String?
+    var generations: [Int64: Files]
+
+    struct Files: Sendable {
+      var codes: SegmentCodes
+      var codesPath: String?
+      var graph: SegmentGraph?
+      var graphPath: String?
+    }
+  }
+
+  private func write(_ id: Int64, _ survivors: Survivors, of snapshot: CollectionSnapshot) throws -> Merged {
+    let firstRow = sources[0].firstRow
+    let last = sources[sources.count - 1]
+    let span = last.rows.end(count: last.count) - firstRow
+    let identity = SegmentIdentity(collectionID: collection.id, segmentID: id, firstRow: firstRow)
+    let encoder = collection.identityEncoder
+    let path = directory.absolutePath(FileNames.vectors(collection: collection.id, segment: id))
+    let writer = try SegmentWriter(
+      path: path, kind: .vectors, identity: identity, rowCount: survivors.count, rowStride: encoder.rowBytes,
+      sideStride: encoder.sideBytes, fileSystem: directory.fileSystem)
+    try copy(survivors, to: writer, phase: "merge") { $0.vectors }
+    _ = try writer.finish()
+    let vectors = try SegmentFile(
+      path: path, kind: .vectors, identity: identity, fileSystem: directory.fileSystem)
+
+    let (rows, rowsFile) = try writeRows(survivors, id: id, span: span, identity: identity)
+    var merged = Merged(
+      segment: SegmentView(
+        id: id, rows: rows, count: survivors.count, capacity: survivors.count,
+        live: LiveBitmap(capacity: survivors.count, live: survivors.count, except: []),
+        storage: .sealed(vectors)),
+      rowsFile: rowsFile, generations: [:])
+    var guides: [(space: GraphSpace, guide: SegmentGuide)] = []
+    for generation in snapshot.openGenerations {
+      let space = GraphSpace(generation.specification)
+      let guide = guides.first { $0.space == space }?.guide ?? SegmentGuide()
+      guides.append((space, guide))
+      merged.generations[generation.id] = try write(
+        generation, survivors, merged.segment, of: snapshot, guide: guide)
+    }
+    return merged
+  }
+
+  /// Writes which rows are there, unless all of the range are.
+  private func writeRows(
+    _ survivors: Survivors, id: Int64, span: Int64, identity: SegmentIdentity
+  ) throws -> (SegmentRows, String?) {
+    guard Int64(survivors.count) < span else { return (SegmentRows(from: identity.firstRow), nil) }
+    let path = FileNames.rows(collection: collection.id, segment: id)
+    let writer = try SegmentWriter(
+      path: directory.absolutePath(path), kind: .rows, identity: identity, rowCount: survivors.count,
+      rowStride: MemoryLayout<UInt32>.stride, fileSystem: directory.fileSystem)
+    let offsets = survivors.rows.map { UInt32($0 - identity.firstRow) }
+    try offsets.withUnsafeBytes { try writer.append(rows: $0.baseAddress!, count: offsets.count) }
+    _ = try writer.finish()
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .rows, identity: identity, fileSystem: directory.fileSystem)
+    return (try SegmentRows(from: identity.firstRow, span: span, listedIn: file), path)
+  }
+
+  private func write(
+    _ generation: GenerationView, _ survivors: Survivors, _ segment: SegmentView,
+    of snapshot: CollectionSnapshot, guide: SegmentGuide
+  ) throws -> Merged.Files {
+    let files = GenerationFiles(
+      directory: directory, collectionID: collection.id, generationID: generation.id)
+    var made = Merged.Files(codes: .vectors)
+    if !generation.specification.isIdentity {
+      let writer = try files.codesWriter(segment, encoder: generation.encoder)
+      try copy(survivors, to: writer, phase: "merge codes") { snapshot.codes(of: generation, segment: $0) }
+      _ = try writer.finish()
+      made.codesPath = files.codesPath(segment)
+      made.codes = .file(
+        CodeFile(try files.openCodes(files.codesPath(segment), segment: segment, encoder: generation.encoder))
+      )
+    }
+    if case .hnsw(let m, let efConstruction) = generation.specification.index {
+      let codes: CodeView =
+        if case .file(let file) = made.codes { file.file.codeView } else { segment.vectors }
+      let source =
+        GraphSpace.isBuiltOnVectors(generation.specification)
+        ? (collection.identityEncoder, segment.vectors) : (generation.encoder, codes)
+      let bytes = try GraphIndexBuilder.build(
+        encoder: source.0, codes: source.1, m: m, efConstruction: efConstruction,
+        seed: UInt64(bitPattern: segment.id), parallel: resources.background.parallelFor,
+        isCancelled: { context.isCancelled },
+        progress: { rows in
+          try? context.reportProgress(
+            phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(survivors.count))
+        })
+      try context.checkCancellation()
+      try files.write(graph: bytes, of: segment)
+      made.graphPath = files.graphPath(segment)
+      let graph = try files.openGraph(files.graphPath(segment), segment: segment, guide: guide)
+      graph.guide.make(
+        encoder: source.0, codes: source.1, parallel: resources.background.parallelFor)
+      made.graph = graph
+    }
+    return made
+  }
+
+  /// Appends the surviving rows of all sources, run by run.
+  private func copy(
+    _ survivors: Survivors, to writer: SegmentWriter, phase: String, _ codes: (SegmentView) -> CodeView
+  ) throws {
+    for (source, places) in zip(sources, survivors.places) {
+      let view = codes(source)
+      var first = 0
+      while first < places.count {
+        var end = first + 1
+        while end < places.count, end - first < Self.blockRows, places[end] == places[end - 1] + 1 {
+          end += 1
+        }
+        let start = Int(places[first])
+        try writer.append(
+          rows: view.rows + start * view.rowStride, side: view.side.map { $0 + start * view.sideStride },
+          count: end - first)
+        first = end
+        try context.checkCancellation()
+      }
+      try context.reportProgress(
+        phase: phase, rowsDone: Int64(writer.count), rowsTotal: Int64(survivors.count))
+    }
+  }
+
+  // MARK: Exchange
+
+  private func publish(_ merged: Merged?, survivors: Survivors) async throws {
+    let ids = Set(sources.map(\.id))
+    let obsolete = try await collection.writers.run {
+      try await resources.writing.run {
+        var snapshot = collection.snapshot
+        guard snapshot.segments.lazy.filter({ ids.contains($0.id) }).count == ids.count else {
+          throw MoultError(.internalError, "segments to merge are gone from '\(collection.name)'")
+        }
+        if let merged, !snapshot.openGenerations.allSatisfy({ merged.generations[$0.id] != nil }) {
+          throw MoultError(.internalError, "'\(collection.name)' got a generation while segments were merged")
+        }
+        let obsolete = try record(merged, in: snapshot)
+        snapshot.exchange(ids, for: merged.map { segment($0.segment, diedMeanwhileIn: snapshot, survivors) })
+        for generation in snapshot.openGenerations {
+          snapshot.updateGeneration(generation.id) { view in
+            for id in ids {
+              view.codes[id] = nil
+              view.graphs[id] = nil
+            }
+            guard let merged, let files = merged.generations[generation.id] else { return }
+            view.codes[merged.segment.id] = files.codes
+            view.graphs[merged.segment.id] = files.graph
+          }
+        }
+        collection.publish(snapshot)
+        return obsolete
+      }
+    }
+    // Readers of a moment ago keep their mappings; only the names go.
+    try? directory.removeFiles(obsolete)
+  }
+
+  /// The new segment with what died since its rows were copied.
+  private func segment(
+    _ segment: SegmentView, diedMeanwhileIn snapshot: CollectionSnapshot, _ survivors: Survivors
+  ) -> SegmentView {
+    var dead: [Int] = []
+    var first = 0
+    for (source, places) in zip(sources, survivors.places) {
+      let live = snapshot.segments.first { $0.id == source.id }!.live
+      for (index, place) in places.enumerated() where !live.contains(Int(place)) {
+        dead.append(first + index)
+      }
+      first += places.count
+    }
+    var segment = segment
+    segment.live = segment.live.changed(removing: dead)
+    return segment
+  }
+
+  private func record(_ merged: Merged?, in snapshot: CollectionSnapshot) throws -> [String] {
+    try directory.write { db in
+      guard let merged else {
+        return try sources.flatMap { try directory.catalog.deleteSegment($0.id, in: db) }
+      }
+      let last = sources[sources.count - 1]
+      let obsolete = try directory.catalog.insertMergedSegment(
+        merged.segment.id, of: collection.id, replacing: sources.map(\.id),
+        rows: sources[0].firstRow..<last.rows.end(count: last.count), rowCount: merged.segment.count,
+        rowsFile: merged.rowsFile, in: db)
+      for generation in snapshot.openGenerations {
+        guard let files = merged.generations[generation.id],
+          files.codesPath != nil || files.graphPath != nil
+        else { continue }
+        try directory.catalog.recordCodes(
+          generation: generation.id, segment: merged.segment.id, codesFile: files.codesPath,
+          graphFile: files.graphPath, in: db)
+      }
+      return obsolete
+    }
+  }
+}
+
+extension CollectionSnapshot {
+  /// Puts one segment, or none, in the place of several neighbours.
+  fileprivate mutating func exchange(_ ids: Set<Int64>, for merged: SegmentView?) {
+    let place = segments.firstIndex { ids.contains($0.id) }!
+    segments.removeAll { ids.contains($0.id) }
+    if let merged { segments.insert(merged, at: place) }
+  }
+}
