@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 
+import graphs
 import report
 from contestants import MOULT, SECONDS, Moult, Peers
 from targets import TARGET_RECALL, best_recall, groups
@@ -27,6 +28,7 @@ class Session:
         self.dimension, self.rows = self.peers.about["dimension"], self.peers.about["rows"]
         self.records = []
         self.table = []
+        self.curves = []  # of the graphs: a contestant each
 
     def measure(self, who, command, group="", figure=None):
         answer = self.peers.ask(command) if who == "peer" else self.moult.run(command)
@@ -197,19 +199,23 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--sets", default="")
     parser.add_argument("--only", default="")
+    parser.add_argument("--peers", default="", help="of those with graphs")
+    parser.add_argument("--graph-rows", type=int, help="of the graph groups: only the first rows, for trials")
     arguments = parser.parse_args()
-    present = [one for one in SETS if os.path.exists(f"{arguments.data}/{one}/gt.npy")]
-    known = sorted({group.name for group in groups(384)} | {"recall", "memory"})
+    present = sorted(path.parent.name for path in pathlib.Path(arguments.data).glob("*/gt.npy"))
+    usual = [one for one in SETS if one in present]
+    known = sorted({group.name for group in groups(384)} | {"recall", "memory", *graphs.GROUPS})
     if not present:
-        sys.exit(f"bench-peers: '{arguments.data}' has none of the sets {', '.join(SETS)}: folders with base.npy, "
+        sys.exit(f"bench-peers: '{arguments.data}' has no sets: folders with base.npy, "
                  "queries.npy, queries_train.npy and gt.npy. Say where they are: make bench-peers DATA=/path/to/data")
     for chosen, choices in ((words(arguments.sets), present), (words(arguments.only), known)):
         wrong = sorted(set(chosen) - set(choices))
         if wrong:
             sys.exit(f"bench-peers: no {', '.join(wrong)}; {arguments.data} and the targets have: {', '.join(choices)}")
-    for name in words(arguments.sets) or present:
+    for name in words(arguments.sets) or usual:
         session = Session(f"{arguments.data}/{name}")
         session.run(words(arguments.only))
+        graphs.Graphs(session, ROUNDS, words(arguments.peers), arguments.graph_rows).run(words(arguments.only))
         session.peers.close()
         report.write(session, ROUNDS, words(arguments.only))
 

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import sys
 
-MOULT = ".build/release/moult"
+MOULT = os.environ.get("MOULT", ".build/release/moult")
 SECONDS = 0.4  # shortest window of one measurement
 MOULT_SECONDS_MAX = 60
 CORE = str(max(os.sched_getaffinity(0)))
@@ -21,24 +21,32 @@ class Moult:
     def run(self, command, threads=1):
         """The last line of the benchmark; {"missing": why} when it fails."""
         name, *options = command.split()
-        benchmark = "encode-stream" if "--stream" in options else name
+        lines = self.lines(command, "encode-stream" if "--stream" in options else name, threads, truth=name != "encode")
+        return lines if isinstance(lines, dict) else lines[-1]
+
+    def lines(self, command, benchmarks, threads=1, longest=MOULT_SECONDS_MAX, truth=True):
+        """All lines of those benchmarks; {"missing": why} when it fails."""
+        name, *options = command.split()
         arguments = [
-            "timeout", str(MOULT_SECONDS_MAX), *(["taskset", "-c", CORE] if threads == 1 else []), MOULT, "bench", name,
-            "--vectors", f"{self.directory}/base.npy", "--metric", "cosine", "--threads", str(threads),
-            "--seconds", str(SECONDS), "--json", *options]
+            "timeout", str(longest), *(["taskset", "-c", CORE] if threads == 1 else []), MOULT, "bench", name,
+            "--vectors", f"{self.directory}/base.npy", "--metric", "cosine", "--threads", str(threads), "--json", *options]
+        if "--seconds" not in options:
+            arguments += ["--seconds", str(SECONDS)]
         if name != "encode":
-            arguments += ["--queries", f"{self.directory}/queries.npy", "--truth", f"{self.directory}/gt.npy"]
+            arguments += ["--queries", f"{self.directory}/queries.npy"]
+        if truth:
+            arguments += ["--truth", f"{self.directory}/gt.npy"]
         if "--target-recall" in options:  # calibrated apart, measured like the peers on all queries
             arguments += ["--train-queries", f"{self.directory}/queries_train.npy"]
         process = subprocess.run(
             arguments, capture_output=True, text=True, check=False,
             env=os.environ | ONE_THREAD if threads == 1 else None)
         lines = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
-        records = [line for line in lines if line.get("benchmark") == benchmark]
+        records = [line for line in lines if line.get("benchmark") in benchmarks.split()]
         if process.returncode != 0 or not records:
             return {"missing": (process.stderr.strip() or f"exit status {process.returncode}").splitlines()[0]}
         self.commit = records[-1]["commit"]
-        return records[-1]
+        return records
 
 
 class Peers:

@@ -8,6 +8,20 @@ TARGET_RECALL = 0.99
 PREFILTERS = ("binary", "segmented --bits 0.5", "segmented --bits 0.75", "segmented --bits 1")
 RESCORINGS = (f"--target-recall {TARGET_RECALL}", "--oversampling 5", "--oversampling 8", "--oversampling 12")
 
+# Graphs: the first code builds the graph that all are searched over.
+GRAPH_CODES = ("int8", "lloyd4", "segmented --bits 4", "segmented --bits 2", "binary")
+GRAPH_BUILDS = ("int8", "lloyd4")
+GRAPH_WIDTHS = "10,14,20,28,40,56,80,112,160,224,320,448,640"
+GRAPH_RESCORING = "1,2,4,8"
+GRAPH_PEERS = (
+    "hnswlib", "faiss-HNSWFlat", "faiss-HNSWSQ8", "usearch-f32", "usearch-bf16", "usearch-i8", "svs-f32", "svs-lvq-8x0",
+    "svs-lvq-4x8", "svs-leanvec-192", "ngt", "scann", "voyager-f32", "voyager-i8")
+# The first switch, to the first code, builds the graph; the others are measured.
+SWITCH_CODES = ("int8", "binary", "segmented")
+SWITCH_QUERIES = 400
+SWITCH_SECONDS = 1
+SWITCH_THREADS = 2
+
 
 def scans(*names, batch, rescored=False):
     return [{"do": "scan", "peer": name, "batch": batch, "rescored": rescored} for name in names]

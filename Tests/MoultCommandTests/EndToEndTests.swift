@@ -322,6 +322,10 @@ struct EndToEndTests {
     "a benchmark prints lines of JSON, each with a result to compare",
     arguments: [
       "encode --quantization binary", "scan --quantization int8 --metric ip", "exact", "graph --ef 32",
+      "graph --quantization int8 --build-with binary --rescore 1,2 --m 8 --ef 16,32",
+      "kept-graph --codes int8,binary",
+      "switch --index hnsw --through int8 --quantization binary --gate-queries 50 --clients 1",
+      "difficulty --metric l2",
       "switch --quantization int8 --dimensions 16 --transform prefix", "import",
     ])
   func bench(line: String) async throws {
@@ -346,9 +350,11 @@ struct EndToEndTests {
     #expect(last.contains("\"dataset\":\"\(URL(fileURLWithPath: directory.path).lastPathComponent)/v.npy\""))
     #expect(last.contains("\"rows\":400"))
     switch line.prefix(5) {
-    case "scan ", "exact", "graph": #expect(last.contains("\"checksum\"") && last.contains("\"recall\":"))
+    case "scan ", "exact", "graph", "kept-":
+      #expect(last.contains("\"checksum\"") && last.contains("\"recall\":"))
     case "encod": #expect(last.contains("\"checksum\"") && last.contains("\"rows_per_s\""))
     case "switc": #expect(last.contains("\"recall\":") && last.contains("\"seconds\""))
+    case "diffi": #expect(last.contains("\"local_dimension\"") && last.contains("\"relative_contrast\""))
     default: #expect(last.contains("\"rows_per_s\""))
     }
     #expect(!last.contains("\"checksum\":null"))

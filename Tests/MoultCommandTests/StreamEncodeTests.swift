@@ -74,7 +74,7 @@ struct StreamEncodeTests {
     #expect {
       try StreamEncodeBenchmark.run(vectorsPath: path, metric: .cosine, rows: nil, options) { _ in }
     } throws: { isRight($0) }
-    #expect { try GraphBenchmark.run(data, options, ef: nil) { _ in } } throws: { isRight($0) }
+    #expect { try GraphBenchmark.run(data, options, GraphBenchmark.Plan()) { _ in } } throws: { isRight($0) }
   }
 
   @Test("memory that is touched is counted, in the peak also when it is given back")

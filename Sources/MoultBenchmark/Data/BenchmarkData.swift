@@ -88,6 +88,15 @@ package struct BenchmarkData: Sendable {
     return other
   }
 
+  /// The vectors, each of them a query too.
+  func withRowsAsQueries() -> BenchmarkData {
+    var other = self
+    other.queries = vectors
+    other.queryCount = rowCount
+    other.truthPath = nil
+    return other
+  }
+
   /// The last two parts of a path.
   static func name(_ path: String) -> String { path.split(separator: "/").suffix(2).joined(separator: "/") }
 

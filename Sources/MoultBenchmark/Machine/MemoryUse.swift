@@ -10,6 +10,16 @@ struct MemoryUse {
   /// The most that `resident` has ever been.
   let peak: Int
 
+  /// Lets `peak` begin again at what is resident now.
+  ///
+  /// - Returns: `false` where the system does not offer it; `peak` is then that of the whole process.
+  static func resetPeak() -> Bool {
+    // proc(5): writing 5 to clear_refs resets the peak.
+    guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") else { return false }
+    defer { try? file.close() }
+    return (try? file.write(contentsOf: Data("5".utf8))) != nil
+  }
+
   /// - Returns: `nil` where the system does not tell (no `/proc`).
   static var current: MemoryUse? {
     guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }

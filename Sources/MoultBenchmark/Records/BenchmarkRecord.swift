@@ -6,7 +6,7 @@ package import MoultModel
 /// A speed always comes with a recall or with the checksum of its results, so that two lines can be compared:
 /// equal checksums mean equal answers. JSON names are those of the properties in snake case.
 package struct BenchmarkRecord: Codable, Sendable, Equatable {
-  /// encode, scan, exact, graph, switch, import, serve.
+  /// encode, scan, exact, graph, kept-graph, switch, generate, difficulty, import, serve.
   package var benchmark: String
   /// The last two parts of the vectors' path.
   package var dataset: String
@@ -31,18 +31,40 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   /// Candidates rescored a query.
   package var evaluations: Double?
   package var ef: Int?
+  package var m: Int?
+  package var efConstruction: Int?
+  /// The code whose scores chose a graph's links.
+  package var builtWith: String?
+  /// The code that a switch replaced.
+  package var switchedFrom: String?
+  /// What a switch did with the graph: kept, rebuilt, built.
+  package var graph: String?
+  /// Queries that a switch was verified with.
+  package var queryCount: Int?
   package var batch: Int?
   package var k: Int?
 
   package var recall: Double?
   package var recallLower: Double?
   package var recallUpper: Double?
+  /// Recall over a kept graph less that over a fresh one, with its 95 % interval.
+  package var recallDifference: Double?
+  package var recallDifferenceLower: Double?
+  package var recallDifferenceUpper: Double?
   package var qps: Double?
   package var rowsPerS: Double?
   package var seconds: Double?
+  package var buildSeconds: Double?
   package var p50Ms: Double?
   package var p99Ms: Double?
+  /// p99 of the same searches while nothing else ran.
+  package var idleP99Ms: Double?
+  /// Codes with their factors, and the graph where there is one.
   package var bytesPerVector: Int?
+  /// The graph's part of it.
+  package var graphBytesPerVector: Int?
+  /// The part of the guides that lead through the graph.
+  package var guideBytesPerVector: Int?
   /// Of the ids that were found, or of the codes that were written.
   package var checksum: String?
 
@@ -54,6 +76,12 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var residentMb: Double?
   /// Memory at its peak beside input and output, in 2²⁰ bytes; the note says what is counted.
   package var extraMb: Double?
+  /// Intrinsic dimension around the queries.
+  package var localDimension: Double?
+  /// Mean distance of a row over that of the nearest one.
+  package var relativeContrast: Double?
+  /// Mean distance of the k-th neighbour.
+  package var neighbourDistance: Double?
   package var note: String?
 
   package init(

@@ -44,11 +44,13 @@ struct CandidateSearch: Sendable {
   }
 
   /// - Parameter candidates: finds that many rows by their codes.
-  func search(_ query: Int, candidates: (PreparedQuery, Int) -> [Neighbor]) -> [Int64] {
+  func search(
+    _ query: Int, candidates: (PreparedQuery, UnsafePointer<Float>, Int) -> [Neighbor]
+  ) -> [Int64] {
     data.queries.withUnsafeBufferPointer { queries in
       let vector = queries.baseAddress! + query * data.dimension
       let prepared = encoder.prepare(vector)
-      return rescored(candidates(prepared, candidateCount), vector)
+      return rescored(candidates(prepared, vector, candidateCount), vector)
     }
   }
 
@@ -93,7 +95,8 @@ struct CandidateSearch: Sendable {
 
   private var candidateCount: Int {
     switch rescoring {
-    case .oversampling(let oversampling): Int((Double(k) * oversampling).rounded(.up))
+    // So that k · (n / k) is n.
+    case .oversampling(let oversampling): Int((Double(k) * oversampling - 1e-9).rounded(.up))
     case .policy(let policy): policy.candidateCount(k)
     }
   }

@@ -1,11 +1,16 @@
 internal import MoultCompute
+internal import MoultFiles
 internal import MoultModel
 
 /// Exact search of the full-precision vectors, in batches.
 package enum ExactBenchmark {
-  package static func run(_ data: BenchmarkData, _ options: BenchmarkOptions, _ sink: RecordSink) throws {
+  /// - Parameter truthPath: a `.npy` for the neighbours that were found, as a truth for other runs.
+  package static func run(
+    _ data: BenchmarkData, _ options: BenchmarkOptions, truthPath: String? = nil, _ sink: RecordSink
+  ) throws {
     let team = options.team
     let truth = try data.truth(k: options.k)
+    if let truthPath { try NeighbourWriter.write(truth.neighbours, path: truthPath) }
     let originals = data.originals(team)
     let batches = options.batch.map { [$0] } ?? [1, min(64, data.queryCount), data.queryCount]
     for batch in batches {

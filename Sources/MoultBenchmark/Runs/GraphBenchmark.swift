@@ -1,66 +1,83 @@
 internal import MoultCompute
-internal import MoultModel
+package import MoultModel
 
 /// Building a graph over codes, then searching it with a widening beam: a line for the build, then one for
-/// each `ef`.
+/// each `ef` and number of rescored candidates.
+///
+/// The graph may be built with another code than it is searched with, as after a switch that keeps it.
 package enum GraphBenchmark {
-  /// Beam widths of the sweep.
-  private static let sweep = [16, 32, 64, 128, 256]
+  package struct Plan: Sendable {
+    package var shape: GraphShape
+    /// `nil` builds with the code that is searched.
+    package var buildWith: CodeName?
+    /// Empty: those of `GraphSweep`.
+    package var widths: [Int]
+    /// Candidates per hit that are rescored, no more than the beam holds. Empty: that of the form.
+    package var oversamplings: [Double]
+    /// A graph of these rows to search instead of building one.
+    package var readPath: String?
+    /// Where to keep the graph that was built.
+    package var writePath: String?
+    /// Whether guides lead the walk, as in the engine.
+    package var isGuided: Bool
 
-  /// - Parameter ef: only this width.
-  /// - Throws: `unsupported` for a target of recall.
+    package init(
+      shape: GraphShape = GraphShape(), buildWith: CodeName? = nil, widths: [Int] = [],
+      oversamplings: [Double] = [], readPath: String? = nil, writePath: String? = nil,
+      isGuided: Bool = true
+    ) {
+      self.shape = shape
+      self.buildWith = buildWith
+      self.widths = widths
+      self.oversamplings = oversamplings
+      self.readPath = readPath
+      self.writePath = writePath
+      self.isGuided = isGuided
+    }
+  }
+
+  /// - Throws: `unsupported` for a target of recall; what reading a graph throws.
   package static func run(
-    _ data: BenchmarkData, _ options: BenchmarkOptions, ef: Int?, _ sink: RecordSink
+    _ data: BenchmarkData, _ options: BenchmarkOptions, _ plan: Plan, _ sink: RecordSink
   ) throws {
-    try options.refuseTargetRecall("bench graph compares beam widths with a fixed oversampling")
-    var specification = options.specification
-    if specification.index == .flat { specification.index = .defaultHNSW }
-    guard case .hnsw(let m, let efConstruction) = specification.index else { return }
+    try options.refuseTargetRecall("bench graph compares beam widths with fixed oversamplings")
     let team = options.team
     let truth = try data.truth(k: options.k)
     let originals = data.originals(team)
-    let encoder = try data.train(specification)
-    let codes = CodeStore(encoder: encoder, capacity: data.rowCount)
-    data.vectors.withUnsafeBufferPointer {
-      codes.encode($0.baseAddress!, batch: 1024, parallel: team.parallelFor)
-    }
-
-    var bytes: [UInt8] = []
-    let buildSeconds = try Stopwatch.seconds {
-      bytes = try GraphIndexBuilder.build(
-        encoder: encoder, codes: codes.view, m: m, efConstruction: efConstruction, seed: 1,
-        parallel: team.parallelFor)
-    }
-    var build = data.record("graph-build", specification, threads: options.threads)
-    build.seconds = buildSeconds
-    build.rowsPerS = Double(data.rowCount) / buildSeconds
-    build.bytesPerVector = encoder.bytesPerVector + bytes.count / data.rowCount
-    build.note = "m \(m), efConstruction \(efConstruction)"
-    try sink(build)
-
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
-    defer { memory.deallocate() }
-    memory.copyBytes(from: bytes)
-    let graph = try GraphIndex(bytes: UnsafeRawBufferPointer(memory))
-    let oversampling = specification.isIdentity ? 1 : specification.effectiveOversampling
-    let searcher = CandidateSearch(
-      data: data, encoder: encoder, codes: codes, originals: originals, k: options.k,
-      rescoring: .oversampling(oversampling))
-    for ef in ef.map({ [$0] }) ?? sweep {
-      let run = QueryRun(queryCount: data.queryCount, team: team, secondsMin: options.secondsMin) { range in
-        range.map { query in
-          searcher.search(query) { prepared, count in
-            graph.search(
-              encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count, ef: max(ef, count))
-          }
-        }
-      }
-      var record = data.record("graph", specification, threads: options.threads)
-      record.ef = ef
-      record.oversampling = oversampling
-      record.bytesPerVector = build.bytesPerVector
-      run.fill(&record, truth: truth)
+    let rows = try EncodedRows(data, options.specification, originals: originals, team: team)
+    let graph = try graph(of: data, rows, originals, plan, team)
+    if let path = plan.writePath { try graph.write(to: path) }
+    let sweep = GraphSweep(
+      data: data, graph: graph, rows: rows, originals: originals, options: options, shape: plan.shape,
+      guide: plan.isGuided
+        ? GraphGuide(encoder: rows.encoder, codes: rows.codes.view, parallel: team.parallelFor) : nil)
+    if let seconds = graph.buildSeconds {
+      var specification = (plan.buildWith ?? rows.name).specification
+      specification.index = plan.shape.specification
+      var record = data.record("graph-build", specification, threads: options.threads)
+      sweep.describe(&record)
+      record.seconds = seconds + graph.encodeSeconds
+      record.rowsPerS = Double(data.rowCount) / (seconds + graph.encodeSeconds)
       try sink(record)
     }
+    let form = options.specification
+    let oversamplings =
+      form.isIdentity ? [1] : plan.oversamplings.isEmpty ? [form.effectiveOversampling] : plan.oversamplings
+    for ef in plan.widths.isEmpty ? GraphSweep.widths : plan.widths {
+      for point in sweep.points(ef: ef, oversamplings: oversamplings, secondsMin: options.secondsMin) {
+        try sink(sweep.record("graph", point, truth: truth))
+      }
+    }
+  }
+
+  private static func graph(
+    of data: BenchmarkData, _ rows: EncodedRows, _ originals: CodeStore, _ plan: Plan, _ team: ThreadTeam
+  ) throws -> BuiltGraph {
+    if let path = plan.readPath { return try BuiltGraph.read(path, rowCount: data.rowCount) }
+    guard let name = plan.buildWith, name != rows.name else {
+      return try BuiltGraph.build(rows, plan.shape, team: team)
+    }
+    let building = try EncodedRows(data, name.specification, originals: originals, team: team)
+    return try BuiltGraph.build(building, plan.shape, team: team)
   }
 }

@@ -34,7 +34,7 @@ package enum ScanBenchmark {
       ) { range in
         if let blocks { return searcher.search(range, blocks: blocks) }
         return range.map { query in
-          searcher.search(query) { prepared, count in
+          searcher.search(query) { prepared, _, count in
             FlatIndex.search(encoder: encoder, query: prepared, codes: codes.view, live: .all, k: count)
           }
         }

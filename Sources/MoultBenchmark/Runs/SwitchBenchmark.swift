@@ -3,46 +3,105 @@ package import Logging
 package import MoultEngine
 package import MoultModel
 
-/// A switch of a live collection, from request to swap, with an engine of its own in a temporary directory.
+/// Switches of a live collection, from request to swap, with an engine of its own in a temporary directory.
 ///
-/// A line for the import and one for the switch, whose recall is that of the job's own report. Checksums are
-/// of the ids that the queries find after it: exactly after the import, by the new codes after the switch.
+/// A line for the import and one for each switch, whose recall is that of the job's own report. Checksums are
+/// of the ids that the queries find after it: exactly after the import, by the new codes after a switch.
 package enum SwitchBenchmark {
+  package struct Plan: Sendable {
+    /// Forms to switch to before the one that is asked for.
+    package var through: [EncodingSpecification]
+    /// Queries that the recall gate verifies with; `nil` takes all.
+    package var gateQueryCount: Int?
+    /// Clients that search meanwhile; 0 leaves the engine to the switches.
+    package var clientCount: Int
+
+    package init(through: [EncodingSpecification] = [], gateQueryCount: Int? = nil, clientCount: Int = 0) {
+      self.through = through
+      self.gateQueryCount = gateQueryCount
+      self.clientCount = clientCount
+    }
+  }
+
   /// - Parameters:
   ///   - directory: an empty folder for the engine's data; the caller removes it.
   ///   - background: runs the engine's services while `body` runs.
   package static func run(
-    _ data: BenchmarkData, _ options: BenchmarkOptions, directory: String, logger: Logger, _ sink: RecordSink,
-    background: (Engine, @Sendable @escaping () async throws -> JobInfo) async throws -> JobInfo
+    _ data: BenchmarkData, _ options: BenchmarkOptions, _ plan: Plan = Plan(), directory: String,
+    logger: Logger, _ sink: RecordSink,
+    background: (Engine, @Sendable @escaping () async throws -> [BenchmarkRecord]) async throws ->
+      [BenchmarkRecord]
   ) async throws {
     let engine = try await Engine.open(
       EngineConfiguration(dataDirectory: directory, computeThreads: options.threads), logger: logger)
     do {
       let importing = try await fill(engine, data, options)
       try sink(importing)
-      let request = SwitchRequest(
-        specification: options.specification,
-        gate: RecallGateRequest(
-          minimumRecall: 0, k: options.k, queries: data.queries, dimension: data.dimension))
-      let job = try await background(engine) {
-        var job = try await engine.startSwitch("bench", request)
-        while !job.state.isFinal {
-          job = try await engine.waitForJob(job.id, changedSince: job, seconds: 1)
+      let forms = plan.through + [options.specification]
+      let records = try await background(engine) {
+        var records: [BenchmarkRecord] = []
+        for (place, form) in forms.enumerated() {
+          var options = options
+          options.specification = form
+          records.append(
+            try await measure(
+              engine, data, options, plan, from: place == 0 ? EncodingSpecification() : forms[place - 1]))
         }
-        return job
+        return records
       }
-      guard let report = job.report, job.state == .completed else {
-        throw MoultError(
-          .internalError, "the switch ended \(job.state.rawValue): \(job.error ?? "no reason")")
-      }
-      var record = record(of: report, data, options)
-      record.checksum = try await checksum(engine, data, options, exact: false)
-      try sink(record)
+      for record in records { try sink(record) }
       await engine.close()
     } catch {
       await engine.close()
       throw error
     }
+  }
+
+  private static func measure(
+    _ engine: Engine, _ data: BenchmarkData, _ options: BenchmarkOptions, _ plan: Plan,
+    from before: EncodingSpecification
+  ) async throws -> BenchmarkRecord {
+    let load = SearchLoad(
+      engine: engine, collection: "bench", data: data, k: options.k, clientCount: plan.clientCount)
+    let idle =
+      plan.clientCount == 0
+      ? nil : try await load.during { try await Task.sleep(for: .seconds(options.secondsMin)) }.outcome
+    let gateQueries = Array(data.queries.prefix((plan.gateQueryCount ?? data.queryCount) * data.dimension))
+    let request = SwitchRequest(
+      specification: options.specification,
+      gate: RecallGateRequest(
+        minimumRecall: 0, k: options.k, queries: gateQueries, dimension: data.dimension))
+    let resident = MemoryUse.resetPeak() ? MemoryUse.current?.resident : nil
+    let (job, during) = try await load.during {
+      var job = try await engine.startSwitch("bench", request)
+      while !job.state.isFinal {
+        job = try await engine.waitForJob(job.id, changedSince: job, seconds: 1)
+      }
+      return job
+    }
+    let peak = MemoryUse.current?.peak
+    guard let report = job.report, job.state == .completed else {
+      throw MoultError(
+        .internalError,
+        "the switch to \(CodeName(options.specification)) ended \(job.state.rawValue): \(job.error ?? "no reason")"
+      )
+    }
+    var record = record(of: report, data, options)
+    record.switchedFrom = CodeName(before).description
+    if let resident, let peak {
+      let written = data.rowCount * (options.specification.isIdentity ? 0 : report.bytesPerVectorAfter)
+      record.extraMb = (10 * Double(peak - resident - written) / 1_048_576).rounded() / 10
+      record.note! += "; extra: the peak of resident memory less that before and less the new codes"
+    }
+    if let idle {
+      record.clients = plan.clientCount
+      record.requests = during.seconds.count
+      (record.p50Ms, record.p99Ms) = (during.p50Milliseconds, during.p99Milliseconds)
+      record.idleP99Ms = idle.p99Milliseconds
+      (record.failed, record.stale) = (during.failed, during.stale)
+    }
+    record.checksum = try await checksum(engine, data, options, exact: false)
+    return record
   }
 
   private static func fill(
@@ -93,7 +152,11 @@ package enum SwitchBenchmark {
     } else {
       record.oversampling = options.specification.effectiveOversampling
     }
-    if let recall = report.recallAfter { record.set(recall) }
+    if let recall = report.recallAfter {
+      record.set(recall)
+      record.queryCount = recall.queryCount
+    }
+    record.graph = report.graph?.kind.rawValue
     record.note =
       "train \(milliseconds(report.trainSeconds)), encode \(milliseconds(report.encodeSeconds)), "
       + "index \(milliseconds(report.indexSeconds)), verify \(milliseconds(report.verifySeconds)), "

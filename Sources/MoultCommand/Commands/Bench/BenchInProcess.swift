@@ -69,6 +69,9 @@ struct BenchExact: AsyncParsableCommand {
   @OptionGroup var data: BenchDataOptions
   @OptionGroup(visibility: .hidden) var encoding: EncodingOptions
   @OptionGroup var options: BenchRunOptions
+  @Option(
+    name: .customLong("write-truth"), help: "Write the neighbours to this .npy, as a --truth of other runs.")
+  var writeTruth: String?
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -82,28 +85,8 @@ struct BenchExact: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try ExactBenchmark.run(
-      try data.load(), options.options(EncodingSpecification(), k: data.k), printer.put)
-    printer.finish()
-  }
-}
-
-/// `moult bench graph`.
-struct BenchGraph: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "graph",
-    abstract: "Build a graph over codes and search it; a line for the build, then one for each ef.")
-
-  @OptionGroup var data: BenchDataOptions
-  @OptionGroup var encoding: EncodingOptions
-  @OptionGroup var options: BenchRunOptions
-  @Option(help: "Only this beam width.")
-  var ef: Int?
-  @OptionGroup var output: OutputOptions
-
-  func run() throws {
-    let printer = RecordPrinter(output)
-    try GraphBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k), ef: ef, printer.put)
+      try data.load(), options.options(EncodingSpecification(), k: data.k), truthPath: writeTruth, printer.put
+    )
     printer.finish()
   }
 }
@@ -112,19 +95,48 @@ struct BenchGraph: AsyncParsableCommand {
 struct BenchSwitch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "switch",
-    abstract: "Switch a live collection, in an engine of its own on a temporary data directory (seconds).")
+    abstract: "Switch a live collection, in an engine of its own on a temporary data directory (seconds).",
+    discussion: """
+      With --through the collection passes other codes first, a line each: --index hnsw --through int8,binary \
+      --quantization segmented builds a graph and keeps it twice. With --clients, searches run meanwhile; their p99 \
+      stands beside that of --seconds without a switch.
+      """)
 
   @OptionGroup var data: BenchDataOptions
   @OptionGroup var encoding: EncodingOptions
+  @OptionGroup var graph: GraphShapeOptions
+  @Option(help: "Codes to switch to before that of --quantization, with commas between; all with its index.")
+  var through: CommaList<CodeName>?
+  @Option(name: .customLong("gate-queries"), help: "Queries that verify a switch; without, all.")
+  var gateQueries: Int?
+  @Option(help: "Clients in this process that search during the switches.")
+  var clients = 0
   @OptionGroup var options: BenchRunOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if let gateQueries, gateQueries < 1 {
+      throw ValidationError("--gate-queries must be at least 1, got \(gateQueries)")
+    }
+    if clients < 0 { throw ValidationError("--clients must be at least 0, got \(clients)") }
+  }
 
   func run() async throws {
     let directory = try ScratchDirectory(name: "moult-bench")
     defer { directory.remove() }
     let printer = RecordPrinter(output)
+    var specification = encoding.specification
+    if specification.index != .flat {
+      specification.index = .hnsw(m: graph.m, efConstruction: graph.efConstruction)
+    }
+    let plan = SwitchBenchmark.Plan(
+      through: (through?.values ?? []).map { name in
+        var passed = name.specification
+        passed.index = specification.index
+        return passed
+      }, gateQueryCount: gateQueries, clientCount: clients)
     try await SwitchBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k), directory: directory.path,
+      try data.load(), options.options(specification, k: data.k), plan, directory: directory.path,
       logger: Logger(label: "moult.bench") { _ in SwiftLogNoOpLogHandler() }, printer.put,
       background: Self.withServices)
     printer.finish()
@@ -132,17 +144,17 @@ struct BenchSwitch: AsyncParsableCommand {
 
   /// Runs the engine's background services while `body` runs.
   private static func withServices(
-    _ engine: Engine, _ body: @Sendable @escaping () async throws -> JobInfo
-  ) async throws -> JobInfo {
+    _ engine: Engine, _ body: @Sendable @escaping () async throws -> [BenchmarkRecord]
+  ) async throws -> [BenchmarkRecord] {
     let group = ServiceGroup(
       services: engine.backgroundServices,
       logger: Logger(label: "moult.bench") { _ in SwiftLogNoOpLogHandler() })
     let running = Task { try await group.run() }
     do {
-      let job = try await body()
+      let records = try await body()
       await group.triggerGracefulShutdown()
       try await running.value
-      return job
+      return records
     } catch {
       running.cancel()
       throw error
