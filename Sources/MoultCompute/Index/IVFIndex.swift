@@ -1,0 +1,197 @@
+public import MoultModel
+
+/// An inverted file: rows in lists by their nearest of some centroids, ready to be searched. A query looks into
+/// the lists whose centroids are nearest to it.
+///
+/// The bytes hold the centroids and which row stands in which list; the codes come with each search. Any code
+/// of the same rows can be searched with it, so that a switch of the quantization keeps the lists. Therefore
+/// codes are centred by their encoder and not by their list: codes of what a list's centroid leaves would belong
+/// to the lists, would have to be made anew with them, and could not be scanned flat.
+///
+/// The bytes are laid out as `IVFFormat` says and are read where they lie, usually in a mapped segment file;
+/// centroids coded in 8 bits, a quarter of their size, are kept beside them. Searches may run on any number of
+/// threads at once; they share nothing that changes.
+public final class IVFIndex: @unchecked Sendable {  // the bytes are never written
+  let format: IVFFormat
+  let lists: IVFPartition
+  let groups: IVFPartition
+  private let router: IVFRouter?
+
+  public var rowCount: Int { format.rowCount }
+  public var listCount: Int { format.listCount }
+  public var dimension: Int { format.dimension }
+  /// What decides how near a list is.
+  public var metric: Metric { format.metric }
+
+  /// Opens an inverted file, after checking its header and every number: bytes that pass cannot make a search
+  /// read outside of them, and each row stands in one list.
+  ///
+  /// - Parameter bytes: kept, not copied; they must stay mapped and unchanged while the index lives, and
+  ///   begin at a multiple of 4.
+  /// - Throws: `corrupted`, or `unsupportedVersion` for a newer format.
+  /// - Complexity: one sequential pass over the bytes, and coding the centroids.
+  public init(bytes: UnsafeRawBufferPointer) throws(MoultError) {
+    format = try IVFFormat(reading: bytes)
+    let base = bytes.baseAddress!  // at least a header
+    precondition(
+      UInt(bitPattern: base) % UInt(MemoryLayout<UInt32>.alignment) == 0,
+      "an inverted file's bytes must begin at a multiple of 4")
+    lists = format.partition(format.lists, of: base)
+    groups = format.partition(format.groups, of: base)
+    try lists.check(set: "list", member: "row")
+    try groups.check(set: "group", member: "list")
+    router = try IVFRouter(lists: lists, groups: groups, metric: format.metric)
+  }
+
+  /// The list of each row.
+  public func listOfRows() -> [UInt32] {
+    var result = [UInt32](repeating: 0, count: rowCount)
+    for list in 0..<listCount {
+      for row in lists.members(of: list) { result[Int(row)] = UInt32(list) }
+    }
+    return result
+  }
+
+  // MARK: Searching
+
+  /// The rows nearest to a query in the lists nearest to it, nearest first; of equal scores the smaller row.
+  ///
+  /// Scores any code, row by row where they lie. `IVFCodes` are scanned several times as fast.
+  ///
+  /// - Parameters:
+  ///   - encoder: scores `codes`; takes vectors of `dimension` entries.
+  ///   - codes: one code for each row of the index.
+  ///   - live: codes of other rows are not read.
+  ///   - probes: lists to look into, at least 1; with `listCount` the answer is that of a flat scan.
+  /// - Returns: `k` neighbours, or all live ones if there are fewer: where the lists hold fewer, more lists are
+  ///   looked into.
+  public func search(
+    encoder: VectorEncoder, query: IndexQuery, codes: CodeView, live: LiveRows = .all, k: Int, probes: Int
+  ) -> [Neighbor] {
+    precondition(codes.count == rowCount, "\(codes.count) codes do not belong to \(rowCount) rows")
+    checkQueries(of: encoder)
+    return searchUntilFull(queryCount: 1, k: k, probes: probes) { _, probes in
+      let chosen = query.vector.withUnsafeBufferPointer {
+        chooseLists($0.baseAddress!, count: 1, probes: probes)[0]
+      }
+      var best = TopK(k)
+      for list in chosen {
+        score(
+          lists.members(of: Int(list)), encoder: encoder, query: query.prepared, codes: codes, live: live,
+          into: &best)
+      }
+      return [best.sorted()]
+    }[0]
+  }
+
+  /// The same for a batch of queries over codes in the order of lists. Each list is read at most twice for
+  /// 128 queries, however many of them look into it.
+  ///
+  /// Scores are those of `FlatIndex.search` of the same queries over `BlockCodes`. Blocks are scanned as a whole:
+  /// where few rows are live, the search that scores row by row reads less.
+  ///
+  /// - Parameters:
+  ///   - queries: `queryCount × dimension`, finite.
+  ///   - codes: made for this index.
+  ///   - tailDeviations: see `FlatIndex.tailDeviations`.
+  ///   - parallel: takes 128 queries a round.
+  public func search(
+    queries: UnsafePointer<Float>, queryCount: Int, codes: IVFCodes, live: LiveRows = .all, k: Int,
+    probes: Int, tailDeviations: Float = FlatIndex.tailDeviations, parallel: ParallelFor = .serial
+  ) -> [[Neighbor]] {
+    precondition(codes.partition.members == lists.members, "the codes were made for another index")
+    checkQueries(of: codes.encoder)
+    let perPart = IVFScan.queryMax
+    let partCount = (queryCount + perPart - 1) / perPart
+    let parts = ResultSlots<[[Neighbor]]>(repeating: [], count: partCount)
+    nonisolated(unsafe) let queries = queries
+    parallel.run(partCount) { part in
+      let first = part * perPart
+      parts[part] = searchPart(
+        queries + first * dimension, count: min(perPart, queryCount - first), codes: codes, live: live, k: k,
+        probes: probes, tailDeviations: tailDeviations)
+    }
+    return parts.values.flatMap { $0 }
+  }
+
+  private func searchPart(
+    _ queries: UnsafePointer<Float>, count: Int, codes: IVFCodes, live: LiveRows, k: Int, probes: Int,
+    tailDeviations: Float
+  ) -> [[Neighbor]] {
+    guard let prepared = BlockQueries(encoder: codes.encoder, queries: queries, count: count) else {
+      preconditionFailure("there are no blocks of codes that are not made of levels")
+    }
+    let scan = IVFScan(codes: codes, live: live, k: k, tailDeviations: tailDeviations)
+    let isDistance = codes.encoder.metric == .squaredEuclidean
+    return searchUntilFull(queryCount: count, k: k, probes: probes) { asking, probes in
+      // All of them at first; later the few that found too little.
+      let chosen: [[UInt32]]
+      if asking.count == count {
+        chosen = chooseLists(queries, count: count, probes: probes)
+      } else {
+        chosen = asking.map { chooseLists(queries + $0 * dimension, count: 1, probes: probes)[0] }
+      }
+      let own = asking.map { prepared.queries[$0] }
+      return zip(scan.search(own, lists: chosen), own).map { best, query in
+        // The base can make different scores equal, so what is listed is put in order after it. Rounding can
+        // leave a tiny negative distance where the query is the code.
+        best.sorted().map {
+          let score = $0.score + query.base
+          return Neighbor(row: $0.row, score: isDistance ? min(0, score) : score)
+        }.sorted()
+      }
+    }
+  }
+
+  /// Asks again, with four times the probes, for the queries that got fewer than `k`, until lists run out.
+  private func searchUntilFull(
+    queryCount: Int, k: Int, probes: Int, _ search: ([Int], Int) -> [[Neighbor]]
+  ) -> [[Neighbor]] {
+    precondition(k >= 0 && probes >= 1, "k is \(k) and probes \(probes); expected k ≥ 0 and probes ≥ 1")
+    guard k > 0, rowCount > 0 else { return [[Neighbor]](repeating: [], count: queryCount) }
+    var asking = Array(0..<queryCount)
+    var results = search(asking, probes)
+    var probes = min(probes, listCount)
+    while probes < listCount {
+      asking = asking.filter { results[$0].count < k }
+      if asking.isEmpty { break }
+      probes = min(4 * probes, listCount)
+      for (query, found) in zip(asking, search(asking, probes)) { results[query] = found }
+    }
+    return results
+  }
+
+  private func chooseLists(_ queries: UnsafePointer<Float>, count: Int, probes: Int) -> [[UInt32]] {
+    guard let router, probes < listCount else {
+      return [[UInt32]](repeating: (0..<UInt32(listCount)).map { $0 }, count: count)
+    }
+    return router.lists(queries, count: count, probes: probes)
+  }
+
+  private func score(
+    _ members: UnsafeBufferPointer<UInt32>, encoder: VectorEncoder, query: PreparedQuery, codes: CodeView,
+    live: LiveRows, into best: inout TopK
+  ) {
+    let block = 512
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: block) { rows in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: block) { scores in
+        var count = 0
+        for (i, row) in members.enumerated() {
+          if live.contains(Int(row)) {
+            rows[count] = row
+            count += 1
+          }
+          guard count == block || i + 1 == members.count else { continue }
+          encoder.score(query, codes, indices: rows.baseAddress!, count: count, into: scores.baseAddress!)
+          best.offer(rows: rows.baseAddress!, scores: scores.baseAddress!, count: count)
+          count = 0
+        }
+      }
+    }
+  }
+
+  private func checkQueries(of encoder: VectorEncoder) {
+    precondition(
+      encoder.dimension == dimension, "queries of \(encoder.dimension) dimensions, lists of \(dimension)")
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import MoultModel
+import Testing
+
+@testable import MoultCompute
+
+/// The bytes of an inverted file in memory of their own, as a segment file would hold them mapped.
+final class IVFFile: @unchecked Sendable {
+  let index: IVFIndex
+  private let memory: UnsafeMutableRawBufferPointer
+
+  init(_ bytes: [UInt8]) throws {
+    memory = .allocate(byteCount: bytes.count, alignment: 64)
+    memory.copyBytes(from: bytes)
+    do {
+      index = try IVFIndex(bytes: UnsafeRawBufferPointer(memory))
+    } catch {
+      memory.deallocate()
+      throw error
+    }
+  }
+
+  deinit {
+    memory.deallocate()
+  }
+}
+
+extension GraphFixture {
+  /// Lists of the fixture's vectors; its codes may be any.
+  func listBytes(
+    listCount: Int? = nil, seed: UInt64 = 1, parallel: ParallelFor = .serial,
+    isCancelled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws -> [UInt8] {
+    try vectors.withUnsafeBytes { bytes in
+      // An empty array has no address.
+      try withUnsafeTemporaryAllocation(byteCount: 4, alignment: 4) { none in
+        try IVFIndexBuilder.build(
+          vectors: CodeView(
+            rows: bytes.baseAddress ?? UnsafeRawPointer(none.baseAddress!), rowStride: 4 * dimension,
+            side: nil, sideStride: 0, count: count),
+          dimension: dimension, metric: encoder.metric, listCount: listCount, seed: seed, parallel: parallel,
+          isCancelled: isCancelled, progress: progress)
+      }
+    }
+  }
+
+  func lists(
+    listCount: Int? = nil, seed: UInt64 = 1, parallel: ParallelFor = .serial
+  ) throws -> IVFFile {
+    try IVFFile(listBytes(listCount: listCount, seed: seed, parallel: parallel))
+  }
+
+  func search(
+    _ index: any VectorIndex, _ query: [Float], k: Int = 10, breadth: Int, live: LiveRows = .all
+  ) -> [Neighbor] {
+    index.search(
+      encoder: encoder, query: IndexQuery(query, encoder: encoder), codes: codes, live: live, k: k,
+      breadth: breadth)
+  }
+}
+
+/// A bit a row, alive as long as the object.
+final class RowBitmap: @unchecked Sendable {
+  let live: LiveRows
+  let count: Int
+  private let words: UnsafeMutablePointer<UInt64>
+
+  init(count: Int, where isLive: (Int) -> Bool) {
+    self.count = (0..<count).count(where: isLive)
+    let wordCount = max(1, (count + 63) / 64)
+    words = .allocate(capacity: wordCount)
+    words.initialize(repeating: 0, count: wordCount)
+    for row in 0..<count where isLive(row) { words[row >> 6] |= 1 << UInt64(row & 63) }
+    live = LiveRows(words: words)
+  }
+
+  deinit {
+    words.deallocate()
+  }
+}
