@@ -77,7 +77,7 @@ extension Engine {
       countMax: min(Self.limitMax, max(1, Self.hitCountMax / queryCount)), grouping: request.grouping)
     let found = try deepening.run(search: search) { rows in
       try resources.directory.read { db in
-        try collection.points.values(ofField: request.grouping?.field ?? [], rows: rows, in: db)
+        try collection.points.values(ofField: request.grouping?.field ?? FieldPath([]), rows: rows, in: db)
       }
     }
     return found.map { Self.skipping(request.offset, of: $0) }
@@ -116,7 +116,8 @@ extension Engine {
         "limit must be at least 1, offset at least 0, and limit + offset at most \(Self.limitMax); got limit "
           + "\(request.limit), offset \(request.offset)")
     }
-    let hits = request.queries.count / dimension * (request.limit + request.offset)
+    let perQuery = (request.limit + request.offset) * (request.grouping?.size ?? 1)
+    let hits = request.queries.count / dimension * min(perQuery, Self.limitMax)
     guard hits <= Self.hitCountMax, !request.includeVectors || hits * dimension <= Self.vectorEntriesMax
     else {
       throw MoultError(
@@ -145,11 +146,14 @@ extension Engine {
   }
 
   private static func check(_ filter: PointFilter) throws {
-    guard filter.depth <= PointFilter.depthMax, filter.valueCount <= PointFilter.valueCountMax else {
+    guard filter.depth <= PointFilter.depthMax, filter.valueCount <= PointFilter.valueCountMax,
+      filter.conditionCount <= PointFilter.conditionCountMax
+    else {
       throw MoultError(
         .invalidArgument,
-        "a filter takes conditions \(PointFilter.depthMax) deep and \(PointFilter.valueCountMax) values at most, got "
-          + "\(filter.depth) and \(filter.valueCount)")
+        "a filter takes \(PointFilter.conditionCountMax) conditions, \(PointFilter.depthMax) deep, with "
+          + "\(PointFilter.valueCountMax) values at most; got \(filter.conditionCount), \(filter.depth) and "
+          + "\(filter.valueCount)")
     }
   }
 

@@ -93,9 +93,11 @@ package final class Engine: Sendable {
       Task {
         try? await resources.background.run {
           let snapshot = collection.snapshot
-          snapshot.makeGuides(
-            of: snapshot.live, identity: collection.identityEncoder,
-            parallel: resources.background.parallelFor)
+          for generation in snapshot.openGenerations {
+            snapshot.makeGuides(
+              of: generation, identity: collection.identityEncoder,
+              parallel: resources.background.parallelFor)
+          }
         }
       }
     }

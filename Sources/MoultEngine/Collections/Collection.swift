@@ -18,6 +18,7 @@ final class Collection: Sendable {
   let recentQueries: RecentQueries
   /// Rows that its filters match.
   let filters = FilterCache()
+  let mergePause = MergePause()
 
   private struct State {
     var snapshot: CollectionSnapshot

@@ -73,7 +73,8 @@ struct CollectionSnapshot: Sendable {
     switch generation.codes[segment.id] {
     case .buffer(let buffer): buffer.view(count: segment.count)
     case .file(let codes): codes.file.codeView
-    case .vectors, nil: segment.vectors
+    case .vectors: segment.vectors
+    case nil: preconditionFailure("generation \(generation.id) has no codes of segment \(segment.id)")
     }
   }
 }

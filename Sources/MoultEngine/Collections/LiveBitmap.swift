@@ -2,7 +2,7 @@ import MoultCompute
 
 /// Which rows of a segment are live: bit i set = row i is the current version of its point.
 ///
-/// Immutable; a write publishes a changed copy (8 KiB for 65,536 rows).
+/// Immutable; a write publishes a changed copy (a byte for eight rows).
 final class LiveBitmap: @unchecked Sendable {
   private let words: UnsafeMutablePointer<UInt64>
   private let wordCount: Int

@@ -26,7 +26,7 @@ struct GateQueries: Sendable {
       return
     }
     let asked = recent.distinct()
-    if asked.count / recent.dimension >= Self.recentQueriesMin {
+    if asked.count / recent.dimension >= (target == nil ? 1 : 2) * Self.recentQueriesMin {
       self.init(source: .recentSearches, values: asked)
       return
     }

@@ -7,10 +7,11 @@ import MoultStorage
 /// Graphs of the sealed segments: kept where there are some, built where there are none, improved when the
 /// gate asks for it.
 extension GenerationBuilder {
-  /// Where the graphs of a round came from.
+  /// Where the graphs of an attempt came from.
   final class GraphOrigins: @unchecked Sendable {  // only the round's one task writes
     var kept = false
-    var built = false
+    /// Segments whose graphs this attempt has built.
+    var built: Set<Int64> = []
     /// By an earlier attempt of the job.
     var found = false
   }
@@ -26,7 +27,7 @@ extension GenerationBuilder {
     var done = Int64(0)
     for segment in sealed {
       if built.graphs[segment.id] != nil {
-        origins.found = true
+        origins.found = origins.found || !origins.built.contains(segment.id)
       } else if specification.isIdentity || built.codes[segment.id]?.isDurable == true {
         // One that was sealed after the round's encoding has no codes yet; its turn is the next round.
         //
@@ -44,7 +45,7 @@ extension GenerationBuilder {
               seed: UInt64(bitPattern: segment.id), parallel: parallel, isCancelled: { context.isCancelled },
               progress: progress)
           }
-          origins.built = true
+          origins.built.insert(segment.id)
         }
         let path = files.graphPath(segment)
         built.graphs[segment.id] = try files.openGraph(

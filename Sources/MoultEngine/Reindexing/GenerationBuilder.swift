@@ -65,13 +65,13 @@ struct GenerationBuilder: Sendable {
       }
     }
     var built = try await resources.background.run { try loadFinished(encoder: encoder) }
+    let origins = GraphOrigins()
     for round in 1... {
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeSealed(built) }
       // A source that fills segments faster than their graphs are built would keep this going for ever; the
       // index job makes up for what is left.
       let buildsGraphs = round <= Self.graphRoundsMax
       if buildsGraphs, case .hnsw(let m, let efConstruction) = specification.index {
-        let origins = GraphOrigins()
         built = try await timed(&costs.indexSeconds) { [built] in
           try indexSealed(built, m: m, efConstruction: efConstruction, origins: origins)
         }

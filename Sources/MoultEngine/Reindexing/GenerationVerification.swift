@@ -24,33 +24,40 @@ struct GenerationVerification: Sendable {
   private var collection: Collection { builder.collection }
   private var parallel: ParallelFor { builder.parallel }
 
-  /// - Parameter before: the generation that answers today, where it is of the same collection.
+  /// - Parameters:
+  ///   - comparingWithLive: measures the generation that answers today on the same queries.
+  ///   - elsewhere: finds what to compare with where it is another collection's.
   /// - Throws: `recallGateFailed`; `cancelled`.
   func run(
-    before: GenerationView?, elsewhere: (@Sendable (RecallGate.Measurement) -> [QueryRecall]?)? = nil
+    comparingWithLive: Bool, elsewhere: (@Sendable (RecallGate.Measurement) -> [QueryRecall]?)? = nil
   ) async throws -> Outcome {
-    let (_, first) = try attached()
+    // One snapshot from the truth to the last measurement: what is written meanwhile is in none of them.
+    var (snapshot, generation) = try attached()
+    let before = comparingWithLive ? snapshot.live : nil
     let target = builder.specification.targetRecall
-    let bench = try await onPool { snapshot, generation in
+    let bench = try await onPool { [snapshot, generation] in
       gate.bench(snapshot, of: generation, queries: queries, calibrating: target, parallel: parallel)
     }
-    func measure() async throws -> RecallGate.Measurement {
-      try await onPool { snapshot, generation in
+    func measure(_ snapshot: CollectionSnapshot, _ generation: GenerationView) async throws
+      -> RecallGate.Measurement
+    {
+      try await onPool {
         var measurement = gate.measure(bench, snapshot, before: before, after: generation, parallel: parallel)
         if let elsewhere { measurement.before = elsewhere(measurement) }
         return measurement
       }
     }
-    var outcome = Outcome(measurement: try await measure(), graph: nil, indexSeconds: 0)
+    var outcome = Outcome(measurement: try await measure(snapshot, generation), graph: nil, indexSeconds: 0)
     guard let kind = costs.graph else {
       try gate.check(outcome.measurement, of: builder.specification)
       return outcome
     }
     var work = GraphWork(kind: kind, reason: Self.reason(kind), seconds: costs.indexSeconds)
-    let isOtherSpace = before.map { GraphSpace($0.specification) != GraphSpace(first.specification) } ?? false
+    let isOtherSpace =
+      before.map { GraphSpace($0.specification) != GraphSpace(generation.specification) } ?? false
     if kind == .kept, let bench, isSuspect(outcome.measurement) || isOtherSpace {
       let measured = outcome.measurement
-      let flat = try await onPool { snapshot, generation in
+      let flat = try await onPool { [snapshot, generation] in
         bench.sample.answers(
           snapshot, of: generation, rescoring: measured.rescoring, flat: true, parallel: parallel
         ).searched
@@ -61,7 +68,10 @@ struct GenerationVerification: Sendable {
         try await builder.rebuildGraphs()
         outcome.indexSeconds += start.secondsToNow
         work = GraphWork(kind: .rebuilt, reason: fault, seconds: costs.indexSeconds + outcome.indexSeconds)
-        outcome.measurement = try await measure()
+        let rebuilt = try attached().1.graphs
+        for id in generation.graphs.keys { generation.graphs[id] = rebuilt[id] }
+        snapshot.updateGeneration(generation.id) { [generation] in $0.graphs = generation.graphs }
+        outcome.measurement = try await measure(snapshot, generation)
         outcome.measurement.flat = flat
       }
     }
@@ -103,11 +113,10 @@ struct GenerationVerification: Sendable {
   }
 
   private func onPool<Result: Sendable>(
-    _ body: @escaping @Sendable (CollectionSnapshot, GenerationView) throws -> Result
+    _ body: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
-    let (snapshot, generation) = try attached()
-    return try await builder.resources.background.run {
-      let result = try body(snapshot, generation)
+    try await builder.resources.background.run {
+      let result = try body()
       try builder.context.checkCancellation()
       return result
     }

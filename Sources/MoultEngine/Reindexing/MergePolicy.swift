@@ -38,6 +38,9 @@ struct MergePolicy: Sendable {
   private func isWorthMerging(_ window: [SegmentView]) -> Bool {
     let counts = window.map(\.live.liveCount)
     let total = counts.reduce(0, +)
+    let (first, last) = (window[0], window[window.count - 1])
+    // A merged segment lists its rows by distances of 32 bits.
+    guard last.rows.end(count: last.count) - first.firstRow <= Int64(UInt32.max) else { return false }
     return window.allSatisfy(\.isSealed) && total <= rowsMax && 2 * counts.max()! <= total
   }
 }

@@ -232,7 +232,7 @@ struct ReindexJob: Sendable {
     let start = ContinuousClock.now
     let outcome = try await GenerationVerification(
       builder: builder, gate: gate, queries: queries, costs: costs
-    ).run(before: nil, elsewhere: { sourceRecall(gate, queries, like: $0) })
+    ).run(comparingWithLive: false, elsewhere: { sourceRecall(gate, queries, like: $0) })
     let snapshot = target.snapshot
     return SwitchReport(
       outcome, gate: gate, before: source.snapshot.live, after: snapshot.building ?? snapshot.live,

@@ -38,12 +38,28 @@ struct SegmentMerge: Sendable {
     let id = try await resources.writing.run {
       try directory.write { db in try directory.catalog.reserveSegment(in: db) }
     }
+    let merged: Merged
     do {
-      let merged = try await resources.background.run { try write(id, survivors, of: snapshot) }
-      try await publish(merged, survivors: survivors)
+      merged = try await resources.background.run {
+        try verifySources(of: snapshot)
+        return try write(id, survivors, of: snapshot)
+      }
     } catch {
       try? directory.removeFiles(ofSegment: id, collection: collection.id)
       throw error
+    }
+    // From here on a failure leaves the files to the next start: it may not tell whether they are named.
+    try await publish(merged, survivors: survivors)
+  }
+
+  /// A copy of damaged bytes would get a checksum that is right.
+  private func verifySources(of snapshot: CollectionSnapshot) throws {
+    for source in sources {
+      if case .sealed(let file) = source.storage { try file.verify() }
+      for generation in snapshot.openGenerations {
+        if case .file(let codes)? = generation.codes[source.id] { try codes.file.verify() }
+        try context.checkCancellation()
+      }
     }
   }
 

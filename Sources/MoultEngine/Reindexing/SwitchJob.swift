@@ -86,7 +86,7 @@ struct SwitchJob: Sendable {
     }
     let outcome = try await GenerationVerification(
       builder: builder, gate: gate, queries: queries, costs: costs
-    ).run(before: collection.snapshot.live)
+    ).run(comparingWithLive: true)
     let snapshot = collection.snapshot
     return SwitchReport(
       outcome, gate: gate, before: snapshot.live, after: snapshot.building ?? snapshot.live,

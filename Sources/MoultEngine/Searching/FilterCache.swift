@@ -68,7 +68,7 @@ final class FilterCache: Sendable {
       guard isNew else { return }
       // Merged segments take theirs along.
       let ids = Set(present.map(\.id))
-      state.entries[filter]!.segments = segments.filter { ids.contains($0.key) }
+      state.entries[filter]?.segments = segments.filter { ids.contains($0.key) }
       while state.entries.count > Self.entriesMax
         || state.entries.values.reduce(0, { $0 + $1.sizeBytes }) > Self.bytesMax
       {

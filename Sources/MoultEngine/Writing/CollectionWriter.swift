@@ -138,7 +138,9 @@ struct CollectionWriter: Sendable {
   }
 
   private func addSegment(firstRow: Int64, to snapshot: inout CollectionSnapshot) throws {
-    let capacity = segmentCapacity
+    // A segment that a failed batch left may begin behind a place where this one would reach.
+    let next = snapshot.segments.lazy.map(\.firstRow).filter { $0 > firstRow }.min()
+    let capacity = next.map { min(segmentCapacity, Int($0 - firstRow)) } ?? segmentCapacity
     // The file is made inside the transaction: without it there is no row, and a file whose transaction did
     // not commit is swept when the data directory is opened.
     let (id, growing) = try directory.write { db in
@@ -258,9 +260,10 @@ extension CollectionSnapshot {
     for (index, dead) in bySegment { segments[index].live = segments[index].live.changed(removing: dead) }
   }
 
-  /// Adds an empty segment, with a code buffer in every generation that needs one.
+  /// Adds an empty segment at its place in the order of rows, with a code buffer in every generation that needs one.
   mutating func add(_ segment: SegmentView) {
-    segments.append(segment)
+    let place = segments.firstIndex { $0.firstRow > segment.firstRow } ?? segments.count
+    segments.insert(segment, at: place)
     for generation in openGenerations {
       updateGeneration(generation.id) { view in
         view.codes[segment.id] =

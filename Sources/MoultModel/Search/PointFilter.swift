@@ -4,7 +4,7 @@
 public indirect enum PointFilter: Sendable, Hashable {
   case ids(Set<PointID>)
   /// A member of the payload, named by the path of names to it.
-  case field([String], Comparison)
+  case field(FieldPath, Comparison)
   case all([PointFilter])
   case any([PointFilter])
   case not(PointFilter)
@@ -36,6 +36,8 @@ public indirect enum PointFilter: Sendable, Hashable {
     }
   }
 
+  /// Conditions in all at most.
+  public static let conditionCountMax = 1_000
   /// Conditions inside conditions at most.
   public static let depthMax = 32
   /// Ids and values in the whole filter at most.
@@ -50,6 +52,15 @@ public indirect enum PointFilter: Sendable, Hashable {
     }
   }
 
+  /// Conditions in all, those that hold others included.
+  public var conditionCount: Int {
+    switch self {
+    case .ids, .field: 1
+    case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.conditionCount }
+    case .not(let part): 1 + part.conditionCount
+    }
+  }
+
   /// Ids and values in all.
   public var valueCount: Int {
     switch self {
@@ -59,5 +70,56 @@ public indirect enum PointFilter: Sendable, Hashable {
     case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.valueCount }
     case .not(let part): part.valueCount
     }
+  }
+}
+
+/// Where a member of a payload is: the names from the outermost object inwards. Names are equal when their bytes
+/// are.
+public struct FieldPath: Sendable, Hashable, ExpressibleByArrayLiteral {
+  public var names: [String]
+
+  public init(_ names: [String]) { self.names = names }
+
+  public init(arrayLiteral names: String...) { self.names = names }
+
+  public static func == (left: FieldPath, right: FieldPath) -> Bool {
+    left.names.elementsEqual(right.names) { $0.utf8.elementsEqual($1.utf8) }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    for name in names { hasher.combine(bytesOf: name) }
+  }
+}
+
+// Strings are equal when their bytes are: Unicode's canonical equivalence would make one value of what payloads hold
+// as two.
+extension PointFilter.Scalar {
+  public static func == (left: Self, right: Self) -> Bool {
+    switch (left, right) {
+    case (.string(let a), .string(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.int(let a), .int(let b)): a == b
+    case (.double(let a), .double(let b)): a == b
+    case (.bool(let a), .bool(let b)): a == b
+    case (.null, .null): true
+    default: false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .string(let text): hasher.combine(bytesOf: text)
+    case .int(let number): hasher.combine(number)
+    case .double(let number): hasher.combine(number)
+    case .bool(let bool): hasher.combine(bool)
+    case .null: hasher.combine(0 as UInt8)
+    }
+  }
+}
+
+extension Hasher {
+  fileprivate mutating func combine(bytesOf text: String) {
+    var text = text
+    text.withUTF8 { combine(bytes: UnsafeRawBufferPointer($0)) }
+    combine(0xFF as UInt8)
   }
 }

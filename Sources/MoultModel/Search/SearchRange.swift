@@ -45,13 +45,13 @@ public struct SearchRange: Sendable, Hashable {
 /// Hits in groups of points whose payload has the same value in a field; points without one are left out.
 public struct SearchGrouping: Sendable, Hashable {
   /// Path of names to a member that is no object or array.
-  public var field: [String]
+  public var field: FieldPath
   /// Hits a group at most. A request's limit and offset count groups.
   public var size: Int
 
   public static let sizeRange = 1...1_000
 
-  public init(field: [String], size: Int = 1) {
+  public init(field: FieldPath, size: Int = 1) {
     self.field = field
     self.size = size
   }

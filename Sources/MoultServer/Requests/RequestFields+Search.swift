@@ -22,7 +22,8 @@ extension RequestFields {
     switch name {
     case "ids":
       var ids = Set<PointID>()
-      for (index, json) in (try array(name) ?? []).enumerated() {
+      guard let list = try array(name) else { throw missing(name, expected: "an array of ids") }
+      for (index, json) in list.enumerated() {
         switch json {
         case .int(let number): ids.insert(.int64(number))
         case .string(let text): ids.insert(.string(text))
@@ -41,7 +42,8 @@ extension RequestFields {
 
   private func conditions(_ name: String, depth: Int) throws(MoultError) -> [PointFilter] {
     var parts: [PointFilter] = []
-    for (index, json) in (try array(name) ?? []).enumerated() {
+    guard let list = try array(name) else { throw missing(name, expected: "an array of conditions") }
+    for (index, json) in list.enumerated() {
       guard case .object(let object) = json else {
         throw mismatch("\(name)[\(index)]", expected: "a condition", json)
       }
@@ -55,7 +57,7 @@ extension RequestFields {
     guard object.members.count == 2 else {
       throw failure("field", "expected one of 'in', 'equals', 'range', 'exists' beside it")
     }
-    let path = try fieldPath("field")
+    let path = FieldPath(try fieldPath("field"))
     if let json = object.member("equals")?.value {
       return .field(path, .isOneOf([try scalar("equals", json)]))
     }
@@ -132,6 +134,6 @@ extension RequestFields {
   func searchGrouping(_ name: String) throws(MoultError) -> SearchGrouping? {
     guard let fields = try fields(name) else { return nil }
     try fields.refuseOthers(than: ["field", "size"])
-    return SearchGrouping(field: try fields.fieldPath("field"), size: try fields.int("size") ?? 1)
+    return SearchGrouping(field: FieldPath(try fields.fieldPath("field")), size: try fields.int("size") ?? 1)
   }
 }

@@ -31,14 +31,15 @@ extension PointStore {
           try Self.json(ids.compactMap { if case .int64(let number) = $0 { number } else { nil } }))
       case .string:
         arguments.append(
-          try Self.json(ids.compactMap { if case .string(let text) = $0 { text } else { nil } }))
+          try Self.json(
+            ids.compactMap { if case .string(let text) = $0, !text.utf8.contains(0) { text } else { nil } }))
       }
       return "key IN (SELECT value FROM json_each(?))"
     case .all(let parts): return try join(parts, "AND", empty: "1", &arguments)
     case .any(let parts): return try join(parts, "OR", empty: "0", &arguments)
     case .not(let part): return "NOT \(try sql(part, &arguments))"
     case .field(let path, let comparison):
-      return try sql(Self.jsonPath(path), comparison, &arguments)
+      return try sql(Self.jsonPath(path.names), comparison, &arguments)
     }
   }
 
@@ -46,14 +47,17 @@ extension PointStore {
     _ parts: [PointFilter], _ word: String, empty: String,
     _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
-    if parts.isEmpty { return empty }
-    return "(" + (try parts.map { try sql($0, &arguments) }).joined(separator: " \(word) ") + ")"
+    guard parts.count > 1 else { return try parts.first.map { try sql($0, &arguments) } ?? empty }
+    // As a balanced tree: SQLite bounds how deep an expression is.
+    let middle = parts.count / 2
+    let left = try join(Array(parts[..<middle]), word, empty: empty, &arguments)
+    return "(\(left) \(word) \(try join(Array(parts[middle...]), word, empty: empty, &arguments)))"
   }
 
   private func sql(
     _ path: String, _ comparison: PointFilter.Comparison,
     _ arguments: inout [(any DatabaseValueConvertible)?]
-  ) -> String {
+  ) throws -> String {
     switch comparison {
     case .exists:
       arguments.append(path)
@@ -67,31 +71,38 @@ extension PointStore {
         parts.append("coalesce(json_extract(payload, ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
       }
       return "(" + parts.joined(separator: " AND ") + ")"
-    case .isOneOf(let values):
-      if values.isEmpty { return "0" }
-      return "(" + values.map { equals($0, path, &arguments) }.joined(separator: " OR ") + ")"
+    case .isOneOf(let values): return try sql(path, oneOf: values, &arguments)
     }
   }
 
-  private func equals(
-    _ value: PointFilter.Scalar, _ path: String, _ arguments: inout [(any DatabaseValueConvertible)?]
-  ) -> String {
-    func typed(_ types: String, _ other: (any DatabaseValueConvertible)?) -> String {
-      arguments += [path, path, other]
-      return
-        "(coalesce(json_type(payload, ?) IN (\(types)), 0) AND coalesce(json_extract(payload, ?) = ?, 0))"
+  /// Strings and numbers each as one list, however many there are: a chain of OR would be too deep for SQLite.
+  private func sql(
+    _ path: String, oneOf values: [PointFilter.Scalar], _ arguments: inout [(any DatabaseValueConvertible)?]
+  ) throws -> String {
+    var parts: [String] = []
+    func list(_ types: String, _ json: String) {
+      arguments += [path, path, json]
+      parts.append(
+        "(coalesce(json_type(payload, ?) IN (\(types)), 0) "
+          + "AND coalesce(json_extract(payload, ?) IN (SELECT value FROM json_each(?)), 0))")
     }
-    switch value {
-    case .string(let text): return typed("'text'", text)
-    case .int(let number): return typed("'integer', 'real'", number)
-    case .double(let number): return typed("'integer', 'real'", number)
-    case .bool(let bool):
-      arguments.append(path)
-      return "coalesce(json_type(payload, ?) = '\(bool)', 0)"
-    case .null:
-      arguments.append(path)
-      return "coalesce(json_type(payload, ?) = 'null', 0)"
+    // SQLite's text ends at a NUL; no stored text holds one.
+    let texts = values.compactMap {
+      if case .string(let text) = $0, !text.utf8.contains(0) { text } else { nil }
     }
+    if !texts.isEmpty { list("'text'", try Self.json(texts)) }
+    let integers = values.compactMap { if case .int(let number) = $0 { number } else { nil } }
+    if !integers.isEmpty { list("'integer', 'real'", try Self.json(integers)) }
+    let reals = values.compactMap { if case .double(let number) = $0 { number } else { nil } }
+    if !reals.isEmpty { list("'integer', 'real'", try Self.json(reals)) }
+    for word in [
+      values.contains(.bool(true)) ? "true" : nil, values.contains(.bool(false)) ? "false" : nil,
+      values.contains(.null) ? "null" : nil,
+    ].compactMap(\.self) {
+      arguments.append(path)
+      parts.append("coalesce(json_type(payload, ?) = '\(word)', 0)")
+    }
+    return parts.isEmpty ? "0" : "(" + parts.joined(separator: " OR ") + ")"
   }
 
   /// The path in SQLite's words: `$."name"."name"`.
@@ -118,9 +129,9 @@ extension PointStore {
   /// A member of the payloads of rows, live or dead; rows without it, or where it is an object or array, are left
   /// out.
   package func values(
-    ofField path: [String], rows: some Sequence<Int64>, in db: Database
+    ofField path: FieldPath, rows: some Sequence<Int64>, in db: Database
   ) throws -> [Int64: PointFilter.Scalar] {
-    let name = try Self.jsonPath(path)
+    let name = try Self.jsonPath(path.names)
     let statement = try db.cachedStatement(
       sql: "SELECT json_type(payload, ?), json_extract(payload, ?) FROM \(table) WHERE row = ?")
     var values: [Int64: PointFilter.Scalar] = [:]
@@ -128,8 +139,13 @@ extension PointStore {
       guard let found = try Row.fetchOne(statement, arguments: [name, name, row]) else { continue }
       switch found[0] as String? {
       case "text": values[row] = .string(found[1])
-      case "integer": values[row] = .int(found[1])
-      case "real": values[row] = .double(found[1])
+      case "integer", "real":
+        // Beyond 64 bits SQLite calls a number an integer and gives a real.
+        switch (found[1] as DatabaseValue).storage {
+        case .int64(let number): values[row] = .int(number)
+        case .double(let number): values[row] = .double(number)
+        default: break
+        }
       case "true": values[row] = .bool(true)
       case "false": values[row] = .bool(false)
       case "null": values[row] = .null
