@@ -19,6 +19,11 @@ ROUNDS = 3
 FURTHER = 3  # of Moult's many prefilters, those that are measured more than once
 
 
+def code_bytes(moult):
+    """What is stored: scans may hold more in memory."""
+    return moult.get("code_bytes_per_vector", moult.get("bytes_per_vector", 0))
+
+
 class Session:
     """Measures one data set. `records` are the lines of the .jsonl file."""
 
@@ -151,7 +156,7 @@ class Session:
         """Against turbovec at no more bytes: with fewer bits where segmented's factors make it longer."""
         units = bits * self.dimension // 32  # codes grow by a bit of a segment of 32 dimensions, 4 bytes
         for _ in range(3):
-            over = segmented.get("bytes_per_vector", 0) - peer["bytes_per_vector"] if peer else 0
+            over = code_bytes(segmented) - peer["bytes_per_vector"] if peer else 0
             if over <= 0:
                 break
             units -= math.ceil(over / 4)
@@ -164,7 +169,7 @@ class Session:
         if "missing" in moult or not peer:
             return self.row(what, moult, note=moult.get("missing", "no peer ran"))
         gain = 100 * (moult["recall"] - peer["recall"])
-        met = gain >= target and (not same_bytes or moult["bytes_per_vector"] <= peer["bytes_per_vector"])
+        met = gain >= target and (not same_bytes or code_bytes(moult) <= peer["bytes_per_vector"])
         note = f"{gain:+.1f} points, target {target:+d}" + (" at the same bytes" if same_bytes else "")
         self.row(what, moult, peer, None, None, met, peer["recall"], note)
 

@@ -61,6 +61,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var idleP99Ms: Double?
   /// Codes with their factors, and the graph where there is one.
   package var bytesPerVector: Int?
+  /// What is stored; scans may hold sketches in memory besides.
+  package var codeBytesPerVector: Int?
   /// The graph's part of it.
   package var graphBytesPerVector: Int?
   /// The part of the guides that lead through the graph.

@@ -43,6 +43,7 @@ package enum ScanBenchmark {
       searcher.describe(&record)
       record.batch = batch
       record.bytesPerVector = blocks?.bytesPerVector ?? encoder.bytesPerVector
+      record.codeBytesPerVector = encoder.bytesPerVector
       run.fill(&record, truth: truth)
       try sink(record)
     }
