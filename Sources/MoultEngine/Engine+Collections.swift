@@ -116,8 +116,7 @@ extension Engine {
   /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
   func ensureNoJob(on collection: Collection, in db: Database) throws {
     // Jobs that only add graphs or merge segments keep nobody from anything.
-    let upkeep = [IndexJob.kind, MergeJob.kind]
-    let unfinished = try resources.queue.unfinished(in: db).filter { !upkeep.contains($0.kind) }
+    let unfinished = try resources.queue.unfinished(in: db).filter { !Upkeep.kinds.contains($0.kind) }
     let own = unfinished.first { $0.subject == collection.name }
     guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
       return

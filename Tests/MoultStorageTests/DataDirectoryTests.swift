@@ -117,6 +117,39 @@ struct DataDirectoryTests {
     }
   }
 
+  @Test("a directory of format 1 is raised, with its segments as they were")
+  func olderVersion() throws {
+    try withTemporaryDirectory { path in
+      let directory = try DataDirectory(path: path)
+      let before = try directory.write { db in
+        let (collection, _) = try directory.catalog.insertCollection(
+          name: "old", schema: CollectionSchema(dimension: 4), specification: EncodingSpecification(), in: db)
+        _ = try directory.catalog.insertSegment(
+          collection: collection.id, firstRow: 0, rowCapacity: 8, in: db)
+        let segments = try directory.catalog.segments(of: collection.id, in: db)
+        try db.execute(
+          sql: """
+            ALTER TABLE segments DROP COLUMN rows_file;
+            ALTER TABLE segments DROP COLUMN row_span;
+            DELETE FROM grdb_migrations WHERE identifier = 'catalog-2';
+            UPDATE meta SET value = '1' WHERE name = 'format_version';
+            """)
+        return segments
+      }
+      directory.close()
+      let raised = try DataDirectory(path: path)
+      let (after, version) = try raised.read { db in
+        (
+          try raised.catalog.segments(of: before[0].collectionID, in: db),
+          try String.fetchOne(db, sql: "SELECT value FROM meta WHERE name = 'format_version'")
+        )
+      }
+      #expect(after == before)
+      #expect(version == "2")
+      raised.close()
+    }
+  }
+
   @Test("a directory of a newer Moult is refused, unchanged, and says what to do")
   func newerVersion() throws {
     try withTemporaryDirectory { path in

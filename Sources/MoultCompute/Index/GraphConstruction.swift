@@ -44,13 +44,9 @@ final class GraphConstruction: @unchecked Sendable {
     progress: @escaping @Sendable (Int) -> Void
   ) throws {
     let done = Atomic<Int>(0)
-    let cancelled = Atomic<Bool>(false)
+    let watch = BuildWatch("the graph", isCancelled: isCancelled)
     @Sendable func insert(_ positions: Range<Int>) {
-      if cancelled.load(ordering: .relaxed) { return }
-      if isCancelled() {
-        cancelled.store(true, ordering: .relaxed)
-        return
-      }
+      if watch.isStopped() { return }
       let workspace = GraphSelection(capacity: 2 * self.efConstruction + 2 * self.m + 1)
       for position in positions {
         self.insert(position: position, workspace: workspace)
@@ -72,9 +68,7 @@ final class GraphConstruction: @unchecked Sendable {
     for chunk in 0..<serial.count { insert(serial.at(chunk)) }
     let rest = chunks(first..<rowCount)
     parallel.run(rest.count) { insert(rest.at($0)) }
-    if cancelled.load(ordering: .relaxed) {
-      throw MoultError(.cancelled, "the build of the graph was cancelled")
-    }
+    try watch.check()
   }
 
   // MARK: Inserting

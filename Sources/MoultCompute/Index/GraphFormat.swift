@@ -27,7 +27,6 @@ struct GraphFormat: Equatable {
   static let magic: [UInt8] = Array("MOULTHNW".utf8)
   static let version: UInt32 = 1
   static let headerSizeBytes = 256
-  static let sectionAlignment = 64
   /// Fills up a block of links.
   static let noLink = UInt32.max
   static let mRange = 2...512
@@ -62,38 +61,22 @@ struct GraphFormat: Equatable {
     self.entryPoint = entryPoint
     self.levelCounts = levelCounts
 
-    var end = Self.headerSizeBytes
-    func section(_ sizeBytes: Int) -> Int {
-      let start = (end + Self.sectionAlignment - 1) / Self.sectionAlignment * Self.sectionAlignment
-      end = start + sizeBytes
-      return start
-    }
-    baseLinksOffset = section(rowCount * 2 * m * 4)
-    upperRowsOffset = section((levelCounts.first ?? 0) * 4)
-    upperLinksOffsets = levelCounts.map { section($0 * m * 4) }
-    sizeBytes = end
+    var layout = IndexBytes.Layout(headerSizeBytes: Self.headerSizeBytes)
+    baseLinksOffset = layout.section(rowCount * 2 * m * 4)
+    upperRowsOffset = layout.section((levelCounts.first ?? 0) * 4)
+    upperLinksOffsets = levelCounts.map { layout.section($0 * m * 4) }
+    sizeBytes = layout.end
   }
 
   /// Reads and checks the header of bytes that nobody vouches for.
   ///
   /// - Throws: `corrupted`, or `unsupportedVersion` for a newer format.
   init(reading bytes: UnsafeRawBufferPointer) throws {
-    guard bytes.count >= Self.headerSizeBytes else {
-      throw Self.damaged("has \(bytes.count) bytes; its header alone takes \(Self.headerSizeBytes)")
-    }
-    guard bytes.prefix(Self.magic.count).elementsEqual(Self.magic) else {
-      throw Self.damaged("does not begin with MOULTHNW, so it is no graph")
-    }
-    func number(at offset: Int) -> Int {
-      Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-    }
-    let version = number(at: 8)
-    guard version <= Int(Self.version) else {
-      throw MoultError(
-        .unsupportedVersion,
-        "the graph has format version \(version); this Moult reads versions up to \(Self.version)")
-    }
-    guard version == Int(Self.version) else { throw Self.damaged("has format version \(version)") }
+    try IndexBytes.checkStart(
+      of: bytes, magic: Self.magic, version: Self.version, headerSizeBytes: Self.headerSizeBytes,
+      what: "graph",
+      damaged: Self.damaged)
+    func number(at offset: Int) -> Int { IndexBytes.number(in: bytes, at: offset) }
     let m = number(at: 12)
     guard Self.mRange.contains(m) else {
       throw Self.damaged("has m = \(m), expected \(Self.mRange)")

@@ -26,7 +26,6 @@ struct IVFFormat: Equatable {
   static let magic: [UInt8] = Array("MOULTIVF".utf8)
   static let version: UInt32 = 1
   static let headerSizeBytes = 64
-  static let sectionAlignment = 64
   static let rowCountMax = 1 << 31 - 1
   /// The format's numbers of the metrics.
   static let metrics: [Metric] = [.cosine, .innerProduct, .squaredEuclidean]
@@ -60,20 +59,15 @@ struct IVFFormat: Equatable {
     self.listCount = listCount
     self.groupCount = groupCount
 
-    var end = Self.headerSizeBytes
-    func section(_ sizeBytes: Int) -> Int {
-      let start = (end + Self.sectionAlignment - 1) / Self.sectionAlignment * Self.sectionAlignment
-      end = start + sizeBytes
-      return start
-    }
+    var layout = IndexBytes.Layout(headerSizeBytes: Self.headerSizeBytes)
     func level(_ count: Int, members: Int) -> Level {
       Level(
-        centroidsOffset: section(count * dimension * 4), startsOffset: section((count + 1) * 4),
-        membersOffset: section(members * 4))
+        centroidsOffset: layout.section(count * dimension * 4), startsOffset: layout.section((count + 1) * 4),
+        membersOffset: layout.section(members * 4))
     }
     lists = level(listCount, members: rowCount)
     groups = level(groupCount, members: listCount)
-    sizeBytes = end
+    sizeBytes = layout.end
   }
 
   /// Whether so many sets can share `members`.
@@ -85,22 +79,11 @@ struct IVFFormat: Equatable {
   ///
   /// - Throws: `corrupted`, or `unsupportedVersion` for a newer format.
   init(reading bytes: UnsafeRawBufferPointer) throws(MoultError) {
-    guard bytes.count >= Self.headerSizeBytes else {
-      throw Self.damaged("has \(bytes.count) bytes; its header alone takes \(Self.headerSizeBytes)")
-    }
-    guard bytes.prefix(Self.magic.count).elementsEqual(Self.magic) else {
-      throw Self.damaged("does not begin with MOULTIVF, so it is no inverted file")
-    }
-    func number(at offset: Int) -> Int {
-      Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-    }
-    let version = number(at: 8)
-    guard version <= Int(Self.version) else {
-      throw MoultError(
-        .unsupportedVersion,
-        "the inverted file has format version \(version); this Moult reads versions up to \(Self.version)")
-    }
-    guard version == Int(Self.version) else { throw Self.damaged("has format version \(version)") }
+    try IndexBytes.checkStart(
+      of: bytes, magic: Self.magic, version: Self.version, headerSizeBytes: Self.headerSizeBytes,
+      what: "inverted file",
+      damaged: Self.damaged)
+    func number(at offset: Int) -> Int { IndexBytes.number(in: bytes, at: offset) }
     let metric = number(at: 12)
     guard metric < Self.metrics.count else {
       throw Self.damaged("has metric \(metric), expected 0 … \(Self.metrics.count - 1)")

@@ -20,7 +20,7 @@ struct EngineJobs: Sendable {
     }
     registry.register(IndexJob.kind) { record, context in
       try await translatingErrors {
-        let arguments = try JSONDecoder().decode(IndexJob.Arguments.self, from: record.arguments)
+        let arguments = try JSONDecoder().decode(Upkeep.Arguments.self, from: record.arguments)
         return try await IndexJob(
           resources: resources, collection: try collection(arguments.collection), context: context
         ).run()
@@ -28,7 +28,7 @@ struct EngineJobs: Sendable {
     }
     registry.register(MergeJob.kind) { record, context in
       try await translatingErrors {
-        let arguments = try JSONDecoder().decode(MergeJob.Arguments.self, from: record.arguments)
+        let arguments = try JSONDecoder().decode(Upkeep.Arguments.self, from: record.arguments)
         return try await MergeJob(
           resources: resources, collection: try collection(arguments.collection), context: context
         ).run()

@@ -35,14 +35,14 @@ struct GenerationVerification: Sendable {
     var (snapshot, generation) = try attached()
     let before = comparingWithLive ? snapshot.live : nil
     let target = builder.specification.targetRecall
-    let bench = try await onPool { [snapshot, generation] in
-      gate.bench(snapshot, of: generation, queries: queries, calibrating: target, parallel: parallel)
+    let trial = try await onPool { [snapshot, generation] in
+      gate.trial(snapshot, of: generation, queries: queries, calibrating: target, parallel: parallel)
     }
     func measure(_ snapshot: CollectionSnapshot, _ generation: GenerationView) async throws
       -> RecallGate.Measurement
     {
       try await onPool {
-        var measurement = gate.measure(bench, snapshot, before: before, after: generation, parallel: parallel)
+        var measurement = gate.measure(trial, snapshot, before: before, after: generation, parallel: parallel)
         if let elsewhere { measurement.before = elsewhere(measurement) }
         return measurement
       }
@@ -55,10 +55,10 @@ struct GenerationVerification: Sendable {
     var work = GraphWork(kind: kind, reason: Self.reason(kind), seconds: costs.indexSeconds)
     let isOtherSpace =
       before.map { GraphSpace($0.specification) != GraphSpace(generation.specification) } ?? false
-    if kind == .kept, let bench, isSuspect(outcome.measurement) || isOtherSpace {
+    if kind == .kept, let trial, isSuspect(outcome.measurement) || isOtherSpace {
       let measured = outcome.measurement
       let flat = try await onPool { [snapshot, generation] in
-        bench.sample.answers(
+        trial.sample.answers(
           snapshot, of: generation, rescoring: measured.rescoring, flat: true, parallel: parallel
         ).searched
       }

@@ -10,29 +10,17 @@ import MoultStorage
 struct IndexJob: Sendable {
   static let kind = "index"
 
-  struct Arguments: Codable, Sendable {
-    var collection: Int64
-  }
-
   let resources: EngineResources
   let collection: Collection
   let context: JobContext
 
-  /// Enqueues the job when a graph is missing, unless one waits already. One that is at work may be past its
-  /// last look, so it does not count.
+  /// Enqueues the job when a graph is missing.
   static func enqueue(for collection: Collection, in resources: EngineResources) throws {
     let snapshot = collection.snapshot
     guard snapshot.openGenerations.contains(where: { missingGraph(of: $0, in: snapshot) != nil }) else {
       return
     }
-    let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
-    try resources.directory.write { db in
-      let unfinished = try resources.queue.unfinished(subject: collection.name, in: db)
-      guard
-        !unfinished.contains(where: { $0.kind == kind && $0.state != .running && $0.arguments == arguments })
-      else { return }
-      _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
-    }
+    try Upkeep.enqueue(kind, for: collection, in: resources)
   }
 
   /// The same where a failure only puts it off to the next occasion.

@@ -11,10 +11,6 @@ import Synchronization
 struct MergeJob: Sendable {
   static let kind = "merge"
 
-  struct Arguments: Codable, Sendable {
-    var collection: Int64
-  }
-
   let resources: EngineResources
   let collection: Collection
   let context: JobContext
@@ -23,22 +19,13 @@ struct MergeJob: Sendable {
     MergePolicy(rowsMax: resources.configuration.mergedRowsMax, dimension: collection.schema.dimension)
   }
 
-  /// Enqueues the job when there is something to merge, unless one waits already. A failure only puts it off to
-  /// the next occasion.
+  /// Enqueues the job when there is something to merge. A failure only puts it off to the next occasion.
   static func enqueueIfNeeded(for collection: Collection, in resources: EngineResources) {
     guard collection.isReady, !collection.mergePause.isOn,
       policy(of: collection, in: resources).next(collection.snapshot.segments) != nil
     else { return }
     do {
-      let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
-      try resources.directory.write { db in
-        let unfinished = try resources.queue.unfinished(subject: collection.name, in: db)
-        guard
-          !unfinished.contains(where: { $0.kind == kind && $0.state != .running && $0.arguments == arguments }
-          )
-        else { return }
-        _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
-      }
+      try Upkeep.enqueue(kind, for: collection, in: resources)
     } catch {
       resources.logger.warning("segments of '\(collection.name)' could not be merged yet: \(error)")
     }

@@ -35,7 +35,7 @@ struct RecallGate: Sendable {
   let seed: UInt64
 
   /// What is measured on: the queries that measure, with their exact neighbours.
-  struct Bench: Sendable {
+  struct Trial: Sendable {
     let source: SwitchReport.QuerySource
     let sample: QuerySample
     var rescoring: RescoringPolicy?
@@ -46,10 +46,10 @@ struct RecallGate: Sendable {
   /// and leaves the other half to measure.
   ///
   /// - Returns: `nil` for an empty collection.
-  func bench(
+  func trial(
     _ snapshot: CollectionSnapshot, of generation: GenerationView, queries: GateQueries,
     calibrating target: Double?, parallel: ParallelFor
-  ) -> Bench? {
+  ) -> Trial? {
     guard snapshot.liveCount > 0, !queries.values.isEmpty else { return nil }
     let dimension = generation.encoder.dimension
     let k = min(k, snapshot.liveCount)
@@ -61,7 +61,7 @@ struct RecallGate: Sendable {
     }
     let all = QuerySample(queries: queries.values, truth: truth, dimension: dimension, k: k)
     guard let target, !generation.specification.isIdentity else {
-      return Bench(source: queries.source, sample: all)
+      return Trial(source: queries.source, sample: all)
     }
     var notes: [String] = []
     let halves = halves(of: all)
@@ -73,7 +73,7 @@ struct RecallGate: Sendable {
         "recall was measured on the \(all.count) queries that rescoring was calibrated on, which is optimistic; "
           + "give at least \(2 * Self.calibrationQueriesMin)")
     }
-    return Bench(source: queries.source, sample: halves?.second ?? all, rescoring: policy, notes: notes)
+    return Trial(source: queries.source, sample: halves?.second ?? all, rescoring: policy, notes: notes)
   }
 
   private func halves(of sample: QuerySample) -> (first: QuerySample, second: QuerySample)? {
@@ -84,19 +84,19 @@ struct RecallGate: Sendable {
   func measuringHalf(of sample: QuerySample) -> QuerySample { halves(of: sample)?.second ?? sample }
 
   /// - Parameters:
-  ///   - bench: `nil` for an empty collection, of which nothing can be measured.
+  ///   - trial: `nil` for an empty collection, of which nothing can be measured.
   ///   - before: measured as well, on the same queries, when given.
   func measure(
-    _ bench: Bench?, _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView,
+    _ trial: Trial?, _ snapshot: CollectionSnapshot, before: GenerationView?, after: GenerationView,
     parallel: ParallelFor
   ) -> Measurement {
-    guard let bench else { return Measurement(source: .none, k: k) }
-    let sample = bench.sample
-    let answers = sample.answers(snapshot, of: after, rescoring: bench.rescoring, parallel: parallel)
-    var measurement = Measurement(source: bench.source, k: sample.k, notes: bench.notes)
+    guard let trial else { return Measurement(source: .none, k: k) }
+    let sample = trial.sample
+    let answers = sample.answers(snapshot, of: after, rescoring: trial.rescoring, parallel: parallel)
+    var measurement = Measurement(source: trial.source, k: sample.k, notes: trial.notes)
     measurement.after = answers.searched
     measurement.withoutRescoring = answers.codes
-    measurement.rescoring = bench.rescoring
+    measurement.rescoring = trial.rescoring
     measurement.rescoring?.meanEvaluations = answers.evaluations
     measurement.before = before.map {
       sample.answers(snapshot, of: $0, rescoring: nil, parallel: parallel).searched

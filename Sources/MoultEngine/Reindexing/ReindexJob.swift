@@ -248,9 +248,9 @@ struct ReindexJob: Sendable {
     let snapshot = target.snapshot
     let parallel = resources.background.parallelFor
     let measurement = try await resources.background.run {
-      let bench = gate.bench(
+      let trial = gate.trial(
         snapshot, of: snapshot.live, queries: queries, calibrating: nil, parallel: parallel)
-      var measurement = gate.measure(bench, snapshot, before: nil, after: snapshot.live, parallel: parallel)
+      var measurement = gate.measure(trial, snapshot, before: nil, after: snapshot.live, parallel: parallel)
       measurement.before = sourceRecall(gate, queries, like: measurement)
       try context.checkCancellation()
       try gate.check(measurement, of: arguments.specification)
@@ -269,10 +269,10 @@ struct ReindexJob: Sendable {
     let snapshot = source.snapshot
     let parallel = resources.background.parallelFor
     // The same seed and number of queries: the same half of them, when the target was calibrated on the other.
-    let bench = gate.bench(
+    let trial = gate.trial(
       snapshot, of: snapshot.live, queries: queries, calibrating: nil, parallel: parallel)
-    guard let bench, measurement.source != .none else { return nil }
-    let sample = measurement.rescoring == nil ? bench.sample : gate.measuringHalf(of: bench.sample)
+    guard let trial, measurement.source != .none else { return nil }
+    let sample = measurement.rescoring == nil ? trial.sample : gate.measuringHalf(of: trial.sample)
     let recall = sample.answers(snapshot, of: snapshot.live, rescoring: nil, parallel: parallel).searched
     return recall.count == measurement.after.count ? recall : nil
   }

@@ -40,7 +40,7 @@ public struct JobInfo: Sendable, Codable, Equatable {
   }
 
   public var id: Int64
-  /// "switch" or "reindex".
+  /// "switch" or "reindex", or of the upkeep "index" or "merge".
   public var kind: String
   /// The collection it works on.
   public var subject: String
