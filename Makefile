@@ -53,7 +53,8 @@ bench: build ## A few throughput figures on the sample, as JSON lines.
 	@$(MOULT) bench serve --vectors $(SAMPLE)/base.npy --queries $(SAMPLE)/queries.npy --swaps 50 --seconds 10 --json
 
 bench-peers: build ## Peers and Moult in turn on DATA=directory; SETS=… and ONLY=… choose. Writes Benchmarks/Results.
-	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" PEERS="$(PEERS)" ROWS="$(ROWS)" Benchmarks/Peers/run
+	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" PEERS="$(PEERS)" ROWS="$(ROWS)" ROUNDS="$(ROUNDS)" \
+		GROWTH_ROWS="$(GROWTH_ROWS)" Benchmarks/Peers/run
 
 clean: ## Remove what was built.
 	rm -rf .build

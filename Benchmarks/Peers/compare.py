@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import graphs
+import growth
 import report
 from contestants import MOULT, SECONDS, Moult, Peers
 from targets import TARGET_RECALL, best_recall, groups
@@ -34,6 +35,7 @@ class Session:
         self.records = []
         self.table = []
         self.curves = []  # of the graphs: a contestant each
+        self.growth = None
 
     def measure(self, who, command, group="", figure=None):
         answer = self.peers.ask(command) if who == "peer" else self.moult.run(command)
@@ -206,10 +208,12 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--peers", default="", help="of those with graphs")
     parser.add_argument("--graph-rows", type=int, help="of the graph groups: only the first rows, for trials")
+    parser.add_argument("--growth-rows", default="", help="sizes of the sets of the group growth")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of the graph groups")
     arguments = parser.parse_args()
     present = sorted(path.parent.name for path in pathlib.Path(arguments.data).glob("*/gt.npy"))
     usual = [one for one in SETS if one in present]
-    known = sorted({group.name for group in groups(384)} | {"recall", "memory", *graphs.GROUPS})
+    known = sorted({group.name for group in groups(384)} | {"recall", "memory", *graphs.GROUPS, growth.GROUP})
     if not present:
         sys.exit(f"bench-peers: '{arguments.data}' has no sets: folders with base.npy, "
                  "queries.npy, queries_train.npy and gt.npy. Say where they are: make bench-peers DATA=/path/to/data")
@@ -220,9 +224,11 @@ def main():
     for name in words(arguments.sets) or usual:
         session = Session(f"{arguments.data}/{name}")
         session.run(words(arguments.only))
-        graphs.Graphs(session, ROUNDS, words(arguments.peers), arguments.graph_rows).run(words(arguments.only))
+        graphs.Graphs(session, arguments.rounds, words(arguments.peers), arguments.graph_rows).run(words(arguments.only))
+        if growth.GROUP in words(arguments.only):  # a quarter of an hour, so only when asked for
+            growth.Growth(session, [int(rows) for rows in words(arguments.growth_rows)]).run()
         session.peers.close()
-        report.write(session, ROUNDS, words(arguments.only))
+        report.write(session, arguments.rounds, words(arguments.only))
 
 
 main()

@@ -1,4 +1,4 @@
-"""Curves of queries a second over recall: their interpolation, and a picture of them as SVG."""
+"""Curves of queries a second over recall, their interpolation, and of growth over rows: pictures as SVG."""
 
 import html
 import math
@@ -56,10 +56,7 @@ def svg(title, subtitle, series):
     def y(qps):
         return TOP + (math.log(high) - math.log(qps)) / (math.log(high) - math.log(low)) * (HEIGHT - TOP - BOTTOM)
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        text(LEFT, 20, title, size=16, weight="bold"), text(LEFT, 38, subtitle, colour="#555")]
+    lines = sheet(title, subtitle)
     for recall in RECALLS:
         lines += [line(x(recall), TOP, x(recall), HEIGHT - BOTTOM, "#e4e4e4"),
                   text(x(recall), HEIGHT - BOTTOM + 18, f"{recall:g}", anchor="middle")]
@@ -82,6 +79,43 @@ def svg(title, subtitle, series):
         lines += [line(WIDTH - RIGHT + 16, height - 4, WIDTH - RIGHT + 44, height - 4, colour, width),
                   text(WIDTH - RIGHT + 52, height, name, weight="bold" if width == 3 else "normal")]
     return "\n".join([*lines, "</svg>", ""])
+
+
+def growth_svg(title, series):
+    """Lines of (rows, value relative to the first) on two logarithmic axes of the same scale a decade."""
+    points = [point for line in series.values() for point in line]
+    decades = [(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))) for values in zip(*points)]
+    (first, last), (low, high) = ((start, max(end, start + 1)) for start, end in decades)
+
+    def x(rows):
+        return LEFT + (math.log10(rows) - first) / (last - first) * (WIDTH - LEFT - RIGHT - 130)
+
+    def y(value):
+        return TOP + (high - math.log10(value)) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    lines = sheet(title, "each figure over its own at the fewest rows; both axes logarithmic")
+    for power in range(first, last + 1):
+        lines += [line(x(10**power), TOP, x(10**power), HEIGHT - BOTTOM, "#e4e4e4"),
+                  text(x(10**power), HEIGHT - BOTTOM + 18, f"{10**power:,}", anchor="middle")]
+    for power in range(low, high + 1):
+        lines += [line(LEFT, y(10**power), x(10**last), y(10**power), "#e4e4e4"),
+                  text(LEFT - 8, y(10**power) + 4, f"{10.0**power:g} ×", anchor="end")]
+    for place, (name, values) in enumerate(series.items()):
+        colour = COLOURS[place % len(COLOURS)]
+        path = " ".join(f"{x(rows):.1f},{y(value):.1f}" for rows, value in values)
+        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        lines += [f'<circle cx="{x(rows):.1f}" cy="{y(value):.1f}" r="3" fill="{colour}"/>' for rows, value in values]
+        height = TOP + 10 + 20 * place
+        lines += [line(x(10**last) + 16, height - 4, x(10**last) + 44, height - 4, colour, 2), text(x(10**last) + 52, height, name)]
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def sheet(title, subtitle):
+    """An empty picture with its two lines of words."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        text(LEFT, 20, title, size=16, weight="bold"), text(LEFT, 38, subtitle, colour="#555")]
 
 
 def line(x1, y1, x2, y2, colour, width=1):

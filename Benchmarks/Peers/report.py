@@ -30,8 +30,8 @@ def write(session, rounds, only):
         f"{about['machine']}, one thread on core {CORE}, Moult {about['commit']}, {versions}. Peers and Moult in turn, "
         f"best of {rounds} rounds; queries or rows a second; recall@10 and bytes: Moult / peer. The peer of a line is "
         "the fastest of its group, its recall the group's best. One run on one machine: read ratios.\n",
-        *markdown(columns, session.table), *every_contestant(speeds),
-        *graph_curves(session, about, path),
+        *(markdown(columns, session.table) if session.table else []), *every_contestant(speeds),
+        *graph_curves(session, about, path), *(session.growth.text(path) if session.growth else []),
         *(f"\n{one['group']}: {one['name']}: {one['missing']}" for one in failed)]
     pathlib.Path(f"{path}.md").write_text("\n".join(text) + "\n", encoding="utf-8")
     print(f"bench-peers: {path}.md", file=sys.stderr)

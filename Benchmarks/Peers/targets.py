@@ -21,6 +21,8 @@ SWITCH_CODES = ("int8", "binary", "segmented")
 SWITCH_QUERIES = 400
 SWITCH_SECONDS = 1
 SWITCH_THREADS = 2
+# The largest set is made from a real one, the smaller ones are its first rows.
+GROWTH_ROWS = (10_000, 100_000, 1_000_000)
 
 
 def scans(*names, batch, rescored=False):
