@@ -67,15 +67,15 @@ package final class Engine: Sendable {
       configuration: configuration, directory: directory, queue: queue,
       searching: ComputePool(name: "search", threadCount: threads),
       writing: ComputePool(name: "write", threadCount: 2),
-      background: ComputePool(name: "jobs", threadCount: threads, niceness: 5), logger: logger)
+      background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding), logger: logger)
     let aliases = AliasTable()
     let names = SerialGate()
-    try await resources.background.run {
+    try await resources.searching.run {
       let (collections, aliasRecords) = try directory.read { db in
         (try directory.catalog.collections(in: db), try directory.catalog.aliases(in: db))
       }
       let loader = CollectionLoader(
-        directory: directory, parallel: resources.background.parallelFor, logger: logger)
+        directory: directory, parallel: resources.searching.parallelFor, logger: logger)
       let opened = try collections.map { try loader.load($0) }
       aliases.publish { map in
         for collection in opened { map.collections[collection.name] = collection }

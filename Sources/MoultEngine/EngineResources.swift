@@ -13,7 +13,7 @@ struct EngineResources: Sendable {
   let searching: ComputePool
   /// Commits: threads that may block on the disk.
   let writing: ComputePool
-  /// Jobs, at a lower priority.
+  /// Jobs. Its threads give way to all others, so nobody may wait for them.
   let background: ComputePool
   /// Held from a swap's commit until the swap is visible to searches.
   let publication = PublicationLock()

@@ -57,8 +57,12 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var buildSeconds: Double?
   package var p50Ms: Double?
   package var p99Ms: Double?
-  /// p99 of the same searches while nothing else ran.
+  package var maxMs: Double?
+  /// The same searches while nothing else ran: how many, and their latencies.
+  package var idleRequests: Int?
+  package var idleP50Ms: Double?
   package var idleP99Ms: Double?
+  package var idleMaxMs: Double?
   /// Codes with their factors, and the graph where there is one.
   package var bytesPerVector: Int?
   /// What is stored; scans may hold sketches in memory besides.

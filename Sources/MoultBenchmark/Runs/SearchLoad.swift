@@ -14,6 +14,7 @@ struct SearchLoad: Sendable {
 
     var p50Milliseconds: Double { quantile(50) }
     var p99Milliseconds: Double { quantile(99) }
+    var maxMilliseconds: Double { (seconds.last ?? 0) * 1000 }
 
     private func quantile(_ percent: Int) -> Double {
       seconds.isEmpty ? 0 : seconds[min(seconds.count - 1, seconds.count * percent / 100)] * 1000

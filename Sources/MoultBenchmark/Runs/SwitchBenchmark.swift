@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 package import Logging
 package import MoultEngine
 package import MoultModel
@@ -71,6 +72,8 @@ package enum SwitchBenchmark {
       specification: options.specification,
       gate: RecallGateRequest(
         minimumRecall: 0, k: options.k, queries: gateQueries, dimension: data.dimension))
+    // What earlier switches have freed and the allocator kept would hide what this one takes.
+    malloc_trim(0)
     let resident = MemoryUse.resetPeak() ? MemoryUse.current?.resident : nil
     let (job, during) = try await load.during {
       var job = try await engine.startSwitch("bench", request)
@@ -97,7 +100,10 @@ package enum SwitchBenchmark {
       record.clients = plan.clientCount
       record.requests = during.seconds.count
       (record.p50Ms, record.p99Ms) = (during.p50Milliseconds, during.p99Milliseconds)
-      record.idleP99Ms = idle.p99Milliseconds
+      record.maxMs = during.maxMilliseconds
+      record.idleRequests = idle.seconds.count
+      (record.idleP50Ms, record.idleP99Ms) = (idle.p50Milliseconds, idle.p99Milliseconds)
+      record.idleMaxMs = idle.maxMilliseconds
       (record.failed, record.stale) = (during.failed, during.stale)
     }
     record.checksum = try await checksum(engine, data, options, exact: false)

@@ -82,7 +82,8 @@ struct GenerationBuilder: Sendable {
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
       let paused = ContinuousClock.now
       let isAttached = try await collection.writers.run { [built] in
-        try await resources.background.run { try attach(built, requiringGraphs: buildsGraphs) }
+        // Writers wait: not on threads that give way to all others.
+        try await resources.writing.run { try attach(built, requiringGraphs: buildsGraphs) }
       }
       costs.writersPausedSeconds += paused.secondsToNow
       if isAttached { break }
@@ -188,12 +189,14 @@ struct GenerationBuilder: Sendable {
     var built = built
     for segment in collection.snapshot.segments where !segment.isSealed {
       try context.checkCancellation()
-      encodeRest(of: segment, in: &built)
+      encodeRest(of: segment, in: &built, parallel: parallel)
     }
     return built
   }
 
-  private func encodeRest(of segment: SegmentView, in built: inout GenerationView) {
+  private func encodeRest(
+    of segment: SegmentView, in built: inout GenerationView, parallel: ParallelFor
+  ) {
     if specification.isIdentity {
       built.codes[segment.id] = .vectors
       return
@@ -225,7 +228,7 @@ struct GenerationBuilder: Sendable {
         guard built.codes[segment.id]?.isDurable == true else { return false }
         if requiringGraphs, specification.index != .flat, built.graphs[segment.id] == nil { return false }
       } else {
-        encodeRest(of: segment, in: &built)
+        encodeRest(of: segment, in: &built, parallel: resources.searching.parallelFor)
       }
     }
     snapshot.building = built

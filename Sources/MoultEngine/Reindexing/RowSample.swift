@@ -24,10 +24,15 @@ enum RowSample {
   /// The full-precision vectors of a sample, `sample × dimension`, row-major.
   static func vectors(of snapshot: CollectionSnapshot, count: Int, dimension: Int, seed: UInt64) -> [Float] {
     var random = SplitMix64(seed: seed)
-    var vectors: [Float] = []
-    for row in rows(of: snapshot, count: count, random: &random) {
-      if let vector = snapshot.vector(ofRow: row, dimension: dimension) { vectors.append(contentsOf: vector) }
+    let rows = rows(of: snapshot, count: count, random: &random)
+    // At its final size at once: an array that grows is there twice while it moves.
+    return [Float](unsafeUninitializedCapacity: rows.count * dimension) { vectors, initialized in
+      for row in rows {
+        guard let (segment, place) = snapshot.place(ofRow: row) else { continue }
+        (vectors.baseAddress! + initialized).initialize(
+          from: snapshot.segments[segment].vector(at: place), count: dimension)
+        initialized += dimension
+      }
     }
-    return vectors
   }
 }

@@ -6,9 +6,19 @@ import Synchronization
 
 /// Threads for mathematics, apart from the event loops and Swift's own executor.
 ///
-/// Searches and jobs have a pool each; the jobs' threads run at a lower priority, so that a switch takes the
-/// time that searches leave over.
+/// Searches and jobs have a pool each; the jobs' threads yield, so that a switch takes the time that searches
+/// leave over.
 final class ComputePool: Sendable {
+  /// How the threads stand to others of the machine.
+  enum Priority: Sendable {
+    case normal
+    /// Gives way at once to any thread that has something to do (`SCHED_IDLE`), and takes what is left.
+    ///
+    /// A niceness does not do: it divides the time over some milliseconds, and a search that wakes up waits for
+    /// the rest of a turn. Nothing that others wait for may run on such threads.
+    case yielding
+  }
+
   private struct Queue {
     /// Taken tasks are nil at once: what they hold (queries, snapshots) must not outlive them.
     private var tasks: [(@Sendable () -> Void)?] = []
@@ -38,21 +48,29 @@ final class ComputePool: Sendable {
 
   /// - Parameters:
   ///   - threadCount: at least 1.
-  ///   - niceness: added to the threads' scheduling niceness, 0 … 19; larger gives way to others.
-  init(name: String, threadCount: Int, niceness: Int32 = 0) {
+  init(name: String, threadCount: Int, priority: Priority = .normal) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
     for number in 0..<threadCount {
       let thread = Thread { [self] in
-        if niceness > 0 {
-          // On Linux niceness belongs to the thread. Refusal only costs the priority.
-          _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
-        }
+        if priority == .yielding { Self.yieldToOthers() }
         work()
       }
       thread.name = "\(name)-\(number)"
       thread.stackSize = 4 << 20
       thread.start()
+    }
+  }
+
+  /// `SCHED_IDLE` of linux/sched.h, which Glibc's module leaves out.
+  private static let idlePolicy: Int32 = 5
+
+  /// On Linux policy and niceness belong to the thread. A refusal only costs the priority.
+  private static func yieldToOthers() {
+    var parameters = sched_param()
+    parameters.sched_priority = 0
+    if sched_setscheduler(0, idlePolicy, &parameters) != 0 {
+      _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
     }
   }
 
