@@ -22,10 +22,13 @@ extension Engine {
   package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     let collection = try aliases.resolveReady(name)
     try Self.check(request.specification, gate: request.gate, schema: collection.schema)
+    let limits = try preflight(
+      request.specification, gate: request.gate, limits: request.limits, of: collection, copiesVectors: false)
     let arguments = try JSONEncoder().encode(
       SwitchJob.Arguments(
         collection: collection.id, specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k))
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+        limits: limits))
     return try await enqueue(
       SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries
     ) { _ in }
@@ -37,10 +40,13 @@ extension Engine {
     try Self.check(request.specification, gate: request.gate, schema: source.schema)
     try Name.validate(request.target, what: "collection")
     if let alias = request.alias { try Name.validate(alias, what: "alias") }
+    let limits = try preflight(
+      request.specification, gate: request.gate, limits: request.limits, of: source, copiesVectors: true)
     let arguments = try JSONEncoder().encode(
       ReindexJob.Arguments(
         source: source.id, target: request.target, alias: request.alias, specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k))
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+        limits: limits))
     return try await enqueue(
       ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries
     ) { [aliases] _ in
@@ -105,7 +111,7 @@ extension Engine {
     }
   }
 
-  private static func check(
+  static func check(
     _ specification: EncodingSpecification, gate: RecallGateRequest, schema: CollectionSchema
   ) throws {
     try check(specification, schema: schema)

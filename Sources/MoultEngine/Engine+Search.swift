@@ -21,6 +21,8 @@ extension Engine {
     try check(request, collection: collection)
     // From here on the request sees this snapshot and nothing else.
     let snapshot = collection.snapshot
+    let start = ContinuousClock.now
+    defer { resources.searchLatencies.record(start.secondsToNow, besideJob: resources.background.isBusy) }
     return try await resources.searching.run { [resources] in
       let searched =
         try request.filter.map {

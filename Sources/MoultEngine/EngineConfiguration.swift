@@ -1,3 +1,5 @@
+package import MoultModel
+
 /// How an engine is set up.
 package struct EngineConfiguration: Sendable {
   /// The data directory; made when missing.
@@ -8,14 +10,17 @@ package struct EngineConfiguration: Sendable {
   package var segmentRowsMax: Int
   /// Rows of a segment that was merged from several at most.
   package var mergedRowsMax: Int
+  /// Of jobs that have no limits of their own.
+  package var jobLimits: JobLimits
 
   package init(
     dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536,
-    mergedRowsMax: Int = 1 << 22
+    mergedRowsMax: Int = 1 << 22, jobLimits: JobLimits = JobLimits()
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
     self.segmentRowsMax = segmentRowsMax
     self.mergedRowsMax = mergedRowsMax
+    self.jobLimits = jobLimits
   }
 }

@@ -2,6 +2,7 @@ import Dispatch
 import GRDB
 import Logging
 import MoultJobs
+import MoultModel
 import MoultStorage
 
 /// What every part of an engine works with.
@@ -17,7 +18,16 @@ struct EngineResources: Sendable {
   let background: ComputePool
   /// Held from a swap's commit until the swap is visible to searches.
   let publication = PublicationLock()
+  /// Of searches, for jobs that must not slow them.
+  let searchLatencies = SearchLatencies()
   let logger: Logger
+
+  /// The pace of a job: its own limits, and where it has none the engine's.
+  func pace(_ limits: JobLimits?, of context: JobContext) -> Pace {
+    Pace((limits ?? JobLimits()).or(configuration.jobLimits), latencies: searchLatencies) {
+      context.isCancelled
+    }
+  }
 
   func writer(of collection: Collection) -> CollectionWriter {
     CollectionWriter(

@@ -19,6 +19,8 @@ struct CommandLineTests {
       "alias drop a",
       "switch words --quantization int8 --min-recall 0.95 --queries q.npy --detach",
       "switch words --dimensions 128 --transform prefix", "switch words --index hnsw --oversampling 3",
+      "switch words --quantization int8 --rows-per-second 5000 --max-p99 +25% --memory 64MiB --dry-run",
+      "serve --data ./d --max-p99 50% --memory 1GiB", "reindex words other --rows-per-second 1e5",
       "rollback words", "reindex words other --quantization binary --dimensions 256 --alias a",
       "jobs list --state running --limit 5", "jobs show 7", "jobs watch 7", "jobs cancel 7", "jobs retry 7",
       "search words --vectors q.npy --limit 5 --exact --truth gt.npy",
@@ -152,5 +154,25 @@ struct CommandLineTests {
   @Test("names are escaped in paths")
   func escaped() {
     #expect(AdminClient.path("a b/ü?") == "/moult/v1/collections/a%20b%2F%C3%BC%3F")
+  }
+
+  @Test("limits of jobs are read with their units, and nothing else is")
+  func limits() throws {
+    func limits(_ words: String...) throws -> JobLimits { try LimitOptions.parse(words).limits }
+    #expect(try limits() == JobLimits())
+    #expect(
+      try limits("--max-p99", "+25%", "--memory", "64MiB", "--rows-per-second", "5000")
+        == JobLimits(rowsPerSecond: 5_000, maximumP99Rise: 0.25, memoryBytes: 64 << 20))
+    #expect(try limits("--max-p99", "50%").maximumP99Rise == 0.5)
+    for (text, bytes) in [("1024", 1_024), ("1KiB", 1_024), ("1.5GiB", 3 << 29)] {
+      #expect(try limits("--memory", text).memoryBytes == bytes)
+    }
+    for wrong in [
+      ["--max-p99", "25"], ["--max-p99", "+%"], ["--max-p99", "1%"], ["--memory", "64 MB"],
+      ["--memory", "-1"],
+      ["--memory", "1e300"], ["--memory", "nan"], ["--memory", "0"], ["--rows-per-second", "0"],
+    ] {
+      #expect(throws: (any Error).self) { try LimitOptions.parse(wrong) }
+    }
   }
 }

@@ -10,13 +10,28 @@ import Testing
 private final class FillingFileSystem: FileSystem {
   private let real = POSIXFileSystem()
   let isFull = Mutex(false)
+  /// The disk is full from the moment at which a file of codes is made for the second time.
+  let fillsAtCodes = Mutex<Int?>(nil)
+  let freeBytes = Mutex<Int?>(nil)
 
   private func requireRoom(_ path: String) throws {
     if isFull.withLock({ $0 }) { throw MoultError(.diskFull, "no space left on the device for \(path)") }
   }
 
+  private func noteCodes() {
+    let isNow = fillsAtCodes.withLock { left -> Bool in
+      guard let count = left else { return false }
+      left = count > 0 ? count - 1 : nil
+      return count == 0
+    }
+    if isNow { isFull.withLock { $0 = true } }
+  }
+
   func open(_ path: String, _ mode: OpenMode) throws -> OpenFile {
-    if case .create = mode { try requireRoom(path) }
+    if case .create = mode {
+      if path.contains(".codes") { noteCodes() }
+      try requireRoom(path)
+    }
     return try real.open(path, mode)
   }
   func close(_ file: OpenFile) { real.close(file) }
@@ -39,7 +54,9 @@ private final class FillingFileSystem: FileSystem {
   func syncDirectory(_ path: String) throws { try real.syncDirectory(path) }
   func list(_ path: String) throws -> [String] { try real.list(path) }
   func size(atPath path: String) throws -> Int? { try real.size(atPath: path) }
-  func freeBytes(at path: String) throws -> Int { try real.freeBytes(at: path) }
+  func freeBytes(at path: String) throws -> Int {
+    try freeBytes.withLock { $0 } ?? real.freeBytes(at: path)
+  }
 }
 
 @Suite("A full disk")
@@ -85,5 +102,59 @@ struct DiskFullTests {
         \.id)
         == [.int64(30), .int64(29)])
     await again.close()
+  }
+
+  private static let toInt8 = SwitchRequest(
+    specification: EncodingSpecification(quantization: .int8), gate: RecallGateRequest(minimumRecall: 0))
+
+  @Test("in the middle of a switch stops it cleanly, and it goes on from there when there is room")
+  func stopsASwitch() async throws {
+    let disk = FillingFileSystem()
+    let harness = try await EngineHarness(segmentRowsMax: 500, fileSystem: disk)
+    try await harness.importSample("words", rows: 1_500)
+    try await harness.settle()
+    let before = try harness.engine.describeCollection("words")
+    let queries = SampleVectors.queries()
+    let answers = try await harness.search("words", queries: queries)
+
+    disk.fillsAtCodes.withLock { $0 = 1 }
+    var job = try await harness.engine.startSwitch("words", Self.toInt8)
+    while job.state != .retrying {
+      #expect(!job.state.isFinal, "\(job)")
+      if job.state.isFinal { break }
+      job = try await harness.engine.waitForJob(job.id, changedSince: job, seconds: 30)
+    }
+    #expect(job.errorCode == MoultError.Code.diskFull.rawValue)
+    #expect(try harness.engine.describeCollection("words") == before)
+    #expect(try await harness.search("words", queries: queries) == answers)
+    #expect(harness.directory.files().filter { $0.contains(".partial") } == [])
+    #expect(harness.directory.files().count { $0.hasSuffix(".codes") } == 1)
+
+    disk.isFull.withLock { $0 = false }
+    job = try await harness.finish(job)
+    #expect(job.state == .completed && job.attempt > 1, "\(job)")
+    #expect(try harness.engine.describeCollection("words").generation.specification.quantization == .int8)
+    try await harness.shutDown()
+  }
+
+  @Test("refuses a switch that has no room before it begins, with what it needs")
+  func refusesASwitch() async throws {
+    let disk = FillingFileSystem()
+    let harness = try await EngineHarness(fileSystem: disk)
+    try await harness.importSample("words", rows: 1_000)
+    disk.freeBytes.withLock { $0 = 1 << 20 }
+    let plan = try harness.engine.planSwitch("words", Self.toInt8)
+    #expect(plan.diskFree == 1 << 20 && plan.diskNeeded > plan.diskFree)
+    await #expect {
+      _ = try await harness.engine.startSwitch("words", Self.toInt8)
+    } throws: { error in
+      guard let error = error as? MoultError else { return false }
+      return error.code == .diskFull && error.message.contains("1 MiB")
+    }
+    #expect(try harness.engine.jobs().isEmpty)
+    disk.freeBytes.withLock { $0 = plan.diskNeeded }
+    let job = try await harness.finish(try await harness.engine.startSwitch("words", Self.toInt8))
+    #expect(job.state == .completed, "\(job)")
+    try await harness.shutDown()
   }
 }

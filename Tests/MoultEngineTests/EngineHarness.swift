@@ -1,6 +1,7 @@
 import Logging
 import MoultEngine
 import MoultModel
+import MoultStorage
 import MoultTesting
 import ServiceLifecycle
 
@@ -11,13 +12,16 @@ final class EngineHarness: Sendable {
   private let services: ServiceGroup
   private let running: Task<Void, any Error>
 
-  init(directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536) async throws {
+  init(
+    directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
     self.directory = directory
     let engine = try await Engine.open(
       EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
-      logger: logger)
+      logger: logger, fileSystem: fileSystem)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)
     self.services = services

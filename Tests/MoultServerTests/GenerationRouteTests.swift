@@ -23,6 +23,29 @@ struct GenerationRouteTests {
     #expect(answer.status == 200, "\(answer.text)")
   }
 
+  @Test("a plan says what a switch would take and starts nothing; limits that cannot be kept are refused")
+  func plan() async throws {
+    try await ServerHarness.with { server in
+      try await Self.fill(server, "words")
+      let path = Self.root + "/collections/words/switch"
+      let plan = try await server.post(path + "/plan", #"{"specification":{"quantization":"int8"}}"#)
+      #expect(plan.status == 200, "\(plan.text)")
+      #expect(try plan.json["bytesPerVectorAfter"]?.int ?? 0 >= 16)
+      #expect(try plan.json["diskNeeded"]?.int ?? 0 > 0)
+      #expect(try plan.json["basis"]?.string?.isEmpty == false)
+      for limits in [
+        #"{"memoryBytes":1000}"#, #"{"rowsPerSecond":0}"#, #"{"maximumP99Rise":-1}"#, #"{"rows":1}"#,
+      ] {
+        for route in ["", "/plan"] {
+          let refused = try await server.post(
+            path + route, #"{"specification":{"quantization":"int8"},"limits":\#(limits)}"#)
+          #expect(refused.status == 400, "\(limits): \(refused.text)")
+        }
+      }
+      #expect(try await server.get(Self.root + "/jobs").json["jobs"]?.array?.isEmpty == true)
+    }
+  }
+
   @Test("a switch is accepted, watched to its end, seen in the generations, and rolled back")
   func switchAndRollback() async throws {
     try await ServerHarness.with { server in

@@ -108,6 +108,15 @@ struct OpenAPITests {
     // On the wire the queries tell their dimension themselves.
     #expect(
       try members(RecallGateRequest(maximumLoss: 0)).subtracting(["dimension"]) == properties("RecallGate"))
+    #expect(
+      try members(JobLimits(rowsPerSecond: 1, maximumP99Rise: 1, memoryBytes: 1)) == properties("JobLimits"))
+    #expect(
+      try members(
+        SwitchPlan(
+          rows: 1, bytesPerVectorBefore: 1, bytesPerVectorAfter: 1, graph: .kept, trainingRows: 1,
+          diskNeeded: 1,
+          diskFree: 1, memoryNeeded: 1, memoryFree: 1, predictedSeconds: 1, basis: ""))
+        == properties("SwitchPlan"))
     #expect(try members(SwitchRequest(specification: specification)) == properties("Switch"))
     #expect(
       try members(ReindexRequest(source: "", target: "", specification: specification, alias: ""))

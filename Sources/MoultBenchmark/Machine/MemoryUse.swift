@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 
 /// Memory of this process as the system counts it, in bytes.
 struct MemoryUse {
@@ -9,6 +10,13 @@ struct MemoryUse {
   let file: Int
   /// The most that `resident` has ever been.
   let peak: Int
+
+  /// Gives memory that was freed back to the system, where the allocator is glibc's.
+  static func trim() {
+    // malloc.h is not in the Glibc module.
+    guard let symbol = dlsym(nil, "malloc_trim") else { return }
+    _ = unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)(0)
+  }
 
   /// Lets `peak` begin again at what is resident now.
   ///

@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Glibc
 package import Logging
 package import MoultEngine
 package import MoultModel
@@ -73,7 +72,7 @@ package enum SwitchBenchmark {
       gate: RecallGateRequest(
         minimumRecall: 0, k: options.k, queries: gateQueries, dimension: data.dimension))
     // What earlier switches have freed and the allocator kept would hide what this one takes.
-    malloc_trim(0)
+    MemoryUse.trim()
     let resident = MemoryUse.resetPeak() ? MemoryUse.current?.resident : nil
     let (job, during) = try await load.during {
       var job = try await engine.startSwitch("bench", request)

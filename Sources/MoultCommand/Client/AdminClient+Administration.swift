@@ -39,13 +39,23 @@ extension AdminClient {
   }
 
   func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
-    struct Body: Encodable {
-      var specification: EncodingSpecification
-      var gate: WireGate
+    try await post(Self.path(name) + "/switch", SwitchBody(request))
+  }
+
+  func planSwitch(_ name: String, _ request: SwitchRequest) async throws -> SwitchPlan {
+    try await post(Self.path(name) + "/switch/plan", SwitchBody(request))
+  }
+
+  private struct SwitchBody: Encodable {
+    var specification: EncodingSpecification
+    var gate: WireGate
+    var limits: JobLimits
+
+    init(_ request: SwitchRequest) {
+      specification = request.specification
+      gate = WireGate(request.gate)
+      limits = request.limits
     }
-    return try await post(
-      Self.path(name) + "/switch",
-      Body(specification: request.specification, gate: WireGate(request.gate)))
   }
 
   func rollback(_ name: String) async throws -> GenerationInfo {
@@ -59,12 +69,13 @@ extension AdminClient {
       var specification: EncodingSpecification
       var alias: String?
       var gate: WireGate
+      var limits: JobLimits
     }
     return try await post(
       Self.root + "/reindex",
       Body(
         source: request.source, target: request.target, specification: request.specification,
-        alias: request.alias, gate: WireGate(request.gate)))
+        alias: request.alias, gate: WireGate(request.gate), limits: request.limits))
   }
 
   // MARK: Jobs

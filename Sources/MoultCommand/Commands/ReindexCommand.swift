@@ -20,6 +20,7 @@ struct ReindexCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "Form") var encoding: EncodingOptions
   @OptionGroup(title: "Gate") var gate: GateOptions
+  @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
@@ -28,7 +29,7 @@ struct ReindexCommand: AsyncParsableCommand {
       let current = try await client.collection(source).generation.specification
       let request = ReindexRequest(
         source: source, target: target, specification: encoding.specification(keeping: current), alias: alias,
-        gate: try await gate.request(for: source, client))
+        gate: try await gate.request(for: source, client), limits: limits.limits)
       let job = try await client.startReindex(request)
       try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }

@@ -32,6 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
   var threads = 0
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
   var segmentRows = 65_536
+  @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
   @Option(
     help: "Least level of log lines on stderr: trace, debug, info, notice, warning, error, critical.",
     transform: Self.level)
@@ -89,7 +90,9 @@ struct ServeCommand: AsyncParsableCommand {
   private func openEngine(_ logger: Logger) async throws -> Engine {
     do {
       return try await Engine.open(
-        EngineConfiguration(dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows),
+        EngineConfiguration(
+          dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
+          jobLimits: limits.limits),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -17,8 +17,12 @@ struct SwitchCommand: AsyncParsableCommand {
   @Argument(help: "Name of a collection or alias.")
   var name: String
 
+  @Flag(help: "Say what the switch would take, and start nothing.")
+  var dryRun = false
+
   @OptionGroup(title: "Form") var encoding: EncodingOptions
   @OptionGroup(title: "Gate") var gate: GateOptions
+  @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
@@ -35,7 +39,11 @@ struct SwitchCommand: AsyncParsableCommand {
       let current = try await client.collection(name).generation.specification
       let request = SwitchRequest(
         specification: encoding.specification(keeping: current),
-        gate: try await gate.request(for: name, client))
+        gate: try await gate.request(for: name, client), limits: limits.limits)
+      if dryRun {
+        try output.put(try await client.planSwitch(name, request)) { $0.text }
+        return
+      }
       let job = try await client.startSwitch(name, request)
       try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }

@@ -39,7 +39,7 @@ struct EngineJobs: Sendable {
         let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: record.arguments)
         return try await ReindexJob(
           resources: resources, aliases: aliases, names: names, source: try collection(arguments.source),
-          arguments: arguments, context: context
+          arguments: arguments, context: context, pace: resources.pace(arguments.limits, of: context)
         ).run()
       }
     }

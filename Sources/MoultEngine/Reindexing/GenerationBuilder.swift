@@ -9,10 +9,6 @@ import MoultStorage
 /// Every sealed segment that is finished is recorded in the catalog, so an attempt that is cut off anywhere
 /// loses at most one segment's work. All methods block; they run on the background pool.
 struct GenerationBuilder: Sendable {
-  /// Rows the encoder learns from at most, when the dimension does not ask for more.
-  static let trainingRowsMin = 20_000
-  /// Rows per dimension that the principal components want.
-  static let trainingRowsPerDimension = 10
   /// Rows from which a graph is worth more than a scan.
   static let graphRowsMin = 256
   /// Rounds in which segments that were sealed meanwhile are given graphs before the generation is attached.
@@ -36,12 +32,15 @@ struct GenerationBuilder: Sendable {
   let generationID: Int64
   let specification: EncodingSpecification
   let context: JobContext
+  let pace: Pace
+  /// What the job may hold in memory; `nil` for no limit.
+  let memoryBytes: Int?
 
   var directory: DataDirectory { resources.directory }
   var files: GenerationFiles {
     GenerationFiles(directory: directory, collectionID: collection.id, generationID: generationID)
   }
-  var parallel: ParallelFor { resources.background.parallelFor }
+  var parallel: ParallelFor { pace.paced(resources.background.parallelFor) }
 
   /// Everything up to the moment at which the generation is attached as the snapshot's `building`.
   func build() async throws -> Costs {
@@ -102,7 +101,8 @@ struct GenerationBuilder: Sendable {
     try context.checkCancellation()
     let snapshot = collection.snapshot
     let dimension = collection.schema.dimension
-    let rows = max(Self.trainingRowsMin, Self.trainingRowsPerDimension * dimension)
+    let rows = try SwitchMemory(specification, schema: collection.schema, rows: snapshot.liveCount)
+      .trainingRows(within: memoryBytes)
     var sample =
       specification.isIdentity
       ? []
@@ -166,6 +166,7 @@ struct GenerationBuilder: Sendable {
     for first in stride(from: 0, to: segment.count, by: Self.blockRows) {
       try context.checkCancellation()
       let count = min(Self.blockRows, segment.count - first)
+      pace.begin(rows: count)
       let start = (vectors.rows + first * vectors.rowStride).assumingMemoryBound(to: Float.self)
       EncodeLoop.encode(start, count: count, with: encoder, into: block, at: 0, parallel: parallel)
       try writer.append(

@@ -36,7 +36,8 @@ struct MergeJob: Sendable {
     guard let sources = policy.next(collection.snapshot.segments) else { return nil }
     do {
       try await SegmentMerge(
-        resources: resources, collection: collection, context: context, sources: sources
+        resources: resources, collection: collection, context: context, sources: sources,
+        pace: resources.pace(nil, of: context)
       ).run()
     } catch {
       collection.mergePause.begin()

@@ -29,6 +29,8 @@ struct ReindexJob: Sendable {
     /// Absent in jobs of earlier versions.
     var maximumLoss: Double?
     var k: Int
+    /// Absent in jobs of earlier versions.
+    var limits: JobLimits?
   }
 
   struct Checkpoint: Codable, Sendable {
@@ -49,6 +51,7 @@ struct ReindexJob: Sendable {
   let source: Collection
   let arguments: Arguments
   let context: JobContext
+  let pace: Pace
 
   private var directory: DataDirectory { resources.directory }
 
@@ -149,6 +152,8 @@ struct ReindexJob: Sendable {
     var roundsBehind = 0
     while true {
       try context.checkCancellation()
+      // Outside of the gate: only rows that were there before the last look are slowed, never the cut-over.
+      if phase == "copy" { try await resources.background.run { pace.begin(rows: Self.batchPoints) } }
       let operations: Int
       (checkpoint, operations) = try await target.writers.run { [checkpoint] in
         try await resources.writing.run { try copyRound(checkpoint, to: target) }
@@ -226,7 +231,8 @@ struct ReindexJob: Sendable {
     }
     let builder = GenerationBuilder(
       resources: resources, collection: target, generationID: generation,
-      specification: arguments.specification, context: context)
+      specification: arguments.specification, context: context, pace: pace,
+      memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
     let costs = try await builder.build()
     try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
     let start = ContinuousClock.now

@@ -16,6 +16,7 @@ struct SegmentMerge: Sendable {
   let context: JobContext
   /// Neighbours, in the order of their rows.
   let sources: [SegmentView]
+  let pace: Pace
 
   private var directory: DataDirectory { resources.directory }
   /// Rows that are copied between two looks at whether to stop.
@@ -164,7 +165,7 @@ struct SegmentMerge: Sendable {
         ? (collection.identityEncoder, segment.vectors) : (generation.encoder, codes)
       let bytes = try GraphIndexBuilder.build(
         encoder: source.0, codes: source.1, m: m, efConstruction: efConstruction,
-        seed: UInt64(bitPattern: segment.id), parallel: resources.background.parallelFor,
+        seed: UInt64(bitPattern: segment.id), parallel: pace.paced(resources.background.parallelFor),
         isCancelled: { context.isCancelled },
         progress: { rows in
           try? context.reportProgress(
@@ -175,7 +176,7 @@ struct SegmentMerge: Sendable {
       made.graphPath = files.graphPath(segment)
       let graph = try files.openGraph(files.graphPath(segment), segment: segment, guide: guide)
       graph.guide.make(
-        encoder: source.0, codes: source.1, parallel: resources.background.parallelFor)
+        encoder: source.0, codes: source.1, parallel: pace.paced(resources.background.parallelFor))
       made.graph = graph
     }
     return made
@@ -194,6 +195,7 @@ struct SegmentMerge: Sendable {
           end += 1
         }
         let start = Int(places[first])
+        pace.begin(rows: end - first)
         try writer.append(
           rows: view.rows + start * view.rowStride, side: view.side.map { $0 + start * view.sideStride },
           count: end - first)

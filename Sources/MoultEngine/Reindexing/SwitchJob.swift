@@ -16,6 +16,8 @@ struct SwitchJob: Sendable {
     /// Absent in jobs of earlier versions.
     var maximumLoss: Double?
     var k: Int
+    /// Absent in jobs of earlier versions.
+    var limits: JobLimits?
   }
 
   /// Where a later attempt goes on; the generation's own progress is in the catalog.
@@ -40,7 +42,9 @@ struct SwitchJob: Sendable {
     let generation = try await resources.writing.run { try ensureGeneration() }
     let builder = GenerationBuilder(
       resources: resources, collection: collection, generationID: generation,
-      specification: arguments.specification, context: context)
+      specification: arguments.specification, context: context,
+      pace: resources.pace(arguments.limits, of: context),
+      memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
     do {
       let costs = try await builder.build()
       var report = try await verify(builder, costs: costs)

@@ -43,6 +43,8 @@ final class ComputePool: Sendable {
   }
 
   let threadCount: Int
+  /// Tasks that threads work on now.
+  private let activeCount = Atomic<Int>(0)
   private let queue = Mutex(Queue())
   private let wakeUps = DispatchSemaphore(value: 0)
 
@@ -80,6 +82,9 @@ final class ComputePool: Sendable {
     for _ in 0..<threadCount { wakeUps.signal() }
   }
 
+  /// Whether a thread is at work.
+  var isBusy: Bool { activeCount.load(ordering: .relaxed) > 0 }
+
   /// Runs `body` on one of the threads.
   func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
@@ -116,7 +121,9 @@ final class ComputePool: Sendable {
         if queue.withLock({ $0.isClosed }) { return }
         continue
       }
+      activeCount.wrappingAdd(1, ordering: .relaxed)
       task()
+      activeCount.wrappingSubtract(1, ordering: .relaxed)
     }
   }
 }

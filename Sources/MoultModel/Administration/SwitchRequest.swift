@@ -32,9 +32,15 @@ public struct SwitchRequest: Sendable, Codable, Equatable {
   public var specification: EncodingSpecification
   public var gate: RecallGateRequest
 
-  public init(specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest()) {
+  public var limits: JobLimits
+
+  public init(
+    specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest(),
+    limits: JobLimits = JobLimits()
+  ) {
     self.specification = specification
     self.gate = gate
+    self.limits = limits
   }
 }
 
@@ -48,11 +54,13 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
   /// Alias that moves to the target in the same instant in which the target appears; made when missing.
   public var alias: String?
   public var gate: RecallGateRequest
+  public var limits: JobLimits
 
   public init(
     source: String, target: String, specification: EncodingSpecification, alias: String? = nil,
-    gate: RecallGateRequest = RecallGateRequest()
+    gate: RecallGateRequest = RecallGateRequest(), limits: JobLimits = JobLimits()
   ) {
+    self.limits = limits
     self.source = source
     self.target = target
     self.specification = specification

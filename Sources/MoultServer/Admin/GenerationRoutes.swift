@@ -14,16 +14,12 @@ extension AdminAPI {
     }
     group.post("collections/{name}/switch") { request, context in
       let name = try context.parameters.require("name")
-      let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-      try fields.refuseOthers(than: ["specification", "gate"])
-      // A switch keeps the index unless it names another: with it the graph is kept too.
-      let index = try engine.describeCollection(name).generation.specification.index
-      guard let specification = try fields.encodingSpecification("specification", index: index) else {
-        throw fields.missing("specification", expected: "an object")
-      }
-      let job = try await engine.startSwitch(
-        name, SwitchRequest(specification: specification, gate: try fields.recallGate("gate")))
+      let job = try await engine.startSwitch(name, try await switchRequest(of: request, name))
       return try Self.answer(job, status: .accepted)
+    }
+    group.post("collections/{name}/switch/plan") { request, context in
+      let name = try context.parameters.require("name")
+      return try Self.answer(try engine.planSwitch(name, try await switchRequest(of: request, name)))
     }
     group.post("collections/{name}/rollback") { request, context in
       let name = try context.parameters.require("name")
@@ -34,7 +30,7 @@ extension AdminAPI {
     }
     group.post("reindex") { request, _ in
       let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-      try fields.refuseOthers(than: ["source", "target", "specification", "alias", "gate"])
+      try fields.refuseOthers(than: ["source", "target", "specification", "alias", "gate", "limits"])
       let source = try fields.requiredString("source")
       let index = try engine.describeCollection(source).generation.specification.index
       let job = try await engine.startReindex(
@@ -42,8 +38,22 @@ extension AdminAPI {
           source: source, target: try fields.requiredString("target"),
           specification: try fields.encodingSpecification("specification", index: index)
             ?? EncodingSpecification(index: index),
-          alias: try fields.string("alias"), gate: try fields.recallGate("gate")))
+          alias: try fields.string("alias"), gate: try fields.recallGate("gate"),
+          limits: try fields.jobLimits("limits")))
       return try Self.answer(job, status: .accepted)
     }
+  }
+
+  private func switchRequest(of request: Request, _ name: String) async throws -> SwitchRequest {
+    let fields = try await fields(of: request, floatKeys: ["queries"]).fields
+    try fields.refuseOthers(than: ["specification", "gate", "limits"])
+    // A switch keeps the index unless it names another: with it the graph is kept too.
+    let index = try engine.describeCollection(name).generation.specification.index
+    guard let specification = try fields.encodingSpecification("specification", index: index) else {
+      throw fields.missing("specification", expected: "an object")
+    }
+    return SwitchRequest(
+      specification: specification, gate: try fields.recallGate("gate"),
+      limits: try fields.jobLimits("limits"))
   }
 }

@@ -304,6 +304,23 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/collections/{name}/switch/plan": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "What a switch would take: rows, bytes, disk, memory, seconds; starts nothing",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Switch"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The bill",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SwitchPlan"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/collections/{name}/rollback": {
           "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
           "post": {
@@ -897,7 +914,8 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
-              "gate": {"$ref": "#/components/schemas/RecallGate"}
+              "gate": {"$ref": "#/components/schemas/RecallGate"},
+              "limits": {"$ref": "#/components/schemas/JobLimits"}
             },
             "required": ["specification"],
             "additionalProperties": false
@@ -909,10 +927,43 @@ enum OpenAPI {
               "target": {"type": "string"},
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
-              "gate": {"$ref": "#/components/schemas/RecallGate"}
+              "gate": {"$ref": "#/components/schemas/RecallGate"},
+              "limits": {"$ref": "#/components/schemas/JobLimits"}
             },
             "required": ["source", "target"],
             "additionalProperties": false
+          },
+          "JobLimits": {
+            "type": "object",
+            "properties": {
+              "rowsPerSecond": {"type": "number", "description": "Rows copied or encoded a second at most."},
+              "maximumP99Rise": {
+                "type": "number",
+                "description": "The job slows itself while the p99 of searches is further above the idle one: 0.25 is a quarter."
+              },
+              "memoryBytes": {"type": "integer", "format": "int64", "description": "Beside the codes and graphs that it makes."}
+            },
+            "additionalProperties": false
+          },
+          "SwitchPlan": {
+            "type": "object",
+            "properties": {
+              "rows": {"type": "integer"},
+              "bytesPerVectorBefore": {"type": "integer"},
+              "bytesPerVectorAfter": {"type": "integer", "description": "At most."},
+              "graph": {"type": "string", "enum": ["kept", "built"]},
+              "trainingRows": {"type": "integer"},
+              "diskNeeded": {"type": "integer", "format": "int64", "description": "Bytes of new files at most."},
+              "diskFree": {"type": "integer", "format": "int64"},
+              "memoryNeeded": {"type": "integer", "format": "int64", "description": "Bytes beside codes and graphs, at most."},
+              "memoryFree": {"type": "integer", "format": "int64"},
+              "predictedSeconds": {"type": "number"},
+              "basis": {"type": "string", "description": "What the prediction rests on, or why there is none."}
+            },
+            "required": [
+              "rows", "bytesPerVectorBefore", "bytesPerVectorAfter", "trainingRows", "diskNeeded", "diskFree",
+              "memoryNeeded", "basis"
+            ]
           },
           "JobProgress": {
             "type": "object",

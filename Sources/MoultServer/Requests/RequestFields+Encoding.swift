@@ -66,6 +66,15 @@ extension RequestFields {
     return gate
   }
 
+  /// `{"rowsPerSecond", "maximumP99Rise", "memoryBytes"}`.
+  func jobLimits(_ name: String) throws(MoultError) -> JobLimits {
+    guard let fields = try fields(name) else { return JobLimits() }
+    try fields.refuseOthers(than: ["rowsPerSecond", "maximumP99Rise", "memoryBytes"])
+    return JobLimits(
+      rowsPerSecond: try fields.double("rowsPerSecond"), maximumP99Rise: try fields.double("maximumP99Rise"),
+      memoryBytes: try fields.int("memoryBytes"))
+  }
+
   /// Vectors of one length: `[[…], …]`, or `{"dimension", "base64"}` with little-endian float32.
   func vectors(_ name: String) throws(MoultError) -> (values: [Float], dimension: Int)? {
     switch self[name] {

@@ -1,0 +1,119 @@
+import MoultCompute
+import MoultModel
+
+/// What a switch holds in memory beside the codes and graphs that it makes: estimates from above, in bytes.
+///
+/// Phases come one after the other, so the largest counts; what they all share is added.
+struct SwitchMemory: Sendable {
+  /// Rows the encoder learns from at most, when the dimension does not ask for more.
+  static let trainingRowsMin = 20_000
+  /// Rows per dimension that the principal components want.
+  static let trainingRowsPerDimension = 10
+  /// With fewer a range or mean is a guess; below four a dimension directions are shrunk.
+  private static let leastTrainingRows = 1_000
+  private static let leastTrainingRowsPerDimension = 4
+  /// Threads' scratch, the catalog's pages, reports.
+  private static let shared = 12 << 20
+  /// A node of a graph that is built, its links aside: locks, levels, counts, and 64 bytes of guides.
+  private static let bytesPerNode = 96
+
+  private let specification: EncodingSpecification
+  private let dimension: Int
+  private let rows: Int
+  /// Rows of the largest graph to build; 0 when graphs are kept.
+  private let graphRows: Int
+  private let queryCount: Int
+
+  init(
+    _ specification: EncodingSpecification, schema: CollectionSchema, rows: Int, graphRows: Int = 0,
+    queryCount: Int = 0
+  ) {
+    self.specification = specification
+    dimension = schema.dimension
+    self.rows = rows
+    self.graphRows = graphRows
+    self.queryCount = queryCount
+  }
+
+  private var learnsDirections: Bool {
+    specification.transform == .pca || specification.quantization == .segmented
+  }
+
+  /// Bytes that a row of the sample takes while it is learned from.
+  private var bytesPerTrainingRow: Int {
+    let isMapped =
+      switch specification.quantization {
+      case .int4, .qdrantInt8, .qdrantBinary, .osq1, .osq4: true
+      case .int8: specification.quantile != nil
+      default: false
+      }
+    return 4 * (dimension + (isMapped ? specification.dimensions ?? dimension : 0))
+  }
+
+  var trainingRowsWanted: Int {
+    specification.isIdentity
+      ? 0 : min(rows, max(Self.trainingRowsMin, Self.trainingRowsPerDimension * dimension))
+  }
+
+  private var trainingRowsNeeded: Int {
+    min(
+      trainingRowsWanted,
+      learnsDirections
+        ? max(Self.leastTrainingRows, Self.leastTrainingRowsPerDimension * dimension)
+        : Self.leastTrainingRows)
+  }
+
+  /// Covariance, eigenvectors and the room that their computation asks for.
+  private var directions: Int { learnsDirections ? 6 * 4 * dimension * dimension : 0 }
+
+  private var encoding: Int { GenerationBuilder.blockRows * specification.bytesPerVectorMax(dimension) }
+
+  private var measuring: Int {
+    // Queries three times (given, truth's copy, prepared), and of each the candidates of two generations.
+    queryCount * (12 * dimension + 24 * 2 * 10 * Int(specification.effectiveOversampling.rounded(.up)))
+  }
+
+  private var indexing: Int {
+    guard graphRows > 0, case .hnsw(let m, _) = specification.index else { return 0 }
+    // Links with their scores while it is built, and the file's bytes.
+    return graphRows * (2 * m * 12 + Self.bytesPerNode)
+  }
+
+  private func bytes(trainingRows: Int) -> Int {
+    Self.shared
+      + max(trainingRows * bytesPerTrainingRow + directions, encoding, measuring, indexing)
+  }
+
+  /// What it takes within a budget.
+  func bytes(within budget: Int?) throws(MoultError) -> Int {
+    bytes(trainingRows: try trainingRows(within: budget))
+  }
+
+  /// As many rows to learn from as a budget has room for.
+  ///
+  /// - Throws: `invalidArgument` with what is needed, when even the least does not fit.
+  func trainingRows(within budget: Int?) throws(MoultError) -> Int {
+    guard let budget, bytes(trainingRows: trainingRowsWanted) > budget else { return trainingRowsWanted }
+    let needed = bytes(trainingRows: trainingRowsNeeded)
+    guard needed <= budget else {
+      throw MoultError(
+        .invalidArgument,
+        "a switch to \(specification.quantization.rawValue) needs \(Self.mebibytes(needed)) of memory beside its "
+          + "codes, and may take \(Self.mebibytes(budget)); allow it more (--memory, memoryBytes)")
+    }
+    return max(trainingRowsNeeded, (budget - Self.shared - directions) / bytesPerTrainingRow)
+  }
+
+  static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
+}
+
+extension EncodingSpecification {
+  /// The code and correction terms of one vector take at most this.
+  ///
+  /// Codes are cut into segments of 32 dimensions or eight bytes, and have up to four floats beside them.
+  func bytesPerVectorMax(_ dimension: Int) -> Int {
+    let kept = dimensions ?? dimension
+    let padded = (kept + 31) / 32 * 32
+    return Int((Double(padded) * bitsPerDimension / 8).rounded(.up)) + 24
+  }
+}
