@@ -22,6 +22,7 @@ extension Engine {
   package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     let collection = try aliases.resolveReady(name)
     try Self.check(request.specification, gate: request.gate, schema: collection.schema)
+    try Self.check(priority: request.priority, swapAt: request.swapAt)
     let limits = try preflight(
       request.specification, gate: request.gate, limits: request.limits, of: collection, copiesVectors: false)
     let arguments = try JSONEncoder().encode(
@@ -30,7 +31,8 @@ extension Engine {
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
         limits: limits))
     return try await enqueue(
-      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries
+      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries,
+      options: Self.options(priority: request.priority, swapAt: request.swapAt)
     ) { _ in }
   }
 
@@ -38,6 +40,7 @@ extension Engine {
   package func startReindex(_ request: ReindexRequest) async throws -> JobInfo {
     let source = try aliases.resolveReady(request.source)
     try Self.check(request.specification, gate: request.gate, schema: source.schema)
+    try Self.check(priority: request.priority, swapAt: request.swapAt)
     try Name.validate(request.target, what: "collection")
     if let alias = request.alias { try Name.validate(alias, what: "alias") }
     let limits = try preflight(
@@ -48,7 +51,8 @@ extension Engine {
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
         limits: limits))
     return try await enqueue(
-      ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries
+      ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries,
+      options: Self.options(priority: request.priority, swapAt: request.swapAt)
     ) { [aliases] _ in
       let map = aliases.current
       if map.collections[request.target] != nil {
@@ -98,17 +102,22 @@ extension Engine {
   }
 
   private func enqueue(
-    _ kind: String, on collection: Collection, arguments: Data, queries: [Float],
+    _ kind: String, on collection: Collection, arguments: Data, queries: [Float], options: JobQueue.Options,
     precondition check: @escaping @Sendable (Database) throws -> Void
   ) async throws -> JobInfo {
     try await resources.directory.write { [resources] db in
       try self.ensureNoJob(on: collection, in: db)
       try check(db)
       let id = try resources.queue.enqueue(
-        in: db, kind: kind, subject: collection.name, arguments: arguments)
+        in: db, kind: kind, subject: collection.name, arguments: arguments, options: options)
       try JobQueries.store(queries, of: id, in: db)
       return JobInfo(try resources.queue.record(id, in: db))
     }
+  }
+
+  private static func options(priority: Int, swapAt: Int64?) -> JobQueue.Options {
+    JobQueue.Options(
+      priority: priority, heldUntil: swapAt.map { Date(timeIntervalSince1970: Double($0) / 1_000) })
   }
 
   static func check(

@@ -30,6 +30,42 @@ extension Engine {
     return info
   }
 
+  /// Lays a job aside: a running one at its next tile, with what it has done. It stays so over restarts, and keeps
+  /// other switches away from its collection.
+  ///
+  /// - Throws: `jobNotFound`, `jobStateConflict` when it has ended or was asked to.
+  package func pauseJob(_ id: Int64) async throws -> JobInfo {
+    try translatingJobErrors { JobInfo(try resources.queue.pause(id)) }
+  }
+
+  /// - Throws: `jobNotFound`, `jobStateConflict` unless paused.
+  package func resumeJob(_ id: Int64) async throws -> JobInfo {
+    try translatingJobErrors { JobInfo(try resources.queue.resume(id)) }
+  }
+
+  /// Moves a job before or behind others that wait.
+  ///
+  /// - Throws: `jobNotFound`, `invalidArgument`, `jobStateConflict` when it has ended.
+  package func setJobPriority(_ priority: Int, of id: Int64) async throws -> JobInfo {
+    try Self.check(priority: priority, swapAt: nil)
+    return try translatingJobErrors { JobInfo(try resources.queue.setPriority(priority, of: id)) }
+  }
+
+  /// - Throws: `invalidArgument`.
+  static func check(priority: Int, swapAt: Int64?) throws {
+    guard JobInfo.priorities.contains(priority) else {
+      throw MoultError(
+        .invalidArgument,
+        "priority must be in \(JobInfo.priorities.lowerBound) … \(JobInfo.priorities.upperBound), got \(priority)"
+      )
+    }
+    if let swapAt, !(0...JobInfo.untilReleased).contains(swapAt) {
+      throw MoultError(
+        .invalidArgument,
+        "a time is in milliseconds since 1970, 0 … \(JobInfo.untilReleased) (or \"manual\"), got \(swapAt)")
+    }
+  }
+
   /// - Throws: `jobNotFound`, `jobStateConflict` unless failed or cancelled.
   package func retryJob(_ id: Int64) async throws -> JobInfo {
     try translatingJobErrors { JobInfo(try resources.queue.retry(id)) }
@@ -107,7 +143,9 @@ extension JobInfo {
       createdAt: milliseconds(record.createdAt) ?? 0, startedAt: milliseconds(record.startedAt),
       finishedAt: milliseconds(record.finishedAt), runAt: milliseconds(record.runAt) ?? 0,
       cancelRequested: record.cancelRequested, error: record.error, errorCode: record.errorCode,
-      report: result?.report, generation: result?.generation)
+      report: result?.report, generation: result?.generation, priority: record.priority,
+      heldUntil: milliseconds(record.heldUntil), pauseRequested: record.pauseRequested,
+      requestedBy: record.requestedBy)
   }
 }
 
@@ -117,6 +155,8 @@ extension JobInfo.State {
     case .available: self = .available
     case .running: self = .running
     case .retrying: self = .retrying
+    case .held: self = .held
+    case .paused: self = .paused
     case .completed: self = .completed
     case .failed: self = .failed
     case .cancelled: self = .cancelled

@@ -105,26 +105,49 @@ package final class JobContext: Sendable {
   /// after the commit is no longer part of it, and another job of its subject may begin.
   ///
   /// - Parameter result: JSON, if the job returns something; what the closure returns later is ignored.
-  /// - Throws: `JobError.leaseLost`; `CancellationError` when the job has been asked to stop. The caller must
-  ///   let its transaction roll back on either, so that what was taken away or cancelled takes no effect.
+  /// - Throws: `JobError.leaseLost`; `CancellationError` when the job has been asked to stop; `JobHeld` when it may
+  ///   not take effect yet. The caller must let its transaction roll back on any of them, so that what was taken
+  ///   away, cancelled or put off takes no effect.
   package func completeInTransaction(_ db: Database, result: Data? = nil) throws {
-    guard case .held(let cancelRequested) = try queue.status(of: lease, in: db) else {
+    guard case .held(let cancelRequested, let pauseRequested) = try queue.status(of: lease, in: db) else {
       throw JobError.leaseLost(lease)
     }
-    if cancelRequested { throw CancellationError() }
+    if cancelRequested || pauseRequested { throw CancellationError() }
+    if let until = try heldUntil(in: db) { throw JobHeld(until: until) }
     if let progress = takeUnwrittenProgress() {
       try queue.save(progress: progress, checkpoint: nil, under: lease, in: db)
     }
     try queue.complete(lease, result: result, in: db)
   }
 
+  // MARK: Holding back
+
+  /// The moment before which the job must not take effect; `nil` once it may. Asked before the last step, which is
+  /// put off by throwing `JobHeld`; ``completeInTransaction(_:result:)`` asks again.
+  package func heldUntil() throws -> Date? {
+    try queue.read { db in try self.heldUntil(in: db) }
+  }
+
+  private func heldUntil(in db: Database) throws -> Date? {
+    let until = try Int64.fetchOne(
+      db, sql: "SELECT held_until FROM jobs WHERE id = ?", arguments: [record.id])
+    return until.flatMap { $0 > queue.clock.now() ? Date(milliseconds: $0) : nil }
+  }
+
+  /// The queue's time, which tests hold.
+  package var now: Date { Date(milliseconds: queue.clock.now()) }
+
   // MARK: Interruption
 
   /// Why a job is asked to stop.
   enum InterruptionReason: Sendable {
     case cancelRequested
+    case pauseRequested
     case shutdown
     case leaseLost
+
+    /// Whether the attempt was cut short by no fault of the job.
+    var givesAttemptBack: Bool { self == .pauseRequested || self == .shutdown }
   }
 
   private struct Interruption {
@@ -132,12 +155,12 @@ package final class JobContext: Sendable {
     var cancelTask: (@Sendable () -> Void)?
   }
 
-  /// - Throws: `CancellationError` when the job should stop because of a request, a shutdown or the
+  /// - Throws: `CancellationError` when the job should stop because of a request (to cancel or to pause), a shutdown or the
   ///   cancellation of the current task; `JobError.leaseLost` when another worker may run it.
   package func checkCancellation() throws {
     switch interruptionReason {
     case .leaseLost: throw JobError.leaseLost(lease)
-    case .cancelRequested, .shutdown: throw CancellationError()
+    case .cancelRequested, .pauseRequested, .shutdown: throw CancellationError()
     case nil: try Task.checkCancellation()
     }
   }

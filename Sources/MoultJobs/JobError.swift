@@ -1,10 +1,12 @@
+package import Foundation
+
 /// What can be wrong with a request to the queue.
 package enum JobError: Error, Sendable, Hashable, CustomStringConvertible {
   /// No job has this id.
   case notFound(id: Int64)
   /// The worker's lease was taken away; nothing was written.
   case leaseLost(JobLease)
-  /// The job's state does not allow the operation (`cancel`, `retry`); nothing was written.
+  /// The job's state does not allow the operation (`cancel`, `pause` …); nothing was written.
   case wrongState(id: Int64, state: JobState, operation: String)
   /// The table holds a state that this version does not know.
   case unknownState(id: Int64, state: String)
@@ -21,6 +23,16 @@ package enum JobError: Error, Sendable, Hashable, CustomStringConvertible {
       "job \(id) has the unknown state '\(state)'; was it written by a newer version?"
     }
   }
+}
+
+/// Thrown by a job that has done all it may do for now: it must not take effect before `until`.
+///
+/// The attempt ends without a failure, the job is `held`, and its checkpoint stays.
+package struct JobHeld: Error, Hashable {
+  /// When the job shall run again: at the end of the hold, or earlier to keep up with what happens meanwhile.
+  package var until: Date
+
+  package init(until: Date) { self.until = until }
 }
 
 /// An error of a job that knows what should become of the job.

@@ -14,8 +14,8 @@ package struct JobLease: Sendable, Hashable {
 
 /// What the queue says about a lease.
 package enum JobLeaseStatus: Sendable, Hashable {
-  /// Still held; `cancelRequested` when someone has asked the job to stop.
-  case held(cancelRequested: Bool)
+  /// Still held; the flags say whether someone has asked the job to stop, for good or for now.
+  case held(cancelRequested: Bool, pauseRequested: Bool = false)
   /// This very lease has completed the job.
   case completed
   /// Taken away: rescued, claimed by another worker, or the job is gone.

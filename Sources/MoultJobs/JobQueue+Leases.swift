@@ -11,7 +11,8 @@ extension JobQueue {
     case none(nextRunAt: Int64?)
   }
 
-  /// Takes the job that has been due longest and whose subject is free, and begins its next attempt.
+  /// Takes, of the jobs that are due and whose subject is free, the first by priority and waiting time, and begins
+  /// its next attempt.
   ///
   /// - Returns: the record with its new lease, or `nil` when nothing can run now.
   package func claim(owner: String) throws -> JobRecord? {
@@ -31,14 +32,17 @@ extension JobQueue {
           rows_per_second = NULL, eta_seconds = NULL
         WHERE id = (
           SELECT id FROM jobs AS candidate
-          WHERE state IN ('available', 'retrying') AND run_at <= :now AND NOT EXISTS (
+          WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND NOT EXISTS (
             SELECT 1 FROM jobs AS other
             WHERE other.subject = candidate.subject AND other.id <> candidate.id
               AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
-          ORDER BY run_at, id LIMIT 1)
+          ORDER BY run_at - priority * :step, id LIMIT 1)
         RETURNING *
         """,
-      arguments: ["owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds])
+      arguments: [
+        "owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds,
+        "step": Self.priorityStepMilliseconds,
+      ])
     if let row {
       let record = try JobRecord(row: row)
       signals.send(changed: record.id, after: db)
@@ -46,7 +50,7 @@ extension JobQueue {
     }
     // Jobs that are due but wait for their subject are left out: the end of the job before them is signalled.
     let nextRunAt = try Int64.fetchOne(
-      db, sql: "SELECT min(run_at) FROM jobs WHERE state IN ('available', 'retrying') AND run_at > ?",
+      db, sql: "SELECT min(run_at) FROM jobs WHERE state IN ('available', 'retrying', 'held') AND run_at > ?",
       arguments: [now])
     return .none(nextRunAt: nextRunAt)
   }
@@ -70,12 +74,14 @@ extension JobQueue {
 
   func status(of lease: JobLease, in db: Database) throws -> JobLeaseStatus {
     let row = try Row.fetchOne(
-      db, sql: "SELECT state, cancel_requested FROM jobs WHERE id = ? AND lease_token = ?",
+      db, sql: "SELECT state, cancel_requested, pause_requested FROM jobs WHERE id = ? AND lease_token = ?",
       arguments: [lease.jobID, lease.token])
     switch (row?["state"] as String?).flatMap(JobState.init(rawValue:)) {
-    case .running: return .held(cancelRequested: row?["cancel_requested"] ?? false)
+    case .running:
+      return .held(
+        cancelRequested: row?["cancel_requested"] ?? false, pauseRequested: row?["pause_requested"] ?? false)
     case .completed: return .completed
-    case .available, .retrying, .failed, .cancelled, nil: return .lost
+    case .available, .retrying, .held, .paused, .failed, .cancelled, nil: return .lost
     }
   }
 
@@ -129,15 +135,15 @@ extension JobQueue {
     try db.execute(
       sql: """
         UPDATE jobs SET state = 'completed', finished_at = ?, result = ?, error = NULL, error_code = NULL,
-          lease_owner = NULL, lease_expires_at = NULL, eta_seconds = NULL
+          lease_owner = NULL, lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
         WHERE id = ?
         """,
       arguments: [clock.now(), result, lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
   }
 
-  /// The attempt failed: `cancelled` if that was asked for, else `retrying` while attempts are left and
-  /// another may help, else `failed`.
+  /// The attempt failed: `cancelled` if that was asked for, else `retrying` (or `paused`, if that was asked for)
+  /// while attempts are left and another may help, else `failed`.
   ///
   /// - Returns: the state the job is in now.
   /// - Throws: `JobError.leaseLost`.
@@ -150,7 +156,7 @@ extension JobQueue {
   func fail(_ lease: JobLease, error: String, code: String, retryable: Bool, in db: Database) throws
     -> JobState
   {
-    guard case .held(let cancelRequested) = try status(of: lease, in: db) else {
+    guard case .held(let cancelRequested, let pauseRequested) = try status(of: lease, in: db) else {
       throw JobError.leaseLost(lease)
     }
     let job = try record(lease.jobID, in: db)
@@ -158,20 +164,19 @@ extension JobQueue {
     let next: JobState =
       switch (cancelRequested, retryable && job.attempt < job.attemptsMax) {
       case (true, _): .cancelled
-      case (false, true): .retrying
+      case (false, true): pauseRequested ? .paused : .retrying
       case (false, false): .failed
       }
     let delay = configuration.retry.delayMilliseconds(afterAttempt: job.attempt, jobID: job.id)
     try db.execute(
       sql: """
         UPDATE jobs SET state = ?, run_at = ?, finished_at = ?, error = ?, error_code = ?, lease_owner = NULL,
-          lease_expires_at = NULL, eta_seconds = NULL
+          lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
         WHERE id = ?
         """,
       arguments: [
         next.rawValue, next == .retrying ? now + delay : job.runAt.milliseconds, next.isFinal ? now : nil,
-        error,
-        code, job.id,
+        error, code, job.id,
       ])
     signals.send(changed: job.id, claimable: true, after: db)
     return next
@@ -185,33 +190,60 @@ extension JobQueue {
     try db.execute(
       sql: """
         UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, lease_expires_at = NULL,
-          eta_seconds = NULL
+          eta_seconds = NULL, pause_requested = 0
         WHERE id = ?
         """,
       arguments: [clock.now(), lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
   }
 
-  /// The worker stops, not the job: `available` again, with its attempt given back, or `cancelled` if that was
-  /// asked for.
+  /// The worker stops, not the job: `available` again, with its attempt given back; `cancelled` or `paused` if that
+  /// was asked for.
   ///
+  /// - Returns: the state the job is in now.
   /// - Throws: `JobError.leaseLost`.
-  package func release(_ lease: JobLease) throws {
+  @discardableResult
+  package func release(_ lease: JobLease) throws -> JobState {
     try write { db in try self.release(lease, in: db) }
   }
 
-  func release(_ lease: JobLease, in db: Database) throws {
-    guard case .held(let cancelRequested) = try status(of: lease, in: db) else {
+  @discardableResult
+  func release(_ lease: JobLease, in db: Database) throws -> JobState {
+    try giveBack(lease, as: .available, in: db)
+  }
+
+  /// The job waits for the moment at which it may take effect: `held`, with all its attempts again, since it has got
+  /// as far as it could; `cancelled` or `paused` if that was asked for.
+  ///
+  /// - Returns: the state the job is in now.
+  /// - Throws: `JobError.leaseLost`.
+  @discardableResult
+  func hold(_ lease: JobLease, until: Date, in db: Database) throws -> JobState {
+    let state = try giveBack(lease, as: .held, in: db)
+    try db.execute(
+      sql:
+        "UPDATE jobs SET attempt = 0, run_at = ?, error = NULL, error_code = NULL WHERE id = ? AND state = 'held'",
+      arguments: [until.milliseconds, lease.jobID])
+    return state
+  }
+
+  private func giveBack(_ lease: JobLease, as state: JobState, in db: Database) throws -> JobState {
+    guard case .held(let cancelRequested, let pauseRequested) = try status(of: lease, in: db) else {
       throw JobError.leaseLost(lease)
     }
-    if cancelRequested { return try acknowledgeCancel(lease, in: db) }
+    if cancelRequested {
+      try acknowledgeCancel(lease, in: db)
+      return .cancelled
+    }
+    let next = pauseRequested ? .paused : state
     try db.execute(
       sql: """
-        UPDATE jobs SET state = 'available', attempt = attempt - 1, lease_owner = NULL, lease_expires_at = NULL,
-          eta_seconds = NULL
+        UPDATE jobs SET state = ?, attempt = attempt - 1, lease_owner = NULL, lease_expires_at = NULL,
+          eta_seconds = NULL, pause_requested = 0
         WHERE id = ?
         """,
-      arguments: [lease.jobID])
+      arguments: [next.rawValue, lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
+    return next
   }
 }

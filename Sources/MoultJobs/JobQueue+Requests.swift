@@ -1,3 +1,4 @@
+package import Foundation
 package import GRDB
 
 /// What people ask of a job.
@@ -20,14 +21,14 @@ extension JobQueue {
   package func cancel(_ id: Int64, in db: Database) throws -> JobRecord {
     let job = try record(id, in: db)
     switch job.state {
-    case .available, .retrying:
+    case .available, .retrying, .held, .paused:
       try db.execute(
         sql: "UPDATE jobs SET state = 'cancelled', finished_at = ?, eta_seconds = NULL WHERE id = ?",
         arguments: [clock.now(), id])
       signals.send(changed: id, claimable: true, after: db)
     case .running where !job.cancelRequested:
       try db.execute(sql: "UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
-      signals.send(changed: id, cancelRequested: true, after: db)
+      signals.send(changed: id, stop: .cancelRequested, after: db)
     case .running, .cancelled:
       break
     case .completed, .failed:
@@ -37,7 +38,7 @@ extension JobQueue {
   }
 
   /// Gives a failed or cancelled job all its attempts again, from its checkpoint; a job that waits for its
-  /// next attempt gets it now.
+  /// next attempt gets it now. Why it failed stays to be read until it has completed.
   ///
   /// - Returns: the job after the call.
   /// - Throws: `JobError.notFound`; `JobError.wrongState` in any other state.
@@ -55,15 +56,118 @@ extension JobQueue {
       try db.execute(
         sql: """
           UPDATE jobs SET state = 'available', attempt = 0, crashes = 0, run_at = ?, started_at = NULL,
-            finished_at = NULL, result = NULL, error = NULL, error_code = NULL, cancel_requested = 0
+            finished_at = NULL, result = NULL, cancel_requested = 0
           WHERE id = ?
           """,
         arguments: [clock.now(), id])
     case .retrying:
       try db.execute(sql: "UPDATE jobs SET run_at = ? WHERE id = ?", arguments: [clock.now(), id])
-    case .available, .running, .completed:
+    case .available, .running, .held, .paused, .completed:
       throw JobError.wrongState(id: id, state: job.state, operation: "retry")
     }
+    signals.send(changed: id, claimable: true, after: db)
+    return try record(id, in: db)
+  }
+
+  /// Lays a job aside: one that waits at once, one that runs at its next look at ``JobContext/checkCancellation()``,
+  /// with its checkpoint and its attempt given back. It survives restarts, and keeps its subject if it has begun.
+  ///
+  /// A running job that completes before it looks is completed. Asking twice changes nothing.
+  ///
+  /// - Returns: the job after the call.
+  /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state, or when it was asked to stop for good.
+  @discardableResult
+  package func pause(_ id: Int64) throws -> JobRecord {
+    try write { db in try self.pause(id, in: db) }
+  }
+
+  /// The same in the caller's transaction.
+  @discardableResult
+  package func pause(_ id: Int64, in db: Database) throws -> JobRecord {
+    let job = try record(id, in: db)
+    switch job.state {
+    case .available, .retrying, .held:
+      try db.execute(
+        sql: "UPDATE jobs SET state = 'paused', eta_seconds = NULL WHERE id = ?", arguments: [id])
+      signals.send(changed: id, after: db)
+    case .running where !job.cancelRequested:
+      guard !job.pauseRequested else { break }
+      try db.execute(sql: "UPDATE jobs SET pause_requested = 1 WHERE id = ?", arguments: [id])
+      signals.send(changed: id, stop: .pauseRequested, after: db)
+    case .paused:
+      break
+    case .running, .completed, .failed, .cancelled:
+      throw JobError.wrongState(id: id, state: job.state, operation: "pause")
+    }
+    return try record(id, in: db)
+  }
+
+  /// Lets a paused job run again, from its checkpoint; one that has not stopped yet for the pause begins anew at once.
+  ///
+  /// - Returns: the job after the call.
+  /// - Throws: `JobError.notFound`; `JobError.wrongState` when it is not paused and was not asked to pause.
+  @discardableResult
+  package func resume(_ id: Int64) throws -> JobRecord {
+    try write { db in try self.resume(id, in: db) }
+  }
+
+  /// The same in the caller's transaction.
+  @discardableResult
+  package func resume(_ id: Int64, in db: Database) throws -> JobRecord {
+    let job = try record(id, in: db)
+    switch job.state {
+    case .paused:
+      try db.execute(
+        sql: "UPDATE jobs SET state = 'available', run_at = ? WHERE id = ?", arguments: [clock.now(), id])
+    case .running where job.pauseRequested:
+      try db.execute(sql: "UPDATE jobs SET pause_requested = 0 WHERE id = ?", arguments: [id])
+    case .available, .running, .retrying, .held, .completed, .failed, .cancelled:
+      throw JobError.wrongState(id: id, state: job.state, operation: "resume")
+    }
+    signals.send(changed: id, claimable: true, after: db)
+    return try record(id, in: db)
+  }
+
+  /// Moves a job before or behind others; one that runs goes on.
+  ///
+  /// - Parameter priority: in ``priorities``.
+  /// - Returns: the job after the call.
+  /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state.
+  @discardableResult
+  package func setPriority(_ priority: Int, of id: Int64) throws -> JobRecord {
+    try write { db in try change(id, "priority = \(priority)", operation: "a change of priority", in: db) }
+  }
+
+  /// Puts off the moment at which a job takes effect, brings it forward, or, with `nil`, lets it go now. What was
+  /// put off in time does not take effect before: ``JobContext/completeInTransaction(_:result:)`` refuses it.
+  ///
+  /// - Parameter until: ``untilReleased`` for a person.
+  /// - Returns: the job after the call.
+  /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state.
+  @discardableResult
+  package func hold(_ id: Int64, until: Date?) throws -> JobRecord {
+    try write { db in try self.hold(id, until: until, in: db) }
+  }
+
+  /// The same in the caller's transaction.
+  @discardableResult
+  package func hold(_ id: Int64, until: Date?, in db: Database) throws -> JobRecord {
+    // A job that is held looks again at once and finds its new time.
+    try change(
+      id,
+      "held_until = \(until.map { String($0.milliseconds) } ?? "NULL"), "
+        + "run_at = CASE state WHEN 'held' THEN \(clock.now()) ELSE run_at END",
+      operation: until == nil ? "release" : "hold", in: db)
+  }
+
+  private func change(_ id: Int64, _ assignments: String, operation: String, in db: Database) throws
+    -> JobRecord
+  {
+    let job = try record(id, in: db)
+    guard !job.state.isFinal else {
+      throw JobError.wrongState(id: id, state: job.state, operation: operation)
+    }
+    try db.execute(sql: "UPDATE jobs SET \(assignments) WHERE id = ?", arguments: [id])
     signals.send(changed: id, claimable: true, after: db)
     return try record(id, in: db)
   }

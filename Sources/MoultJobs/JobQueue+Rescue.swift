@@ -39,28 +39,32 @@ extension JobQueue {
   ///
   /// Call it after opening the database and before any worker starts, by a process that holds the exclusive
   /// lock on the data directory: then no other worker can be alive. Each call counts one crash against the jobs
-  /// it finds running; one that reaches `crashesMax` fails, one that was asked to stop is cancelled.
+  /// it finds running; one that reaches `crashesMax` fails, one that was asked to stop is cancelled or paused. Held
+  /// jobs look again at once: what they kept in memory is gone.
   ///
   /// - Returns: the ids of the jobs it found running.
   @discardableResult
   package func releaseLeasesOfDeadProcesses() throws -> [Int64] {
-    try write { db in
-      let rows = try Row.fetchAll(
-        db, sql: "SELECT id, lease_token, crashes FROM jobs WHERE state = 'running'")
-      for row in rows {
-        let lease = JobLease(jobID: row["id"], token: row["lease_token"])
-        let crashes: Int = row["crashes"] + 1
-        try db.execute(
-          sql: "UPDATE jobs SET crashes = ? WHERE id = ?", arguments: [crashes, lease.jobID])
-        if crashes < configuration.crashesMax {
-          try release(lease, in: db)
-        } else {
-          try fail(
-            lease, error: "the process died \(crashes) times while it ran this job", code: Self.crashedCode,
-            retryable: false, in: db)
-        }
+    try write { db in try self.releaseLeasesOfDeadProcesses(in: db) }
+  }
+
+  func releaseLeasesOfDeadProcesses(in db: Database) throws -> [Int64] {
+    let rows = try Row.fetchAll(
+      db, sql: "SELECT id, lease_token, crashes FROM jobs WHERE state = 'running'")
+    for row in rows {
+      let lease = JobLease(jobID: row["id"], token: row["lease_token"])
+      let crashes: Int = row["crashes"] + 1
+      try db.execute(
+        sql: "UPDATE jobs SET crashes = ? WHERE id = ?", arguments: [crashes, lease.jobID])
+      if crashes < configuration.crashesMax {
+        try release(lease, in: db)
+      } else {
+        try fail(
+          lease, error: "the process died \(crashes) times while it ran this job", code: Self.crashedCode,
+          retryable: false, in: db)
       }
-      return rows.map { $0["id"] }
     }
+    try db.execute(sql: "UPDATE jobs SET run_at = ? WHERE state = 'held'", arguments: [clock.now()])
+    return rows.map { $0["id"] }
   }
 }

@@ -51,6 +51,7 @@ package final class JobQueue: Sendable {
   /// Adds the queue's migrations, named `jobs-…`, to those of the database's owner.
   package static func registerMigrations(in migrator: inout DatabaseMigrator) {
     migrator.registerMigration("jobs-1") { db in try db.execute(sql: JobsMigrations.version1) }
+    migrator.registerMigration("jobs-2") { db in try db.execute(sql: JobsMigrations.version2) }
   }
 
   /// Migrates a database that holds nothing but the queue.
@@ -62,6 +63,48 @@ package final class JobQueue: Sendable {
 
   // MARK: Enqueue
 
+  /// What a request asks for, to tell when it is made again.
+  package struct Content: Sendable, Hashable {
+    /// A digest of the request.
+    package var hash: String
+    /// Of what it is asked of; rises with every change.
+    package var version: Int64
+
+    package init(hash: String, version: Int64) {
+      self.hash = hash
+      self.version = version
+    }
+  }
+
+  /// What may be said about a job besides its work.
+  package struct Options: Sendable, Hashable {
+    /// In ``JobQueue/priorities``; higher goes first.
+    package var priority = 0
+    /// The job does all but take effect, and waits until then; ``JobQueue/untilReleased`` for a person.
+    package var heldUntil: Date?
+    /// Who asks, for the record.
+    package var requestedBy: String?
+    package var content: Content?
+
+    package init(
+      priority: Int = 0, heldUntil: Date? = nil, requestedBy: String? = nil, content: Content? = nil
+    ) {
+      precondition(JobQueue.priorities.contains(priority))
+      self.priority = priority
+      self.heldUntil = heldUntil
+      self.requestedBy = requestedBy
+      self.content = content
+    }
+  }
+
+  /// What ``Options/priority`` may be.
+  package static let priorities = -100...100
+  /// One step of priority is worth so much waiting: a job goes before those that have waited less than that longer
+  /// for each step that they are below it, and nothing waits for ever.
+  package static let priorityStepMilliseconds: Int64 = 600_000
+  /// Holds a job until a person lets it go (the end of the year 9999).
+  package static let untilReleased = Date(milliseconds: 253_402_300_799_000)
+
   /// Adds a job to the caller's transaction; workers hear of it after the commit.
   ///
   /// - Parameters:
@@ -71,17 +114,21 @@ package final class JobQueue: Sendable {
   /// - Returns: the job's id.
   package func enqueue(
     in db: Database, kind: String, subject: String, arguments: Data = Data("{}".utf8),
-    attemptsMax: Int? = nil,
-    runAt: Date? = nil
+    attemptsMax: Int? = nil, runAt: Date? = nil, options: Options = Options()
   ) throws -> Int64 {
     let attemptsMax = attemptsMax ?? configuration.attemptsMaxDefault
     precondition(attemptsMax >= 1, "a job needs at least one attempt")
     let now = clock.now()
     try db.execute(
       sql: """
-        INSERT INTO jobs (kind, subject, arguments, attempts_max, created_at, run_at) VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO jobs (kind, subject, arguments, attempts_max, created_at, run_at, priority, held_until,
+          requested_by, content_hash, content_version)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
-      arguments: [kind, subject, arguments, attemptsMax, now, runAt?.milliseconds ?? now])
+      arguments: [
+        kind, subject, arguments, attemptsMax, now, runAt?.milliseconds ?? now, options.priority,
+        options.heldUntil?.milliseconds, options.requestedBy, options.content?.hash, options.content?.version,
+      ])
     let id = db.lastInsertedRowID
     signals.send(changed: id, claimable: true, after: db)
     return id
@@ -90,11 +137,12 @@ package final class JobQueue: Sendable {
   /// Adds a job in a transaction of its own.
   package func enqueue(
     kind: String, subject: String, arguments: Data = Data("{}".utf8), attemptsMax: Int? = nil,
-    runAt: Date? = nil
+    runAt: Date? = nil, options: Options = Options()
   ) throws -> Int64 {
     try write { db in
       try self.enqueue(
-        in: db, kind: kind, subject: subject, arguments: arguments, attemptsMax: attemptsMax, runAt: runAt)
+        in: db, kind: kind, subject: subject, arguments: arguments, attemptsMax: attemptsMax, runAt: runAt,
+        options: options)
     }
   }
 
@@ -144,6 +192,13 @@ package final class JobQueue: Sendable {
     ).map(JobRecord.init(row:))
   }
 
+  /// The newest job that was enqueued with this digest of its content.
+  package func newest(contentHash: String, in db: Database) throws -> JobRecord? {
+    try Row.fetchOne(
+      db, sql: "SELECT * FROM jobs WHERE content_hash = ? ORDER BY id DESC LIMIT 1", arguments: [contentHash]
+    ).map(JobRecord.init(row:))
+  }
+
   // MARK: Follow
 
   /// The ids of jobs as they change, from now on, for one reader. One that lags by more than 1,024 changes
@@ -158,6 +213,10 @@ package final class JobQueue: Sendable {
   }
 
   // MARK: Transactions
+
+  func read<T>(_ value: (Database) throws -> T) throws -> T {
+    try database.read(value)
+  }
 
   func write<T>(_ updates: (Database) throws -> T) throws -> T {
     try database.write(updates)

@@ -12,7 +12,15 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
   package var subject: String
   /// JSON, as it was enqueued.
   package var arguments: Data
+  /// What was asked for, in short; see ``JobQueue/enqueue(in:kind:subject:arguments:options:)``.
+  package var contentHash: String?
+  /// Of what the request spoke when it was made: rises with every change of it.
+  package var contentVersion: Int64?
+  /// Who asked for it, in his own words.
+  package var requestedBy: String?
   package var state: JobState
+  /// Higher goes first; see ``JobQueue/priorityStepMilliseconds``.
+  package var priority: Int
   /// Attempts begun that count: a shutdown or a crash of the process gives its attempt back.
   package var attempt: Int
   package var attemptsMax: Int
@@ -26,6 +34,8 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
   package var createdAt: Date
   /// No worker claims the job before.
   package var runAt: Date
+  /// The job must not take effect before; `JobQueue.untilReleased` waits for a person.
+  package var heldUntil: Date?
   /// When its first attempt began.
   package var startedAt: Date?
   package var finishedAt: Date?
@@ -39,6 +49,7 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
   /// The same for programs.
   package var errorCode: String?
   package var cancelRequested: Bool
+  package var pauseRequested: Bool
 
   /// The lease under which this record was claimed.
   package var lease: JobLease { JobLease(jobID: id, token: leaseToken) }
@@ -56,7 +67,11 @@ extension JobRecord {
       kind: row["kind"],
       subject: row["subject"],
       arguments: row["arguments"],
+      contentHash: row["content_hash"],
+      contentVersion: row["content_version"],
+      requestedBy: row["requested_by"],
       state: state,
+      priority: row["priority"],
       attempt: row["attempt"],
       attemptsMax: row["attempts_max"],
       crashes: row["crashes"],
@@ -65,6 +80,7 @@ extension JobRecord {
       leaseExpiresAt: (row["lease_expires_at"] as Int64?).map(Date.init(milliseconds:)),
       createdAt: Date(milliseconds: row["created_at"]),
       runAt: Date(milliseconds: row["run_at"]),
+      heldUntil: (row["held_until"] as Int64?).map(Date.init(milliseconds:)),
       startedAt: (row["started_at"] as Int64?).map(Date.init(milliseconds:)),
       finishedAt: (row["finished_at"] as Int64?).map(Date.init(milliseconds:)),
       progress: JobProgress(
@@ -74,7 +90,8 @@ extension JobRecord {
       result: row["result"],
       error: row["error"],
       errorCode: row["error_code"],
-      cancelRequested: row["cancel_requested"])
+      cancelRequested: row["cancel_requested"],
+      pauseRequested: row["pause_requested"])
   }
 }
 

@@ -7,13 +7,16 @@ struct JobSignals: Sendable {
   /// A job may have become claimable.
   let claimable = Broadcast<Void>()
   /// Someone asked this running job to stop.
-  let cancelRequested = Broadcast<Int64>()
+  let stopRequested = Broadcast<(id: Int64, reason: JobContext.InterruptionReason)>()
 
-  func send(changed id: Int64, claimable: Bool = false, cancelRequested: Bool = false, after db: Database) {
+  func send(
+    changed id: Int64, claimable: Bool = false, stop reason: JobContext.InterruptionReason? = nil,
+    after db: Database
+  ) {
     db.afterNextTransaction { _ in
       self.changed.send(id)
       if claimable { self.claimable.send(()) }
-      if cancelRequested { self.cancelRequested.send(id) }
+      if let reason { self.stopRequested.send((id, reason)) }
     }
   }
 }

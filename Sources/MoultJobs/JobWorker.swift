@@ -46,8 +46,8 @@ package struct JobWorker: Service {
   /// Runs until graceful shutdown or cancellation. An error of the database is logged and tried again.
   package func run() async throws {
     await withTaskCancellationOrGracefulShutdownHandler {
-      let requests = queue.signals.cancelRequested.subscribe(newest: 1_024)
-      let listener = Task { for await id in requests { running.interrupt(id, .cancelRequested) } }
+      let requests = queue.signals.stopRequested.subscribe(newest: 1_024)
+      let listener = Task { for await (id, reason) in requests { running.interrupt(id, reason) } }
       await withDiscardingTaskGroup { group in
         for _ in 0..<configuration.concurrencyMax {
           group.addTask { await runJobs() }
@@ -124,8 +124,9 @@ package struct JobWorker: Service {
       // The first beat comes at once: a request to stop may have come between the claim and our listening.
       do {
         switch try await queue.writeUncancelled({ [queue] db in try queue.heartbeat(lease, in: db) }) {
-        case .held(cancelRequested: true): context.interrupt(.cancelRequested)
-        case .held(cancelRequested: false): break
+        case .held(cancelRequested: true, _): context.interrupt(.cancelRequested)
+        case .held(_, pauseRequested: true): context.interrupt(.pauseRequested)
+        case .held: break
         case .completed: return
         case .lost: return context.interrupt(.leaseLost)
         }
@@ -184,7 +185,7 @@ extension JobQueue {
     switch try status(of: lease, in: db) {
     case .lost: return nil
     case .completed: return .completed
-    case .held(let requested): cancelRequested = requested
+    case .held(let requested, _): cancelRequested = requested
     }
     if let progress = context.takeUnwrittenProgress() {
       try save(progress: progress, checkpoint: nil, under: lease, in: db)
@@ -196,11 +197,12 @@ extension JobQueue {
     case .failure(is CancellationError) where cancelRequested:
       try acknowledgeCancel(lease, in: db)
       return .cancelled
+    case .failure(let held as JobHeld):
+      return try hold(lease, until: held.until, in: db)
     case .failure(let failure as any JobFailure) where !failure.isRetryable:
       return try fail(lease, error: failure.message, code: failure.code, retryable: false, in: db)
-    case .failure where context.interruptionReason == .shutdown && !cancelRequested:
-      try release(lease, in: db)
-      return .available
+    case .failure where context.interruptionReason?.givesAttemptBack == true && !cancelRequested:
+      return try release(lease, in: db)
     case .failure(let failure as any JobFailure):
       return try fail(lease, error: failure.message, code: failure.code, retryable: true, in: db)
     case .failure(let error):

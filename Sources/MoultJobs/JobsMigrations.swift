@@ -44,4 +44,65 @@ enum JobsMigrations {
     CREATE INDEX jobs_leases ON jobs (lease_expires_at) WHERE state = 'running';
     CREATE INDEX jobs_of_subject ON jobs (subject, id);
     """
+
+  /// Pausing, priorities, holding back an effect, and recognizing a request that was made before.
+  ///
+  /// The check of `state` has new words, so the table is made anew. Every row keeps its number, and none is given
+  /// out again.
+  static let version2 = """
+    CREATE TABLE jobs_2 (
+      id               INTEGER PRIMARY KEY AUTOINCREMENT,
+      kind             TEXT    NOT NULL,
+      subject          TEXT    NOT NULL,
+      arguments        BLOB    NOT NULL,
+      content_hash     TEXT,
+      content_version  INTEGER,
+      requested_by     TEXT,
+      state            TEXT    NOT NULL DEFAULT 'available'
+        CHECK (state IN
+          ('available', 'running', 'retrying', 'held', 'paused', 'completed', 'failed', 'cancelled')),
+      priority         INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -100 AND 100),
+      attempt          INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+      attempts_max     INTEGER NOT NULL CHECK (attempts_max >= 1),
+      crashes          INTEGER NOT NULL DEFAULT 0,
+      lease_owner      TEXT,
+      lease_token      INTEGER NOT NULL DEFAULT 0,
+      lease_expires_at INTEGER,
+      created_at       INTEGER NOT NULL,
+      run_at           INTEGER NOT NULL,
+      held_until       INTEGER,
+      started_at       INTEGER,
+      finished_at      INTEGER,
+      phase            TEXT    NOT NULL DEFAULT '',
+      rows_done        INTEGER NOT NULL DEFAULT 0,
+      rows_total       INTEGER NOT NULL DEFAULT 0,
+      rows_per_second  REAL,
+      eta_seconds      REAL,
+      checkpoint       BLOB,
+      result           BLOB,
+      error            TEXT,
+      error_code       TEXT,
+      cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+      pause_requested  INTEGER NOT NULL DEFAULT 0 CHECK (pause_requested IN (0, 1)),
+      CHECK ((state = 'running') = (lease_owner IS NOT NULL)),
+      CHECK ((state = 'running') = (lease_expires_at IS NOT NULL)),
+      CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL))
+    ) STRICT;
+    INSERT INTO jobs_2 (id, kind, subject, arguments, state, attempt, attempts_max, crashes, lease_owner,
+        lease_token, lease_expires_at, created_at, run_at, started_at, finished_at, phase, rows_done, rows_total,
+        rows_per_second, eta_seconds, checkpoint, result, error, error_code, cancel_requested)
+      SELECT id, kind, subject, arguments, state, attempt, attempts_max, crashes, lease_owner,
+        lease_token, lease_expires_at, created_at, run_at, started_at, finished_at, phase, rows_done, rows_total,
+        rows_per_second, eta_seconds, checkpoint, result, error, error_code, cancel_requested
+      FROM jobs;
+    DELETE FROM sqlite_sequence WHERE name = 'jobs_2';
+    INSERT INTO sqlite_sequence (name, seq) SELECT 'jobs_2', seq FROM sqlite_sequence WHERE name = 'jobs';
+    DROP TABLE jobs;
+    ALTER TABLE jobs_2 RENAME TO jobs;
+    CREATE UNIQUE INDEX jobs_begun ON jobs (subject) WHERE started_at IS NOT NULL AND finished_at IS NULL;
+    CREATE INDEX jobs_waiting ON jobs (run_at, id) WHERE state IN ('available', 'retrying', 'held');
+    CREATE INDEX jobs_leases ON jobs (lease_expires_at) WHERE state = 'running';
+    CREATE INDEX jobs_of_subject ON jobs (subject, id);
+    CREATE INDEX jobs_content ON jobs (content_hash) WHERE content_hash IS NOT NULL;
+    """
 }

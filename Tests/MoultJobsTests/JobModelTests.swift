@@ -1,8 +1,9 @@
 import Foundation
 import GRDB
-import MoultJobs
 import MoultTesting
 import Testing
+
+@testable import MoultJobs
 
 /// The state machine of JobLifecycle.md once more, in plain Swift over an array: the oracle.
 private struct ModelQueue {
@@ -21,12 +22,16 @@ private struct ModelQueue {
     var checkpoint: Data?
     var errorCode: String?
     var cancelRequested = false
+    var pauseRequested = false
+    var priority = 0
+    var heldUntil: Int64?
 
     var isBegun: Bool { startedAt != nil && finishedAt == nil }
 
     mutating func leave(to state: JobState, now: Int64) {
       self.state = state
       expiresAt = nil
+      pauseRequested = false
       finishedAt = state.isFinal ? now : nil
     }
   }
@@ -43,11 +48,14 @@ private struct ModelQueue {
   mutating func claim() -> JobLease? {
     let claimable = jobs.indices.filter { index in
       let job = jobs[index]
-      return [.available, .retrying].contains(job.state) && job.runAt <= now
+      return [.available, .retrying, .held].contains(job.state) && job.runAt <= now
         && !jobs.contains { $0.id != job.id && $0.subject == job.subject && $0.isBegun }
     }
-    guard let index = claimable.min(by: { (jobs[$0].runAt, jobs[$0].id) < (jobs[$1].runAt, jobs[$1].id) })
-    else { return nil }
+    func order(_ index: Int) -> (Int64, Int64) {
+      let job = jobs[index]
+      return (job.runAt - Int64(job.priority) * JobQueue.priorityStepMilliseconds, job.id)
+    }
+    guard let index = claimable.min(by: { order($0) < order($1) }) else { return nil }
     jobs[index].state = .running
     jobs[index].attempt += 1
     jobs[index].token += 1
@@ -79,6 +87,8 @@ private struct ModelQueue {
     jobs[index].errorCode = code
     if job.cancelRequested {
       jobs[index].leave(to: .cancelled, now: now)
+    } else if retryable && job.attempt < job.attemptsMax && job.pauseRequested {
+      jobs[index].leave(to: .paused, now: now)
     } else if retryable && job.attempt < job.attemptsMax {
       jobs[index].leave(to: .retrying, now: now)
       jobs[index].runAt =
@@ -91,18 +101,67 @@ private struct ModelQueue {
 
   mutating func release(_ lease: JobLease) -> Bool {
     guard let index = held(lease) else { return false }
+    leave(index, to: .available)
+    return true
+  }
+
+  private mutating func leave(_ index: Int, to state: JobState) {
     if jobs[index].cancelRequested {
       jobs[index].leave(to: .cancelled, now: now)
     } else {
-      jobs[index].leave(to: .available, now: now)
+      jobs[index].leave(to: jobs[index].pauseRequested ? .paused : state, now: now)
       jobs[index].attempt -= 1
     }
+  }
+
+  mutating func hold(_ lease: JobLease, until: Int64) -> Bool {
+    guard let index = held(lease) else { return false }
+    leave(index, to: .held)
+    if jobs[index].state == .held {
+      jobs[index].attempt = 0
+      jobs[index].runAt = until
+      jobs[index].errorCode = nil
+    }
+    return true
+  }
+
+  mutating func pause(_ index: Int) -> Bool {
+    switch jobs[index].state {
+    case .available, .retrying, .held: jobs[index].state = .paused
+    case .running where !jobs[index].cancelRequested: jobs[index].pauseRequested = true
+    case .paused: break
+    case .running, .completed, .failed, .cancelled: return false
+    }
+    return true
+  }
+
+  mutating func resume(_ index: Int) -> Bool {
+    switch jobs[index].state {
+    case .paused:
+      jobs[index].state = .available
+      jobs[index].runAt = now
+    case .running where jobs[index].pauseRequested: jobs[index].pauseRequested = false
+    default: return false
+    }
+    return true
+  }
+
+  mutating func hold(_ index: Int, until: Int64?) -> Bool {
+    if jobs[index].state.isFinal { return false }
+    jobs[index].heldUntil = until
+    if jobs[index].state == .held { jobs[index].runAt = now }
+    return true
+  }
+
+  mutating func setPriority(_ priority: Int, _ index: Int) -> Bool {
+    if jobs[index].state.isFinal { return false }
+    jobs[index].priority = priority
     return true
   }
 
   mutating func cancel(_ index: Int) -> Bool {
     switch jobs[index].state {
-    case .available, .retrying: jobs[index].leave(to: .cancelled, now: now)
+    case .available, .retrying, .held, .paused: jobs[index].leave(to: .cancelled, now: now)
     case .running: jobs[index].cancelRequested = true
     case .cancelled: break
     case .completed, .failed: return false
@@ -118,10 +177,9 @@ private struct ModelQueue {
       jobs[index].crashes = 0
       jobs[index].startedAt = nil
       jobs[index].finishedAt = nil
-      jobs[index].errorCode = nil
       jobs[index].cancelRequested = false
     case .retrying: break
-    case .available, .running, .completed: return false
+    case .available, .running, .held, .paused, .completed: return false
     }
     jobs[index].runAt = now
     return true
@@ -144,6 +202,7 @@ private struct ModelQueue {
         _ = fail(lease, code: JobQueue.crashedCode, retryable: false)
       }
     }
+    for index in jobs.indices where jobs[index].state == .held { jobs[index].runAt = now }
   }
 }
 
@@ -155,7 +214,9 @@ extension ModelQueue.Job {
       attemptsMax: record.attemptsMax, crashes: record.crashes, token: record.leaseToken,
       expiresAt: record.leaseExpiresAt.map(milliseconds), runAt: milliseconds(record.runAt),
       startedAt: record.startedAt.map(milliseconds), finishedAt: record.finishedAt.map(milliseconds),
-      checkpoint: record.checkpoint, errorCode: record.errorCode, cancelRequested: record.cancelRequested)
+      checkpoint: record.checkpoint, errorCode: record.errorCode, cancelRequested: record.cancelRequested,
+      pauseRequested: record.pauseRequested, priority: record.priority,
+      heldUntil: record.heldUntil.map(milliseconds))
   }
 }
 
@@ -181,7 +242,7 @@ struct JobModelTests {
     var model = ModelQueue(configuration: Self.configuration, now: jobs.time.now)
     var leases: [JobLease] = []
     for step in 0..<150 {
-      let operation = Int.random(in: 0..<15, using: &random)
+      let operation = Int.random(in: 0..<19, using: &random)
       // Mostly a lease of late, at times one long gone.
       let lease = leases.suffix(Bool.random(using: &random) ? 3 : leases.count).randomElement(using: &random)
       let index = model.jobs.indices.randomElement(using: &random)
@@ -232,6 +293,26 @@ struct JobModelTests {
           try queue.rescueExpired()
           model.rescue()
         }
+      case (14, _, let index?):
+        let done = try allowed { try queue.pause(model.jobs[index].id) }
+        #expect(done == model.pause(index), "seed \(seed), step \(step)")
+      case (15, _, let index?):
+        let done = try allowed { try queue.resume(model.jobs[index].id) }
+        #expect(done == model.resume(index), "seed \(seed), step \(step)")
+      case (16, let lease?, _):
+        let until = model.now + Int64.random(in: 0...900, using: &random)
+        let done = try allowed {
+          _ = try queue.write { db in try queue.hold(lease, until: Date(milliseconds: until), in: db) }
+        }
+        #expect(done == model.hold(lease, until: until), "seed \(seed), step \(step)")
+      case (17, _, let index?):
+        let until = Bool.random(using: &random) ? model.now + 700 : nil
+        let id = model.jobs[index].id
+        let done = try allowed { try queue.hold(id, until: until.map(Date.init(milliseconds:))) }
+        #expect(done == model.hold(index, until: until), "seed \(seed), step \(step)")
+        let priority = Int.random(in: -2...2, using: &random)
+        let changed = try allowed { try queue.setPriority(priority, of: id) }
+        #expect(changed == model.setPriority(priority, index), "seed \(seed), step \(step)")
       default:
         let passed = Int64.random(in: 0...800, using: &random)
         jobs.time.advance(by: passed)
@@ -260,6 +341,7 @@ struct JobModelTests {
     let jobs = try JobsFixture(configuration: Self.configuration)
     let model = try walk(jobs, random: &random, seed: seed)
 
+    for job in model.jobs where job.state == .paused || job.pauseRequested { try jobs.queue.resume(job.id) }
     // Workers only claim; they fail, go silent or die with the process. No job may outlive its attempts.
     for _ in 0..<(model.jobs.count * (3 + 3) * 4) {
       if let job = try jobs.queue.claim(owner: "a") {

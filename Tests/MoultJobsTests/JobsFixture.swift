@@ -1,8 +1,9 @@
 import Foundation
 import GRDB
 import Logging
-import MoultJobs
 import Synchronization
+
+@testable import MoultJobs
 
 /// A clock that moves only when a test moves it.
 final class ManualJobClock: Sendable {
@@ -151,11 +152,17 @@ struct JobsFixture {
       let lease = try claim().lease
       switch state {
       case .running, .available, .cancelled: break
+      case .held:
+        _ = try queue.write { db in
+          try queue.hold(lease, until: Date(timeIntervalSince1970: 2_000), in: db)
+        }
+      case .paused: try queue.pause(id)
       case .retrying: try queue.fail(lease, error: "it broke", code: "broken", retryable: true)
       case .completed: try queue.complete(lease, result: Data("{}".utf8))
       case .failed: try queue.fail(lease, error: "it broke", code: "broken", retryable: false)
       }
     }
+    if state == .paused { try queue.release(queue.record(id).lease) }
     if state == .cancelled { try queue.cancel(id) }
     return try queue.record(id)
   }

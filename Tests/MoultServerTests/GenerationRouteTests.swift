@@ -98,12 +98,27 @@ struct GenerationRouteTests {
       let cancel = try await server.post(Self.root + "/jobs/\(id)/cancel", "{}")
       #expect(cancel.status == 409)
       #expect(cancel.errorCode == "jobStateConflict")
-      #expect(try await server.post(Self.root + "/jobs/\(id)/retry", "{}").status == 200)
+      #expect(
+        try await server.post(Self.root + "/jobs/\(id)/priority", #"{"priority":1}"#).errorCode
+          == "jobStateConflict")
+      #expect(
+        try await server.post(Self.root + "/jobs/\(id)/priority", #"{"priority":101}"#).errorCode
+          == "invalidArgument")
+      #expect(try await server.post(Self.root + "/jobs/\(id)/priority", "{}").errorCode == "invalidArgument")
+      for verb in ["pause", "resume"] {
+        #expect(
+          try await server.post(Self.root + "/jobs/\(id)/\(verb)", "{}").errorCode == "jobStateConflict")
+      }
+      let dead = try await server.get(Self.root + "/jobs?state=failed").json["jobs"]?.array
+      #expect(dead?.map { $0["error"] } == [job["error"]], "a dead letter keeps its error")
+      let again = try await server.post(Self.root + "/jobs/\(id)/retry", "{}")
+      #expect(again.status == 200)
+      #expect(try again.json["error"] == job["error"], "also while it is tried again")
       _ = try await server.finished(id)
       let rollback = try await server.post(Self.root + "/collections/words/rollback", "{}")
       #expect(rollback.status == 409)
       #expect(rollback.errorCode == "nothingToRollBack")
-      for path in ["/jobs/999", "/jobs/999/cancel", "/jobs/999/retry"] {
+      for path in ["/jobs/999", "/jobs/999/cancel", "/jobs/999/retry", "/jobs/999/pause"] {
         let answer =
           path.hasSuffix("999")
           ? try await server.get(Self.root + path) : try await server.post(Self.root + path, "")

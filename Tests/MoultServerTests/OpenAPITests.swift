@@ -103,8 +103,7 @@ struct OpenAPITests {
           id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
           createdAt: 0,
           startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
-          report: report,
-          generation: 1)) == properties("JobInfo"))
+          report: report, generation: 1, heldUntil: 0, requestedBy: "")) == properties("JobInfo"))
     // On the wire the queries tell their dimension themselves.
     #expect(
       try members(RecallGateRequest(maximumLoss: 0)).subtracting(["dimension"]) == properties("RecallGate"))

@@ -50,11 +50,13 @@ extension AdminClient {
     var specification: EncodingSpecification
     var gate: WireGate
     var limits: JobLimits
+    var priority: Int
 
     init(_ request: SwitchRequest) {
       specification = request.specification
       gate = WireGate(request.gate)
       limits = request.limits
+      priority = request.priority
     }
   }
 
@@ -70,12 +72,14 @@ extension AdminClient {
       var alias: String?
       var gate: WireGate
       var limits: JobLimits
+      var priority: Int
     }
     return try await post(
       Self.root + "/reindex",
       Body(
         source: request.source, target: request.target, specification: request.specification,
-        alias: request.alias, gate: WireGate(request.gate), limits: request.limits))
+        alias: request.alias, gate: WireGate(request.gate), limits: request.limits,
+        priority: request.priority))
   }
 
   // MARK: Jobs
@@ -103,6 +107,18 @@ extension AdminClient {
 
   func retryJob(_ id: Int64) async throws -> JobInfo {
     try await post("\(Self.root)/jobs/\(id)/retry", Nothing())
+  }
+
+  func pauseJob(_ id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/pause", Nothing())
+  }
+
+  func resumeJob(_ id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/resume", Nothing())
+  }
+
+  func setJobPriority(_ priority: Int, of id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/priority", ["priority": priority])
   }
 
   // MARK: Aliases

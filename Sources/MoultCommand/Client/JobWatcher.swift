@@ -52,6 +52,11 @@ struct JobWatcher {
       Console.say("attempt \(job.attempt) of \(job.attemptsMax) failed and will be repeated: \(error)")
       said = error
     }
+    if let state = Self.standstill(job), state != said {
+      bar.clear()
+      Console.say(state)
+      said = state
+    }
     guard job.state == .running || job.state == .available else { return }
     let progress = job.progress
     let phase =
@@ -59,6 +64,12 @@ struct JobWatcher {
     bar.show(
       phase: "job \(job.id) \(phase)", done: progress.rowsDone, total: progress.rowsTotal,
       rowsPerSecond: progress.rowsPerSecond, etaSeconds: progress.etaSeconds)
+  }
+
+  /// Why nothing moves, and what a person can do about it.
+  private static func standstill(_ job: JobInfo) -> String? {
+    job.state == .paused
+      ? "job \(job.id) is paused; `moult jobs resume \(job.id)` lets it go on" : nil
   }
 
   static func detached(_ id: Int64) -> CommandFailure {
@@ -71,7 +82,7 @@ struct JobWatcher {
   static func requireCompleted(_ job: JobInfo) throws {
     switch job.state {
     case .completed: return
-    case .available, .running, .retrying: throw detached(job.id)
+    case .available, .running, .retrying, .held, .paused: throw detached(job.id)
     case .cancelled:
       throw CommandFailure(
         .jobFailed, "job \(job.id) was cancelled; nothing was swapped",

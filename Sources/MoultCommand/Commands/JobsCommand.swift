@@ -4,8 +4,14 @@ internal import MoultModel
 /// `moult jobs`: the work that runs in the server.
 struct JobsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "List, show, watch, cancel or retry background jobs.",
-    subcommands: [List.self, Show.self, Watch.self, Cancel.self, Retry.self], defaultSubcommand: List.self)
+    commandName: "jobs", abstract: "List, show, watch, pause, resume, cancel or retry background jobs.",
+    discussion: """
+      Jobs that were given up are `jobs list --state failed`: each keeps its error and its checkpoint, and \
+      `jobs retry` lets it go on from there.
+      """,
+    subcommands: [
+      List.self, Show.self, Watch.self, Pause.self, Resume.self, Priority.self, Cancel.self, Retry.self,
+    ], defaultSubcommand: List.self, aliases: ["job"])
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List jobs, newest first.")
@@ -79,31 +85,67 @@ struct JobsCommand: AsyncParsableCommand {
     }
   }
 
-  struct Cancel: AsyncParsableCommand {
+  struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Ask a job to stop; what is live stays live.")
+      abstract: "Lay a job aside, with what it has done, until it is resumed; over restarts too.")
 
-    @Argument(help: "The job's number.")
-    var id: Int64
-    @OptionGroup var server: ServerOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var job: OneJob
 
-    func run() async throws {
-      let job = try await server.withClient { try await $0.cancelJob(id) }
-      try output.put(job, text: JobsCommand.text)
+    func run() async throws { try await job.put { try await $0.pauseJob($1) } }
+  }
+
+  struct Resume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Let a paused job go on.")
+
+    @OptionGroup var job: OneJob
+
+    func run() async throws { try await job.put { try await $0.resumeJob($1) } }
+  }
+
+  struct Priority: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Move a job before or behind others that wait.",
+      discussion: "Higher goes first. A step is worth ten minutes of waiting, so nothing waits for ever.")
+
+    @OptionGroup var job: OneJob
+    @Argument(help: "\(JobInfo.priorities.lowerBound) … \(JobInfo.priorities.upperBound); jobs start with 0.")
+    var priority: Int
+
+    func validate() throws {
+      if !JobInfo.priorities.contains(priority) {
+        throw ValidationError("the priority must lie in -100 … 100, got \(priority)")
+      }
     }
+
+    func run() async throws { try await job.put { try await $0.setJobPriority(priority, of: $1) } }
+  }
+
+  struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Ask a job to stop; what is live stays live.")
+
+    @OptionGroup var job: OneJob
+
+    func run() async throws { try await job.put { try await $0.cancelJob($1) } }
   }
 
   struct Retry: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Start a failed or cancelled job again.")
+    static let configuration = CommandConfiguration(
+      abstract: "Start a failed or cancelled job again, from its checkpoint.")
 
+    @OptionGroup var job: OneJob
+
+    func run() async throws { try await job.put { try await $0.retryJob($1) } }
+  }
+
+  /// The job that a command is about, and where its new state is shown.
+  struct OneJob: ParsableArguments {
     @Argument(help: "The job's number.")
     var id: Int64
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
-    func run() async throws {
-      let job = try await server.withClient { try await $0.retryJob(id) }
+    func put(_ request: (AdminClient, Int64) async throws -> JobInfo) async throws {
+      let job = try await server.withClient { try await request($0, id) }
       try output.put(job, text: JobsCommand.text)
     }
   }
@@ -112,7 +154,7 @@ struct JobsCommand: AsyncParsableCommand {
   fileprivate static func text(_ job: JobInfo) -> String {
     var lines = [
       "job        \(job.id): \(job.kind) of \(job.subject)",
-      "state      \(job.state.rawValue)\(job.cancelRequested && !job.state.isFinal ? ", asked to stop" : "")",
+      "state      \(job.state.rawValue)\(Self.request(to: job))",
       "attempt    \(job.attempt) of \(job.attemptsMax)",
       "progress   "
         + ProgressBar.text(
@@ -123,8 +165,14 @@ struct JobsCommand: AsyncParsableCommand {
     if let startedAt = job.startedAt { lines.append("started    \(Figure.moment(startedAt))") }
     if let finishedAt = job.finishedAt { lines.append("finished   \(Figure.moment(finishedAt))") }
     if job.state == .retrying { lines.append("runs again \(Figure.moment(job.runAt))") }
+    if job.priority != 0 { lines.append("priority   \(job.priority)") }
     if let error = job.error { lines.append("error      \(error)") }
     if job.report != nil { lines.append(JobOutcome.summary(job)) }
     return lines.joined(separator: "\n")
+  }
+
+  private static func request(to job: JobInfo) -> String {
+    if job.state.isFinal { return "" }
+    return job.cancelRequested ? ", asked to stop" : job.pauseRequested ? ", asked to pause" : ""
   }
 }

@@ -19,12 +19,18 @@ struct GateOptions: ParsableArguments {
   )
   var queries: String?
 
+  @Option(help: "Before jobs of lower priority, -100 … 100.")
+  var priority = 0
+
   @Flag(help: "Start the job and return at once; its number is on stdout.")
   var detach = false
 
   func validate() throws {
     if !(0...1).contains(minRecall) {
       throw ValidationError("--min-recall must lie in 0 … 1, got \(minRecall)")
+    }
+    if !JobInfo.priorities.contains(priority) {
+      throw ValidationError("--priority must lie in -100 … 100, got \(priority)")
     }
     if let maxLoss, !(0...1).contains(maxLoss) {
       throw ValidationError("--max-loss must lie in 0 … 1, got \(maxLoss)")

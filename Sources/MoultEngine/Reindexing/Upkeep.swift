@@ -10,6 +10,9 @@ enum Upkeep {
     var collection: Int64
   }
 
+  /// Behind what a person has asked for.
+  static let priority = -1
+
   static let kinds = [IndexJob.kind, MergeJob.kind]
 
   /// Enqueues a job of a kind, unless one waits already. One that is at work may be past its last look, so it does
@@ -25,7 +28,9 @@ enum Upkeep {
     if try resources.directory.read(isWaiting) { return }
     try resources.directory.write { db in
       guard try !isWaiting(db) else { return }
-      _ = try resources.queue.enqueue(in: db, kind: kind, subject: collection.name, arguments: arguments)
+      _ = try resources.queue.enqueue(
+        in: db, kind: kind, subject: collection.name, arguments: arguments, options: .init(priority: priority)
+      )
     }
   }
 }

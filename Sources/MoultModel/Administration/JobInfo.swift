@@ -6,6 +6,10 @@ public struct JobInfo: Sendable, Codable, Equatable {
     case running
     /// Failed for now; runs again at `runAt`.
     case retrying
+    /// Ready to go live; waits until `heldUntil`, or for a person.
+    case held
+    /// Laid aside until a person resumes it.
+    case paused
     case completed
     case failed
     case cancelled
@@ -14,7 +18,7 @@ public struct JobInfo: Sendable, Codable, Equatable {
     public var isFinal: Bool {
       switch self {
       case .completed, .failed, .cancelled: true
-      case .available, .running, .retrying: false
+      case .available, .running, .retrying, .held, .paused: false
       }
     }
   }
@@ -45,6 +49,8 @@ public struct JobInfo: Sendable, Codable, Equatable {
   /// The collection it works on.
   public var subject: String
   public var state: State
+  /// Higher goes first.
+  public var priority: Int
   public var attempt: Int
   public var attemptsMax: Int
   public var progress: Progress
@@ -54,7 +60,13 @@ public struct JobInfo: Sendable, Codable, Equatable {
   public var finishedAt: Int64?
   /// When it runs next, for `available` and `retrying`.
   public var runAt: Int64
+  /// What it makes does not go live before this moment; `JobInfo.untilReleased` waits for a person.
+  public var heldUntil: Int64?
   public var cancelRequested: Bool
+  /// It was asked to pause and has not stopped yet.
+  public var pauseRequested: Bool
+  /// Who asked for it, as far as the request said so.
+  public var requestedBy: String?
   /// Why it failed (or why it will be tried again), in words.
   public var error: String?
   /// A `MoultError.Code` where the failure was one.
@@ -67,7 +79,8 @@ public struct JobInfo: Sendable, Codable, Equatable {
   public init(
     id: Int64, kind: String, subject: String, state: State, attempt: Int, attemptsMax: Int,
     progress: Progress, createdAt: Int64, startedAt: Int64?, finishedAt: Int64?, runAt: Int64,
-    cancelRequested: Bool, error: String?, errorCode: String?, report: SwitchReport?, generation: Int64?
+    cancelRequested: Bool, error: String?, errorCode: String?, report: SwitchReport?, generation: Int64?,
+    priority: Int = 0, heldUntil: Int64? = nil, pauseRequested: Bool = false, requestedBy: String? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -85,5 +98,14 @@ public struct JobInfo: Sendable, Codable, Equatable {
     self.errorCode = errorCode
     self.report = report
     self.generation = generation
+    self.priority = priority
+    self.heldUntil = heldUntil
+    self.pauseRequested = pauseRequested
+    self.requestedBy = requestedBy
   }
+
+  /// As `heldUntil`: until a person releases the job (the end of the year 9999).
+  public static let untilReleased: Int64 = 253_402_300_799_000
+  /// What `priority` may be.
+  public static let priorities = -100...100
 }

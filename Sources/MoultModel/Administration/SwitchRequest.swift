@@ -31,15 +31,20 @@ public struct RecallGateRequest: Sendable, Codable, Equatable {
 public struct SwitchRequest: Sendable, Codable, Equatable {
   public var specification: EncodingSpecification
   public var gate: RecallGateRequest
-
+  /// In `JobInfo.priorities`; higher goes first.
+  public var priority: Int
+  /// Go live at this moment and not before, in milliseconds since 1970; `JobInfo.untilReleased` waits for a person.
+  public var swapAt: Int64?
   public var limits: JobLimits
 
   public init(
-    specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest(),
-    limits: JobLimits = JobLimits()
+    specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0,
+    swapAt: Int64? = nil, limits: JobLimits = JobLimits()
   ) {
     self.specification = specification
     self.gate = gate
+    self.priority = priority
+    self.swapAt = swapAt
     self.limits = limits
   }
 }
@@ -54,11 +59,16 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
   /// Alias that moves to the target in the same instant in which the target appears; made when missing.
   public var alias: String?
   public var gate: RecallGateRequest
+  /// In `JobInfo.priorities`; higher goes first.
+  public var priority: Int
+  /// Go live at this moment and not before, in milliseconds since 1970; `JobInfo.untilReleased` waits for a person.
+  public var swapAt: Int64?
   public var limits: JobLimits
 
   public init(
     source: String, target: String, specification: EncodingSpecification, alias: String? = nil,
-    gate: RecallGateRequest = RecallGateRequest(), limits: JobLimits = JobLimits()
+    gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0, swapAt: Int64? = nil,
+    limits: JobLimits = JobLimits()
   ) {
     self.limits = limits
     self.source = source
@@ -66,5 +76,7 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
     self.specification = specification
     self.alias = alias
     self.gate = gate
+    self.priority = priority
+    self.swapAt = swapAt
   }
 }

@@ -26,6 +26,21 @@ extension AdminAPI {
     group.post("jobs/{id}/cancel") { _, context in
       try Self.answer(try await engine.cancelJob(try Self.jobID(context)))
     }
+    group.post("jobs/{id}/pause") { _, context in
+      try Self.answer(try await engine.pauseJob(try Self.jobID(context)))
+    }
+    group.post("jobs/{id}/resume") { _, context in
+      try Self.answer(try await engine.resumeJob(try Self.jobID(context)))
+    }
+    group.post("jobs/{id}/priority") { request, context in
+      let id = try Self.jobID(context)
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["priority"])
+      guard let priority = try fields.int("priority") else {
+        throw fields.missing("priority", expected: "an integer")
+      }
+      return try Self.answer(try await engine.setJobPriority(priority, of: id))
+    }
     group.post("jobs/{id}/retry") { _, context in
       try Self.answer(try await engine.retryJob(try Self.jobID(context)))
     }

@@ -359,7 +359,7 @@ enum OpenAPI {
                 "in": "query",
                 "schema": {
                   "type": "string",
-                  "enum": ["available", "running", "retrying", "completed", "failed", "cancelled"]
+                  "enum": ["available", "running", "retrying", "held", "paused", "completed", "failed", "cancelled"]
                 }
               },
               {
@@ -426,10 +426,53 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/jobs/{id}/pause": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Lay a job aside",
+            "responses": {
+              "200": {
+                "description": "The job; a running one stops at its next step, with what it has done",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/resume": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Let a paused job go on",
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/priority": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Move a job before or behind others that wait",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobPriority"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/jobs/{id}/retry": {
           "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
           "post": {
-            "summary": "Run a failed or cancelled job again",
+            "summary": "Run a failed or cancelled job again, from its checkpoint",
             "responses": {
               "200": {
                 "description": "The job",
@@ -915,7 +958,8 @@ enum OpenAPI {
             "properties": {
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "gate": {"$ref": "#/components/schemas/RecallGate"},
-              "limits": {"$ref": "#/components/schemas/JobLimits"}
+              "limits": {"$ref": "#/components/schemas/JobLimits"},
+              "priority": {"$ref": "#/components/schemas/Priority"}
             },
             "required": ["specification"],
             "additionalProperties": false
@@ -928,7 +972,8 @@ enum OpenAPI {
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
               "gate": {"$ref": "#/components/schemas/RecallGate"},
-              "limits": {"$ref": "#/components/schemas/JobLimits"}
+              "limits": {"$ref": "#/components/schemas/JobLimits"},
+              "priority": {"$ref": "#/components/schemas/Priority"}
             },
             "required": ["source", "target"],
             "additionalProperties": false
@@ -965,6 +1010,18 @@ enum OpenAPI {
               "memoryNeeded", "basis"
             ]
           },
+          "Priority": {
+            "type": "integer",
+            "minimum": -100,
+            "maximum": 100,
+            "description": "Higher goes first, 0 without. A step is worth ten minutes of waiting, so nothing waits for ever."
+          },
+          "JobPriority": {
+            "type": "object",
+            "properties": {"priority": {"$ref": "#/components/schemas/Priority"}},
+            "required": ["priority"],
+            "additionalProperties": false
+          },
           "JobProgress": {
             "type": "object",
             "properties": {
@@ -984,8 +1041,9 @@ enum OpenAPI {
               "subject": {"type": "string"},
               "state": {
                 "type": "string",
-                "enum": ["available", "running", "retrying", "completed", "failed", "cancelled"]
+                "enum": ["available", "running", "retrying", "held", "paused", "completed", "failed", "cancelled"]
               },
+              "priority": {"$ref": "#/components/schemas/Priority"},
               "attempt": {"type": "integer"},
               "attemptsMax": {"type": "integer"},
               "progress": {"$ref": "#/components/schemas/JobProgress"},
@@ -993,7 +1051,14 @@ enum OpenAPI {
               "startedAt": {"type": "integer", "format": "int64"},
               "finishedAt": {"type": "integer", "format": "int64"},
               "runAt": {"type": "integer", "format": "int64"},
+              "heldUntil": {
+                "type": "integer",
+                "format": "int64",
+                "description": "What it makes does not go live before; 253402300799000: until it is released."
+              },
               "cancelRequested": {"type": "boolean"},
+              "pauseRequested": {"type": "boolean"},
+              "requestedBy": {"type": "string"},
               "error": {"type": "string"},
               "errorCode": {"type": "string"},
               "report": {"$ref": "#/components/schemas/SwitchReport"},
@@ -1004,12 +1069,14 @@ enum OpenAPI {
               "kind",
               "subject",
               "state",
+              "priority",
               "attempt",
               "attemptsMax",
               "progress",
               "createdAt",
               "runAt",
-              "cancelRequested"
+              "cancelRequested",
+              "pauseRequested"
             ]
           },
           "Alias": {
