@@ -51,6 +51,26 @@ extension Engine {
     return try translatingJobErrors { JobInfo(try resources.queue.setPriority(priority, of: id)) }
   }
 
+  /// Puts off the moment at which a switch or reindex goes live, or brings it forward; `nil` lets it go live now. It
+  /// does everything else before, and stays up to date with writes while it waits.
+  ///
+  /// - Parameter until: milliseconds since 1970; `JobInfo.untilReleased` waits for a person.
+  /// - Throws: `jobNotFound`, `invalidArgument`, `jobStateConflict` when it has ended.
+  package func holdJob(_ id: Int64, until: Int64?) async throws -> JobInfo {
+    try Self.check(priority: 0, swapAt: until)
+    return try translatingJobErrors {
+      let job = try resources.queue.record(id)
+      guard !Upkeep.kinds.contains(job.kind) else {
+        throw MoultError(
+          .invalidArgument,
+          "job \(id) is upkeep (\(job.kind)): nothing of it goes live. Pause it instead: `moult jobs pause \(id)`"
+        )
+      }
+      return JobInfo(
+        try resources.queue.hold(id, until: until.map { Date(timeIntervalSince1970: Double($0) / 1_000) }))
+    }
+  }
+
   /// - Throws: `invalidArgument`.
   static func check(priority: Int, swapAt: Int64?) throws {
     guard JobInfo.priorities.contains(priority) else {

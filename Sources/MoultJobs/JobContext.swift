@@ -129,8 +129,7 @@ package final class JobContext: Sendable {
   }
 
   private func heldUntil(in db: Database) throws -> Date? {
-    let until = try Int64.fetchOne(
-      db, sql: "SELECT held_until FROM jobs WHERE id = ?", arguments: [record.id])
+    let until = try db.int64("SELECT held_until FROM jobs WHERE id = ?", arguments: [record.id])
     return until.flatMap { $0 > queue.clock.now() ? Date(milliseconds: $0) : nil }
   }
 

@@ -24,21 +24,20 @@ extension JobQueue {
 
   func claim(owner: String, in db: Database) throws -> Claim {
     let now = clock.now()
-    let row = try Row.fetchOne(
-      db,
-      sql: """
-        UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_owner = :owner,
-          lease_token = lease_token + 1, lease_expires_at = :expires, started_at = COALESCE(started_at, :now),
-          rows_per_second = NULL, eta_seconds = NULL
-        WHERE id = (
-          SELECT id FROM jobs AS candidate
-          WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND NOT EXISTS (
-            SELECT 1 FROM jobs AS other
-            WHERE other.subject = candidate.subject AND other.id <> candidate.id
-              AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
-          ORDER BY run_at - priority * :step, id LIMIT 1)
-        RETURNING *
-        """,
+    let row = try db.row(
+      """
+      UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_owner = :owner,
+        lease_token = lease_token + 1, lease_expires_at = :expires, started_at = COALESCE(started_at, :now),
+        rows_per_second = NULL, eta_seconds = NULL
+      WHERE id = (
+        SELECT id FROM jobs AS candidate
+        WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND NOT EXISTS (
+          SELECT 1 FROM jobs AS other
+          WHERE other.subject = candidate.subject AND other.id <> candidate.id
+            AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
+        ORDER BY run_at - priority * :step, id LIMIT 1)
+      RETURNING \(JobRecord.columns)
+      """,
       arguments: [
         "owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds,
         "step": Self.priorityStepMilliseconds,
@@ -49,8 +48,8 @@ extension JobQueue {
       return .job(record)
     }
     // Jobs that are due but wait for their subject are left out: the end of the job before them is signalled.
-    let nextRunAt = try Int64.fetchOne(
-      db, sql: "SELECT min(run_at) FROM jobs WHERE state IN ('available', 'retrying', 'held') AND run_at > ?",
+    let nextRunAt = try db.int64(
+      "SELECT min(run_at) FROM jobs WHERE state IN ('available', 'retrying', 'held') AND run_at > ?",
       arguments: [now])
     return .none(nextRunAt: nextRunAt)
   }
@@ -65,16 +64,16 @@ extension JobQueue {
   func heartbeat(_ lease: JobLease, in db: Database) throws -> JobLeaseStatus {
     let status = try status(of: lease, in: db)
     if case .held = status {
-      try db.execute(
-        sql: "UPDATE jobs SET lease_expires_at = ? WHERE id = ?",
+      try db.run(
+        "UPDATE jobs SET lease_expires_at = ? WHERE id = ?",
         arguments: [clock.now() + configuration.leaseMilliseconds, lease.jobID])
     }
     return status
   }
 
   func status(of lease: JobLease, in db: Database) throws -> JobLeaseStatus {
-    let row = try Row.fetchOne(
-      db, sql: "SELECT state, cancel_requested, pause_requested FROM jobs WHERE id = ? AND lease_token = ?",
+    let row = try db.row(
+      "SELECT state, cancel_requested, pause_requested FROM jobs WHERE id = ? AND lease_token = ?",
       arguments: [lease.jobID, lease.token])
     switch (row?["state"] as String?).flatMap(JobState.init(rawValue:)) {
     case .running:
@@ -91,19 +90,18 @@ extension JobQueue {
   func save(progress: JobProgress?, checkpoint: Data?, under lease: JobLease, in db: Database) throws {
     guard case .held = try heartbeat(lease, in: db) else { throw JobError.leaseLost(lease) }
     if let progress {
-      try db.execute(
-        sql: """
-          UPDATE jobs SET phase = ?, rows_done = ?, rows_total = ?, rows_per_second = ?, eta_seconds = ?
-          WHERE id = ?
-          """,
+      try db.run(
+        """
+        UPDATE jobs SET phase = ?, rows_done = ?, rows_total = ?, rows_per_second = ?, eta_seconds = ?
+        WHERE id = ?
+        """,
         arguments: [
           progress.phase, progress.rowsDone, progress.rowsTotal, progress.rowsPerSecond, progress.etaSeconds,
           lease.jobID,
         ])
     }
     if let checkpoint {
-      try db.execute(
-        sql: "UPDATE jobs SET checkpoint = ? WHERE id = ?", arguments: [checkpoint, lease.jobID])
+      try db.run("UPDATE jobs SET checkpoint = ? WHERE id = ?", arguments: [checkpoint, lease.jobID])
     }
     signals.send(changed: lease.jobID, after: db)
   }
@@ -132,12 +130,12 @@ extension JobQueue {
     case .lost: throw JobError.leaseLost(lease)
     case .held: break
     }
-    try db.execute(
-      sql: """
-        UPDATE jobs SET state = 'completed', finished_at = ?, result = ?, error = NULL, error_code = NULL,
-          lease_owner = NULL, lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
-        WHERE id = ?
-        """,
+    try db.run(
+      """
+      UPDATE jobs SET state = 'completed', finished_at = ?, result = ?, error = NULL, error_code = NULL,
+        lease_owner = NULL, lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
+      WHERE id = ?
+      """,
       arguments: [clock.now(), result, lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
   }
@@ -168,12 +166,12 @@ extension JobQueue {
       case (false, false): .failed
       }
     let delay = configuration.retry.delayMilliseconds(afterAttempt: job.attempt, jobID: job.id)
-    try db.execute(
-      sql: """
-        UPDATE jobs SET state = ?, run_at = ?, finished_at = ?, error = ?, error_code = ?, lease_owner = NULL,
-          lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
-        WHERE id = ?
-        """,
+    try db.run(
+      """
+      UPDATE jobs SET state = ?, run_at = ?, finished_at = ?, error = ?, error_code = ?, lease_owner = NULL,
+        lease_expires_at = NULL, eta_seconds = NULL, pause_requested = 0
+      WHERE id = ?
+      """,
       arguments: [
         next.rawValue, next == .retrying ? now + delay : job.runAt.milliseconds, next.isFinal ? now : nil,
         error, code, job.id,
@@ -187,12 +185,12 @@ extension JobQueue {
   /// - Throws: `JobError.leaseLost`.
   func acknowledgeCancel(_ lease: JobLease, in db: Database) throws {
     guard case .held = try status(of: lease, in: db) else { throw JobError.leaseLost(lease) }
-    try db.execute(
-      sql: """
-        UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, lease_expires_at = NULL,
-          eta_seconds = NULL, pause_requested = 0
-        WHERE id = ?
-        """,
+    try db.run(
+      """
+      UPDATE jobs SET state = 'cancelled', finished_at = ?, lease_owner = NULL, lease_expires_at = NULL,
+        eta_seconds = NULL, pause_requested = 0
+      WHERE id = ?
+      """,
       arguments: [clock.now(), lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
   }
@@ -220,9 +218,8 @@ extension JobQueue {
   @discardableResult
   func hold(_ lease: JobLease, until: Date, in db: Database) throws -> JobState {
     let state = try giveBack(lease, as: .held, in: db)
-    try db.execute(
-      sql:
-        "UPDATE jobs SET attempt = 0, run_at = ?, error = NULL, error_code = NULL WHERE id = ? AND state = 'held'",
+    try db.run(
+      "UPDATE jobs SET attempt = 0, run_at = ?, error = NULL, error_code = NULL WHERE id = ? AND state = 'held'",
       arguments: [until.milliseconds, lease.jobID])
     return state
   }
@@ -236,12 +233,12 @@ extension JobQueue {
       return .cancelled
     }
     let next = pauseRequested ? .paused : state
-    try db.execute(
-      sql: """
-        UPDATE jobs SET state = ?, attempt = attempt - 1, lease_owner = NULL, lease_expires_at = NULL,
-          eta_seconds = NULL, pause_requested = 0
-        WHERE id = ?
-        """,
+    try db.run(
+      """
+      UPDATE jobs SET state = ?, attempt = attempt - 1, lease_owner = NULL, lease_expires_at = NULL,
+        eta_seconds = NULL, pause_requested = 0
+      WHERE id = ?
+      """,
       arguments: [next.rawValue, lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
     return next

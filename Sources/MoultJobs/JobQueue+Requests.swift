@@ -22,12 +22,12 @@ extension JobQueue {
     let job = try record(id, in: db)
     switch job.state {
     case .available, .retrying, .held, .paused:
-      try db.execute(
-        sql: "UPDATE jobs SET state = 'cancelled', finished_at = ?, eta_seconds = NULL WHERE id = ?",
+      try db.run(
+        "UPDATE jobs SET state = 'cancelled', finished_at = ?, eta_seconds = NULL WHERE id = ?",
         arguments: [clock.now(), id])
       signals.send(changed: id, claimable: true, after: db)
     case .running where !job.cancelRequested:
-      try db.execute(sql: "UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
+      try db.run("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
       signals.send(changed: id, stop: .cancelRequested, after: db)
     case .running, .cancelled:
       break
@@ -53,15 +53,15 @@ extension JobQueue {
     let job = try record(id, in: db)
     switch job.state {
     case .failed, .cancelled:
-      try db.execute(
-        sql: """
-          UPDATE jobs SET state = 'available', attempt = 0, crashes = 0, run_at = ?, started_at = NULL,
-            finished_at = NULL, result = NULL, cancel_requested = 0
-          WHERE id = ?
-          """,
+      try db.run(
+        """
+        UPDATE jobs SET state = 'available', attempt = 0, crashes = 0, run_at = ?, started_at = NULL,
+          finished_at = NULL, result = NULL, cancel_requested = 0
+        WHERE id = ?
+        """,
         arguments: [clock.now(), id])
     case .retrying:
-      try db.execute(sql: "UPDATE jobs SET run_at = ? WHERE id = ?", arguments: [clock.now(), id])
+      try db.run("UPDATE jobs SET run_at = ? WHERE id = ?", arguments: [clock.now(), id])
     case .available, .running, .held, .paused, .completed:
       throw JobError.wrongState(id: id, state: job.state, operation: "retry")
     }
@@ -87,12 +87,11 @@ extension JobQueue {
     let job = try record(id, in: db)
     switch job.state {
     case .available, .retrying, .held:
-      try db.execute(
-        sql: "UPDATE jobs SET state = 'paused', eta_seconds = NULL WHERE id = ?", arguments: [id])
+      try db.run("UPDATE jobs SET state = 'paused', eta_seconds = NULL WHERE id = ?", arguments: [id])
       signals.send(changed: id, after: db)
     case .running where !job.cancelRequested:
       guard !job.pauseRequested else { break }
-      try db.execute(sql: "UPDATE jobs SET pause_requested = 1 WHERE id = ?", arguments: [id])
+      try db.run("UPDATE jobs SET pause_requested = 1 WHERE id = ?", arguments: [id])
       signals.send(changed: id, stop: .pauseRequested, after: db)
     case .paused:
       break
@@ -117,10 +116,10 @@ extension JobQueue {
     let job = try record(id, in: db)
     switch job.state {
     case .paused:
-      try db.execute(
-        sql: "UPDATE jobs SET state = 'available', run_at = ? WHERE id = ?", arguments: [clock.now(), id])
+      try db.run(
+        "UPDATE jobs SET state = 'available', run_at = ? WHERE id = ?", arguments: [clock.now(), id])
     case .running where job.pauseRequested:
-      try db.execute(sql: "UPDATE jobs SET pause_requested = 0 WHERE id = ?", arguments: [id])
+      try db.run("UPDATE jobs SET pause_requested = 0 WHERE id = ?", arguments: [id])
     case .available, .running, .retrying, .held, .completed, .failed, .cancelled:
       throw JobError.wrongState(id: id, state: job.state, operation: "resume")
     }
@@ -135,7 +134,9 @@ extension JobQueue {
   /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state.
   @discardableResult
   package func setPriority(_ priority: Int, of id: Int64) throws -> JobRecord {
-    try write { db in try change(id, "priority = \(priority)", operation: "a change of priority", in: db) }
+    try write { db in
+      try change(id, "priority = :value", ["value": priority], operation: "a change of priority", in: db)
+    }
   }
 
   /// Puts off the moment at which a job takes effect, brings it forward, or, with `nil`, lets it go now. What was
@@ -154,20 +155,21 @@ extension JobQueue {
   package func hold(_ id: Int64, until: Date?, in db: Database) throws -> JobRecord {
     // A job that is held looks again at once and finds its new time.
     try change(
-      id,
-      "held_until = \(until.map { String($0.milliseconds) } ?? "NULL"), "
-        + "run_at = CASE state WHEN 'held' THEN \(clock.now()) ELSE run_at END",
+      id, "held_until = :value, run_at = CASE state WHEN 'held' THEN :now ELSE run_at END",
+      ["value": until?.milliseconds, "now": clock.now()],
       operation: until == nil ? "release" : "hold", in: db)
   }
 
-  private func change(_ id: Int64, _ assignments: String, operation: String, in db: Database) throws
+  private func change(
+    _ id: Int64, _ assignments: String, _ arguments: StatementArguments, operation: String, in db: Database
+  ) throws
     -> JobRecord
   {
     let job = try record(id, in: db)
     guard !job.state.isFinal else {
       throw JobError.wrongState(id: id, state: job.state, operation: operation)
     }
-    try db.execute(sql: "UPDATE jobs SET \(assignments) WHERE id = ?", arguments: [id])
+    try db.run("UPDATE jobs SET \(assignments) WHERE id = :id", arguments: arguments + ["id": id])
     signals.send(changed: id, claimable: true, after: db)
     return try record(id, in: db)
   }

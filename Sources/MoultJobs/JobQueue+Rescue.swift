@@ -17,11 +17,10 @@ extension JobQueue {
   }
 
   func rescueExpired(in db: Database) throws -> [Int64] {
-    let rows = try Row.fetchAll(
-      db,
-      sql: """
-        SELECT id, lease_token, lease_owner, attempt FROM jobs WHERE state = 'running' AND lease_expires_at <= ?
-        """,
+    let rows = try db.rows(
+      """
+      SELECT id, lease_token, lease_owner, attempt FROM jobs WHERE state = 'running' AND lease_expires_at <= ?
+      """,
       arguments: [clock.now()])
     for row in rows {
       let owner: String = row["lease_owner"]
@@ -49,13 +48,11 @@ extension JobQueue {
   }
 
   func releaseLeasesOfDeadProcesses(in db: Database) throws -> [Int64] {
-    let rows = try Row.fetchAll(
-      db, sql: "SELECT id, lease_token, crashes FROM jobs WHERE state = 'running'")
+    let rows = try db.rows("SELECT id, lease_token, crashes FROM jobs WHERE state = 'running'")
     for row in rows {
       let lease = JobLease(jobID: row["id"], token: row["lease_token"])
       let crashes: Int = row["crashes"] + 1
-      try db.execute(
-        sql: "UPDATE jobs SET crashes = ? WHERE id = ?", arguments: [crashes, lease.jobID])
+      try db.run("UPDATE jobs SET crashes = ? WHERE id = ?", arguments: [crashes, lease.jobID])
       if crashes < configuration.crashesMax {
         try release(lease, in: db)
       } else {
@@ -64,7 +61,7 @@ extension JobQueue {
           retryable: false, in: db)
       }
     }
-    try db.execute(sql: "UPDATE jobs SET run_at = ? WHERE state = 'held'", arguments: [clock.now()])
+    try db.run("UPDATE jobs SET run_at = ? WHERE state = 'held'", arguments: [clock.now()])
     return rows.map { $0["id"] }
   }
 }

@@ -119,12 +119,12 @@ package final class JobQueue: Sendable {
     let attemptsMax = attemptsMax ?? configuration.attemptsMaxDefault
     precondition(attemptsMax >= 1, "a job needs at least one attempt")
     let now = clock.now()
-    try db.execute(
-      sql: """
-        INSERT INTO jobs (kind, subject, arguments, attempts_max, created_at, run_at, priority, held_until,
-          requested_by, content_hash, content_version)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
+    try db.run(
+      """
+      INSERT INTO jobs (kind, subject, arguments, attempts_max, created_at, run_at, priority, held_until,
+        requested_by, content_hash, content_version)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """,
       arguments: [
         kind, subject, arguments, attemptsMax, now, runAt?.milliseconds ?? now, options.priority,
         options.heldUntil?.milliseconds, options.requestedBy, options.content?.hash, options.content?.version,
@@ -155,7 +155,7 @@ package final class JobQueue: Sendable {
 
   /// - Throws: `JobError.notFound`.
   package func record(_ id: Int64, in db: Database) throws -> JobRecord {
-    guard let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else {
+    guard let row = try db.row("SELECT \(JobRecord.columns) FROM jobs WHERE id = ?", arguments: [id]) else {
       throw JobError.notFound(id: id)
     }
     return try JobRecord(row: row)
@@ -164,13 +164,12 @@ package final class JobQueue: Sendable {
   /// The newest jobs first; all states and all subjects where `nil`.
   package func list(state: JobState? = nil, subject: String? = nil, limit: Int = 100) throws -> [JobRecord] {
     try database.read { db in
-      try Row.fetchAll(
-        db,
-        sql: """
-          SELECT * FROM jobs
-          WHERE (:state IS NULL OR state = :state) AND (:subject IS NULL OR subject = :subject)
-          ORDER BY id DESC LIMIT :limit
-          """,
+      try db.rows(
+        """
+        SELECT \(JobRecord.columns) FROM jobs
+        WHERE (:state IS NULL OR state = :state) AND (:subject IS NULL OR subject = :subject)
+        ORDER BY id DESC LIMIT :limit
+        """,
         arguments: ["state": state?.rawValue, "subject": subject, "limit": limit]
       ).map(JobRecord.init(row:))
     }
@@ -183,19 +182,19 @@ package final class JobQueue: Sendable {
 
   /// The same as the caller's transaction sees it, so that "enqueue unless one is there" is one step.
   package func unfinished(subject: String? = nil, in db: Database) throws -> [JobRecord] {
-    try Row.fetchAll(
-      db,
-      sql: """
-        SELECT * FROM jobs WHERE (:subject IS NULL OR subject = :subject) AND finished_at IS NULL ORDER BY id
-        """,
+    try db.rows(
+      """
+      SELECT \(JobRecord.columns) FROM jobs WHERE (:subject IS NULL OR subject = :subject) AND finished_at IS NULL ORDER BY id
+      """,
       arguments: ["subject": subject]
     ).map(JobRecord.init(row:))
   }
 
   /// The newest job that was enqueued with this digest of its content.
   package func newest(contentHash: String, in db: Database) throws -> JobRecord? {
-    try Row.fetchOne(
-      db, sql: "SELECT * FROM jobs WHERE content_hash = ? ORDER BY id DESC LIMIT 1", arguments: [contentHash]
+    try db.row(
+      "SELECT \(JobRecord.columns) FROM jobs WHERE content_hash = ? ORDER BY id DESC LIMIT 1",
+      arguments: [contentHash]
     ).map(JobRecord.init(row:))
   }
 

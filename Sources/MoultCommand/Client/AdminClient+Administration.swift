@@ -51,12 +51,14 @@ extension AdminClient {
     var gate: WireGate
     var limits: JobLimits
     var priority: Int
+    var swapAt: Int64?
 
     init(_ request: SwitchRequest) {
       specification = request.specification
       gate = WireGate(request.gate)
       limits = request.limits
       priority = request.priority
+      swapAt = request.swapAt
     }
   }
 
@@ -73,13 +75,14 @@ extension AdminClient {
       var gate: WireGate
       var limits: JobLimits
       var priority: Int
+      var swapAt: Int64?
     }
     return try await post(
       Self.root + "/reindex",
       Body(
         source: request.source, target: request.target, specification: request.specification,
         alias: request.alias, gate: WireGate(request.gate), limits: request.limits,
-        priority: request.priority))
+        priority: request.priority, swapAt: request.swapAt))
   }
 
   // MARK: Jobs
@@ -115,6 +118,14 @@ extension AdminClient {
 
   func resumeJob(_ id: Int64) async throws -> JobInfo {
     try await post("\(Self.root)/jobs/\(id)/resume", Nothing())
+  }
+
+  func holdJob(_ id: Int64, until: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/hold", ["until": until])
+  }
+
+  func releaseJob(_ id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/release", Nothing())
   }
 
   func setJobPriority(_ priority: Int, of id: Int64) async throws -> JobInfo {

@@ -68,8 +68,13 @@ struct JobWatcher {
 
   /// Why nothing moves, and what a person can do about it.
   private static func standstill(_ job: JobInfo) -> String? {
-    job.state == .paused
-      ? "job \(job.id) is paused; `moult jobs resume \(job.id)` lets it go on" : nil
+    switch job.state {
+    case .paused: "job \(job.id) is paused; `moult jobs resume \(job.id)` lets it go on"
+    case .held:
+      "job \(job.id) is ready and does not go live before "
+        + "\(SwapTime(milliseconds: job.heldUntil ?? 0)); `moult jobs release \(job.id)` lets it, now"
+    default: nil
+    }
   }
 
   static func detached(_ id: Int64) -> CommandFailure {

@@ -4,13 +4,15 @@ internal import MoultModel
 /// `moult jobs`: the work that runs in the server.
 struct JobsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "List, show, watch, pause, resume, cancel or retry background jobs.",
+    commandName: "jobs",
+    abstract: "List, show, watch, pause, hold, release, cancel or retry background jobs.",
     discussion: """
       Jobs that were given up are `jobs list --state failed`: each keeps its error and its checkpoint, and \
       `jobs retry` lets it go on from there.
       """,
     subcommands: [
-      List.self, Show.self, Watch.self, Pause.self, Resume.self, Priority.self, Cancel.self, Retry.self,
+      List.self, Show.self, Watch.self, Pause.self, Resume.self, Hold.self, Release.self, Priority.self,
+      Cancel.self, Retry.self,
     ], defaultSubcommand: List.self, aliases: ["job"])
 
   struct List: AsyncParsableCommand {
@@ -102,6 +104,25 @@ struct JobsCommand: AsyncParsableCommand {
     func run() async throws { try await job.put { try await $0.resumeJob($1) } }
   }
 
+  struct Hold: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Put off the moment at which a switch or reindex goes live, or bring it forward.")
+
+    @OptionGroup var job: OneJob
+    @Option(help: SwapTime.help)
+    var until: SwapTime
+
+    func run() async throws { try await job.put { try await $0.holdJob($1, until: until.milliseconds) } }
+  }
+
+  struct Release: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Let a held switch or reindex go live now.")
+
+    @OptionGroup var job: OneJob
+
+    func run() async throws { try await job.put { try await $0.releaseJob($1) } }
+  }
+
   struct Priority: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Move a job before or behind others that wait.",
@@ -165,6 +186,9 @@ struct JobsCommand: AsyncParsableCommand {
     if let startedAt = job.startedAt { lines.append("started    \(Figure.moment(startedAt))") }
     if let finishedAt = job.finishedAt { lines.append("finished   \(Figure.moment(finishedAt))") }
     if job.state == .retrying { lines.append("runs again \(Figure.moment(job.runAt))") }
+    if let heldUntil = job.heldUntil, !job.state.isFinal {
+      lines.append("goes live  not before \(SwapTime(milliseconds: heldUntil))")
+    }
     if job.priority != 0 { lines.append("priority   \(job.priority)") }
     if let error = job.error { lines.append("error      \(error)") }
     if job.report != nil { lines.append(JobOutcome.summary(job)) }

@@ -29,8 +29,8 @@ struct ReindexCommand: AsyncParsableCommand {
       let current = try await client.collection(source).generation.specification
       let request = ReindexRequest(
         source: source, target: target, specification: encoding.specification(keeping: current), alias: alias,
-        gate: try await gate.request(for: source, client), limits: limits.limits,
-        priority: gate.priority)
+        gate: try await gate.request(for: source, client), priority: gate.priority,
+        swapAt: gate.swapAt?.milliseconds, limits: limits.limits)
       let job = try await client.startReindex(request)
       try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }

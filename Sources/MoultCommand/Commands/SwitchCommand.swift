@@ -39,7 +39,8 @@ struct SwitchCommand: AsyncParsableCommand {
       let current = try await client.collection(name).generation.specification
       let request = SwitchRequest(
         specification: encoding.specification(keeping: current),
-        gate: try await gate.request(for: name, client), limits: limits.limits, priority: gate.priority)
+        gate: try await gate.request(for: name, client), priority: gate.priority,
+        swapAt: gate.swapAt?.milliseconds, limits: limits.limits)
       if dryRun {
         try output.put(try await client.planSwitch(name, request)) { $0.text }
         return

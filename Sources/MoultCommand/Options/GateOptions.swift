@@ -22,6 +22,9 @@ struct GateOptions: ParsableArguments {
   @Option(help: "Before jobs of lower priority, -100 … 100.")
   var priority = 0
 
+  @Option(help: SwapTime.help)
+  var swapAt: SwapTime?
+
   @Flag(help: "Start the job and return at once; its number is on stdout.")
   var detach = false
 

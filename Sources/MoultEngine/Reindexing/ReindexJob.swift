@@ -19,6 +19,8 @@ struct ReindexJob: Sendable {
   /// Rounds of catching up before the cut-over is made at whatever is outstanding: a source that is written
   /// faster than it can be copied would never get there.
   static let catchUpRoundsMax = 50
+  /// While it waits to go live it copies what was written to the source so often.
+  static let heldCatchUpSeconds = 30.0
 
   struct Arguments: Codable, Sendable {
     var source: Int64
@@ -42,6 +44,8 @@ struct ReindexJob: Sendable {
     /// Source tombstones up to here were followed.
     var sequence: Int64
     var copied: Int64
+    /// Absent until it was measured.
+    var verdict: Verdict?
   }
 
   let resources: EngineResources
@@ -61,7 +65,20 @@ struct ReindexJob: Sendable {
     let target = try target(checkpoint)
     do {
       checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "copy")
-      var report = try await build(checkpoint, target: target)
+      let builder = checkpoint.generation.map {
+        GenerationBuilder(
+          resources: resources, collection: target, generationID: $0, specification: arguments.specification,
+          context: context, pace: pace,
+          memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
+      }
+      let costs = try await builder?.build()
+      var report = try await Verdict.reach(context, present: checkpoint.verdict) {
+        let report = try await verify(target, builder: builder, costs: costs)
+        let verdict = Verdict(report: report, reachedAt: context.now)
+        checkpoint.verdict = verdict
+        try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
+        return verdict
+      }.report
       checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
       let pause = ContinuousClock.now
       let (result, obsolete) = try await names.run { [checkpoint, report] in
@@ -78,6 +95,8 @@ struct ReindexJob: Sendable {
       try? directory.removeFiles(obsolete)
       try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
       return result
+    } catch let held as JobHeld {
+      throw JobHeld(until: min(held.until, context.now.addingTimeInterval(Self.heldCatchUpSeconds)))
     } catch {
       if !JobFate.willRunAgain(after: error, context: context, queue: resources.queue) {
         await GenerationDisposal(resources: resources, collection: target)
@@ -216,7 +235,9 @@ struct ReindexJob: Sendable {
 
   // MARK: Build and measure
 
-  private func build(_ checkpoint: Checkpoint, target: Collection) async throws -> SwitchReport {
+  private func verify(
+    _ target: Collection, builder: GenerationBuilder?, costs: GenerationBuilder.Costs?
+  ) async throws -> SwitchReport {
     let gate = RecallGate(
       minimumRecall: arguments.minimumRecall, maximumLoss: arguments.maximumLoss, k: arguments.k,
       seed: UInt64(bitPattern: target.id))
@@ -226,14 +247,9 @@ struct ReindexJob: Sendable {
         recent: source.recentQueries, snapshot: source.snapshot, target: arguments.specification.targetRecall,
         k: arguments.k, seed: gate.seed)
     }
-    guard let generation = checkpoint.generation else {
+    guard let builder, let costs else {
       return try await measurePlain(target, gate: gate, queries: queries)
     }
-    let builder = GenerationBuilder(
-      resources: resources, collection: target, generationID: generation,
-      specification: arguments.specification, context: context, pace: pace,
-      memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
-    let costs = try await builder.build()
     try context.reportProgress(phase: "verify", rowsDone: 0, rowsTotal: 0)
     let start = ContinuousClock.now
     let outcome = try await GenerationVerification(

@@ -23,6 +23,8 @@ struct SwitchJob: Sendable {
   /// Where a later attempt goes on; the generation's own progress is in the catalog.
   struct Checkpoint: Codable, Sendable {
     var generation: Int64
+    /// Absent until it was measured.
+    var verdict: Verdict?
   }
 
   struct Result: Codable, Sendable {
@@ -39,7 +41,8 @@ struct SwitchJob: Sendable {
 
   func run() async throws -> Data? {
     let start = ContinuousClock.now
-    let generation = try await resources.writing.run { try ensureGeneration() }
+    let checkpoint = try await resources.writing.run { try ensureGeneration() }
+    let generation = checkpoint.generation
     let builder = GenerationBuilder(
       resources: resources, collection: collection, generationID: generation,
       specification: arguments.specification, context: context,
@@ -47,9 +50,18 @@ struct SwitchJob: Sendable {
       memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
     do {
       let costs = try await builder.build()
-      var report = try await verify(builder, costs: costs)
-      report.totalSeconds = start.secondsToNow
-      return try await swap(to: generation, report: report)
+      let verdict = try await Verdict.reach(context, present: checkpoint.verdict) {
+        var report = try await verify(builder, costs: costs)
+        report.totalSeconds = start.secondsToNow
+        let verdict = Verdict(report: report, reachedAt: context.now)
+        try context.saveCheckpoint(
+          JSONEncoder().encode(Checkpoint(generation: generation, verdict: verdict)))
+        return verdict
+      }
+      return try await swap(to: generation, report: verdict.report)
+    } catch let held as JobHeld {
+      // The generation stays attached: the writer keeps it up to date while the job waits.
+      throw held
     } catch {
       await GenerationDisposal(resources: resources, collection: collection)
         .afterFailure(error, generation: generation, context: context)
@@ -58,19 +70,20 @@ struct SwitchJob: Sendable {
   }
 
   /// The generation of an earlier attempt, or a new one; recorded together with the checkpoint that names it.
-  private func ensureGeneration() throws -> Int64 {
+  private func ensureGeneration() throws -> Checkpoint {
     try directory.write { db in
       if let data = context.record.checkpoint {
         let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: data)
         let present = try directory.catalog.generations(of: collection.id, in: db)
         if present.contains(where: { $0.id == checkpoint.generation && $0.state == .building }) {
-          return checkpoint.generation
+          return checkpoint
         }
       }
       let record = try directory.catalog.insertGeneration(
         collection: collection.id, specification: arguments.specification, in: db)
-      try context.saveCheckpoint(JSONEncoder().encode(Checkpoint(generation: record.id)), in: db)
-      return record.id
+      let checkpoint = Checkpoint(generation: record.id)
+      try context.saveCheckpoint(JSONEncoder().encode(checkpoint), in: db)
+      return checkpoint
     }
   }
 

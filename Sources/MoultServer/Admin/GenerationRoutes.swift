@@ -31,7 +31,7 @@ extension AdminAPI {
     group.post("reindex") { request, _ in
       let fields = try await fields(of: request, floatKeys: ["queries"]).fields
       try fields.refuseOthers(than: [
-        "source", "target", "specification", "alias", "gate", "limits", "priority",
+        "source", "target", "specification", "alias", "gate", "limits", "priority", "swapAt",
       ])
       let source = try fields.requiredString("source")
       let index = try engine.describeCollection(source).generation.specification.index
@@ -42,6 +42,7 @@ extension AdminAPI {
             ?? EncodingSpecification(index: index),
           alias: try fields.string("alias"), gate: try fields.recallGate("gate"),
           priority: try fields.int("priority") ?? 0,
+          swapAt: try fields.moment("swapAt"),
           limits: try fields.jobLimits("limits")))
       return try Self.answer(job, status: .accepted)
     }
@@ -49,7 +50,7 @@ extension AdminAPI {
 
   private func switchRequest(of request: Request, _ name: String) async throws -> SwitchRequest {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-    try fields.refuseOthers(than: ["specification", "gate", "limits", "priority"])
+    try fields.refuseOthers(than: ["specification", "gate", "limits", "priority", "swapAt"])
     // A switch keeps the index unless it names another: with it the graph is kept too.
     let index = try engine.describeCollection(name).generation.specification.index
     guard let specification = try fields.encodingSpecification("specification", index: index) else {
@@ -57,6 +58,7 @@ extension AdminAPI {
     }
     return SwitchRequest(
       specification: specification, gate: try fields.recallGate("gate"),
-      priority: try fields.int("priority") ?? 0, limits: try fields.jobLimits("limits"))
+      priority: try fields.int("priority") ?? 0, swapAt: try fields.moment("swapAt"),
+      limits: try fields.jobLimits("limits"))
   }
 }

@@ -41,6 +41,18 @@ extension AdminAPI {
       }
       return try Self.answer(try await engine.setJobPriority(priority, of: id))
     }
+    group.post("jobs/{id}/hold") { request, context in
+      let id = try Self.jobID(context)
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["until"])
+      guard let until = try fields.moment("until") else {
+        throw fields.missing("until", expected: #"milliseconds since 1970 or "manual""#)
+      }
+      return try Self.answer(try await engine.holdJob(id, until: until))
+    }
+    group.post("jobs/{id}/release") { _, context in
+      try Self.answer(try await engine.holdJob(try Self.jobID(context), until: nil))
+    }
     group.post("jobs/{id}/retry") { _, context in
       try Self.answer(try await engine.retryJob(try Self.jobID(context)))
     }

@@ -469,6 +469,36 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/jobs/{id}/hold": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Put off the moment at which a switch or reindex goes live, or bring it forward",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HoldJob"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/release": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Let a held job go live now",
+            "responses": {
+              "200": {
+                "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/jobs/{id}/retry": {
           "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
           "post": {
@@ -959,7 +989,8 @@ enum OpenAPI {
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
-              "priority": {"$ref": "#/components/schemas/Priority"}
+              "priority": {"$ref": "#/components/schemas/Priority"},
+              "swapAt": {"$ref": "#/components/schemas/Moment"}
             },
             "required": ["specification"],
             "additionalProperties": false
@@ -973,7 +1004,8 @@ enum OpenAPI {
               "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
-              "priority": {"$ref": "#/components/schemas/Priority"}
+              "priority": {"$ref": "#/components/schemas/Priority"},
+              "swapAt": {"$ref": "#/components/schemas/Moment"}
             },
             "required": ["source", "target"],
             "additionalProperties": false
@@ -1015,6 +1047,16 @@ enum OpenAPI {
             "minimum": -100,
             "maximum": 100,
             "description": "Higher goes first, 0 without. A step is worth ten minutes of waiting, so nothing waits for ever."
+          },
+          "Moment": {
+            "description": "Milliseconds since 1970, or manual: when a person releases the job. It goes live then and not before.",
+            "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string", "enum": ["manual"]}]
+          },
+          "HoldJob": {
+            "type": "object",
+            "properties": {"until": {"$ref": "#/components/schemas/Moment"}},
+            "required": ["until"],
+            "additionalProperties": false
           },
           "JobPriority": {
             "type": "object",

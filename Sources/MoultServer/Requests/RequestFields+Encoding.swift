@@ -51,6 +51,19 @@ extension RequestFields {
     }
   }
 
+  /// Milliseconds since 1970, or `"manual"`: until a person releases the job.
+  func moment(_ name: String) throws(MoultError) -> Int64? {
+    switch self[name] {
+    case nil: return nil
+    case .string("manual"): return JobInfo.untilReleased
+    case let json?:
+      guard let value = json.int.flatMap({ Int64(exactly: $0) }) else {
+        throw mismatch(name, expected: "milliseconds since 1970 or 'manual'", json)
+      }
+      return value
+    }
+  }
+
   /// `{"minimumRecall", "maximumLoss", "k", "queries"}`.
   func recallGate(_ name: String) throws(MoultError) -> RecallGateRequest {
     guard let fields = try fields(name) else { return RecallGateRequest() }

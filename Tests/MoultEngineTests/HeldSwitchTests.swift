@@ -1,0 +1,123 @@
+import Foundation
+import MoultEngine
+import MoultModel
+import MoultTesting
+import Testing
+
+@Suite("Putting off the cut-over")
+struct HeldSwitchTests {
+  private static let gate = RecallGateRequest(minimumRecall: 0.5)
+  private static let int8 = EncodingSpecification(quantization: .int8)
+
+  private func follow(
+    _ job: JobInfo, in harness: EngineHarness, until isReached: (JobInfo) -> Bool
+  ) async throws -> JobInfo {
+    var job = try harness.engine.job(job.id)
+    while !isReached(job), !job.state.isFinal {
+      job = try await harness.engine.waitForJob(job.id, changedSince: job, seconds: 30)
+    }
+    return job
+  }
+
+  @Test("a switch waits for its release over a restart, and what was written meanwhile is in it")
+  func switchHeld() async throws {
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory, segmentRowsMax: 1_500)
+    try await harness.importSample("words", rows: 3_000)
+    let before = try harness.engine.describeCollection("words").generation.id
+    let job = try await harness.engine.startSwitch(
+      "words",
+      SwitchRequest(specification: Self.int8, gate: Self.gate, swapAt: JobInfo.untilReleased))
+    #expect(try await follow(job, in: harness) { $0.state == .held }.state == .held)
+    #expect(try harness.engine.describeCollection("words").generation.id == before)
+    #expect(try harness.engine.generations(of: "words").map(\.state) == [.building, .live])
+
+    // Another collection's jobs run meanwhile: waiting takes nobody's place.
+    try await harness.importSample("other", rows: 300)
+    let other = try await harness.engine.startSwitch(
+      "other", SwitchRequest(specification: Self.int8, gate: RecallGateRequest(minimumRecall: 0)))
+    #expect(try await harness.finish(other).state == .completed)
+
+    try await harness.importSample("words", rows: 5_000)
+    _ = try await harness.engine.delete([.int64(7)], from: "words")
+    try await harness.shutDown()
+
+    harness = try await EngineHarness(directory: directory, segmentRowsMax: 1_500)
+    // It attaches its generation again, and goes on waiting.
+    while try harness.engine.generations(of: "words").count == 1 {
+      _ = try await harness.engine.waitForJob(
+        job.id, changedSince: harness.engine.job(job.id), seconds: 1)
+    }
+    #expect(try await follow(job, in: harness) { $0.state == .held }.state == .held)
+    #expect(try harness.engine.describeCollection("words").generation.id == before)
+    _ = try await harness.engine.delete([.int64(8)], from: "words")
+
+    #expect(try await harness.engine.holdJob(job.id, until: nil).heldUntil == nil)
+    let ended = try await harness.finish(job)
+    #expect(ended.state == .completed, "\(ended)")
+    let info = try harness.engine.describeCollection("words")
+    #expect(info.generation.specification == Self.int8 && info.count == 4_998)
+    let found = try await harness.search("words", queries: SampleVectors.queries(50))
+    let exact = try await harness.search("words", queries: SampleVectors.queries(50), exact: true)
+    #expect(
+      recall(
+        found,
+        truth: exact.map { ids in
+          ids.compactMap { if case .int64(let key) = $0 { key } else { nil } }
+        }) > 0.95)
+    try await harness.shutDown()
+  }
+
+  @Test("a reindex waits for its moment, follows the source meanwhile, and then goes live by itself")
+  func reindexHeld() async throws {
+    let harness = try await EngineHarness()
+    try await harness.importSample("v1", rows: 2_000)
+    try await harness.engine.createAlias("words", collection: "v1")
+    let job = try await harness.engine.startReindex(
+      ReindexRequest(
+        source: "v1", target: "v2", specification: Self.int8, alias: "words", gate: Self.gate,
+        swapAt: JobInfo.untilReleased))
+    #expect(try await follow(job, in: harness) { $0.state == .held }.state == .held)
+    #expect(try harness.engine.describeAlias("words") == "v1")
+    try await harness.importSample("v1", rows: 2_500)
+    _ = try await harness.engine.delete([.int64(3), .int64(2_400)], from: "words")
+
+    // Brought forward by time, not by hand.
+    let soon = Int64(Date().timeIntervalSince1970 * 1_000) + 300
+    #expect(try await harness.engine.holdJob(job.id, until: soon).heldUntil == soon)
+    let ended = try await harness.finish(job)
+    #expect(ended.state == .completed, "\(ended)")
+    #expect(try #require(ended.finishedAt) >= soon)
+    #expect(try harness.engine.describeAlias("words") == "v2")
+    #expect(try harness.engine.describeCollection("words").count == 2_498)
+    try await harness.shutDown()
+  }
+
+  @Test(
+    "a gate that is not reached fails the job before it waits; a held one can be cancelled without a trace")
+  func failedAndCancelled() async throws {
+    let harness = try await EngineHarness()
+    try await harness.importSample("words", rows: 2_000)
+    let files = harness.directory.files()
+    let refused = try await harness.engine.startSwitch(
+      "words",
+      SwitchRequest(
+        specification: EncodingSpecification(quantization: .binary, oversampling: 1),
+        gate: RecallGateRequest(minimumRecall: 0.99), swapAt: JobInfo.untilReleased))
+    #expect(try await harness.finish(refused).errorCode == MoultError.Code.recallGateFailed.rawValue)
+
+    let job = try await harness.engine.startSwitch(
+      "words", SwitchRequest(specification: Self.int8, gate: Self.gate, swapAt: JobInfo.untilReleased))
+    _ = try await follow(job, in: harness) { $0.state == .held }
+    #expect(try await harness.engine.cancelJob(job.id).state == .cancelled)
+    #expect(try harness.engine.generations(of: "words").count == 1)
+    #expect(harness.directory.files() == files)
+    await #expect {
+      _ = try await harness.engine.holdJob(job.id, until: nil)
+    } throws: { ($0 as? MoultError)?.code == .jobStateConflict }
+    await #expect {
+      _ = try await harness.engine.holdJob(job.id, until: -1)
+    } throws: { ($0 as? MoultError)?.code == .invalidArgument }
+    try await harness.shutDown()
+  }
+}
