@@ -84,7 +84,7 @@ extension MoultError.Code {
       "give --token or set MOULT_TOKEN; `moult serve` uses root:Milvus unless told otherwise"
     case .tooLarge: "send less at once: --batch"
     case .diskFull: "free space where the server's data directory lies, then try again"
-    case .corrupted: "`moult doctor --data DIR --deep` checks a data directory"
+    case .corrupted: "`moult verify --data DIR --deep` says what is damaged, `moult repair` mends what can be"
     case .unsupportedVersion: "use a newer moult"
     case .dataDirectoryInUse: "stop the other process, or give another --data"
     case .unavailable: "the server is shutting down; try again when it is back"

@@ -20,7 +20,11 @@ struct Moult: AsyncParsableCommand {
       """,
     version: "moult \(Version.current)",
     groupedSubcommands: [
-      CommandGroup(name: "Serving", subcommands: [ServeCommand.self, DoctorCommand.self, DemoCommand.self]),
+      CommandGroup(
+        name: "Serving",
+        subcommands: [
+          ServeCommand.self, DoctorCommand.self, VerifyCommand.self, RepairCommand.self, DemoCommand.self,
+        ]),
       CommandGroup(
         name: "Data",
         subcommands: [

@@ -61,9 +61,7 @@ extension Engine {
   /// By name or alias. - Throws: `collectionNotFound`.
   package func describeCollection(_ name: String) throws -> CollectionInfo {
     let map = aliases.current
-    guard let collection = map.collection(name) else {
-      throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
-    }
+    let collection = try map.opened(name)
     return collection.info(aliases: map.aliases(of: collection.name))
   }
 
@@ -75,7 +73,10 @@ extension Engine {
   }
 
   /// True for an alias as well.
-  package func hasCollection(_ name: String) -> Bool { aliases.current.collection(name) != nil }
+  package func hasCollection(_ name: String) -> Bool {
+    let map = aliases.current
+    return map.collection(name) != nil || map.damaged[map.aliases[name] ?? name] != nil
+  }
 
   /// - Throws: `collectionNotFound`, `collectionHasAliases`, `invalidArgument` when `name` is an alias,
   ///   `switchInProgress`.
@@ -86,9 +87,7 @@ extension Engine {
         throw MoultError(
           .invalidArgument, "'\(name)' is an alias of '\(target)'; drop the collection by its own name")
       }
-      guard let collection = map.collections[name] else {
-        throw MoultError(.collectionNotFound, "there is no collection '\(name)'")
-      }
+      let collection = try map.opened(name)
       let pointing = map.aliases(of: name)
       guard pointing.isEmpty else {
         throw MoultError(

@@ -82,8 +82,18 @@ extension Engine {
             .switchInProgress,
             "a switch of '\(collection.name)' is about to finish; wait for it or cancel it first")
         }
+        if let previous = snapshot.previous {
+          try snapshot.requireSound(previous, parallel: resources.searching.parallelFor)
+        }
         let swap = try resources.directory.write { db in
           try self.ensureNoJob(on: collection, in: db)
+          let record = try resources.directory.catalog.collection(collection.id, in: db)
+          if let id = record.previousGeneration, snapshot.previous?.id != id {
+            throw MoultError(
+              .corrupted,
+              "generation \(id) of '\(collection.name)' is damaged and cannot go live; nothing was changed. "
+                + "`moult verify` says which file, `moult repair` makes it anew")
+          }
           return try resources.directory.catalog.rollback(collection.id, in: db)
         }
         guard var next = snapshot.previous, next.id == swap.current.id else {

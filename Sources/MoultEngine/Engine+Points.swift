@@ -105,6 +105,9 @@ extension Engine {
     while true {
       let stored = try await resources.directory.read(look)
       let snapshot = collection.snapshot
+      if includeVectors {
+        try await resources.searching.run { try snapshot.requireSoundVectors(ofRows: stored.map(\.row)) }
+      }
       var points: [Point] = []
       points.reserveCapacity(stored.count)
       for point in stored {

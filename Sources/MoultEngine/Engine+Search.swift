@@ -29,6 +29,8 @@ extension Engine {
           try collection.filters.apply(
             $0, to: snapshot, points: collection.points, directory: resources.directory)
         } ?? snapshot
+      try snapshot.requireSound(
+        snapshot.live, exact: request.exact, parallel: resources.searching.parallelFor)
       let found = try self.neighbors(request, of: collection, in: searched)
       let rows = Set(found.joined().map(\.neighbor.row))
       let stored = try resources.directory.read { db in

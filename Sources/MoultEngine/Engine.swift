@@ -76,11 +76,23 @@ package final class Engine: Sendable {
       }
       let loader = CollectionLoader(
         directory: directory, parallel: resources.searching.parallelFor, logger: logger)
-      let opened = try collections.map { try loader.load($0) }
-      aliases.publish { map in
+      var opened: [Collection] = []
+      var damaged: [String: MoultError] = [:]
+      for record in collections {
+        do { opened.append(try loader.load(record)) } catch let error as MoultError
+          where error.code == .corrupted
+        {
+          // The others are served all the same.
+          logger.error(
+            "collection '\(record.name)' cannot be opened; `moult repair` may help: \(error.message)")
+          damaged[record.name] = error
+        }
+      }
+      aliases.publish { [opened, damaged] map in
         for collection in opened { map.collections[collection.name] = collection }
+        map.damaged = damaged
         for alias in aliasRecords {
-          map.aliases[alias.name] = opened.first { $0.id == alias.collectionID }?.name
+          map.aliases[alias.name] = collections.first { $0.id == alias.collectionID }?.name
         }
       }
       for collection in opened {
@@ -91,6 +103,18 @@ package final class Engine: Sendable {
     // Searches go without guides until these are there: the start does not wait.
     for collection in aliases.current.collections.values {
       Task {
+        let parallel = resources.background.parallelFor
+        do {
+          try await resources.background.run {
+            let snapshot = collection.snapshot
+            for generation in snapshot.openGenerations {
+              try snapshot.requireSound(generation, parallel: parallel)
+            }
+          }
+        } catch {
+          logger.error("'\(collection.name)' is damaged; what needs the file is refused: \(error)")
+          return
+        }
         try? await resources.background.run {
           let snapshot = collection.snapshot
           for generation in snapshot.openGenerations {

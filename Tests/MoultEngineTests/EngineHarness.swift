@@ -12,15 +12,30 @@ final class EngineHarness: Sendable {
   private let services: ServiceGroup
   private let running: Task<Void, any Error>
 
-  init(
+  convenience init(
     directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
     fileSystem: any FileSystem = POSIXFileSystem()
+  ) async throws {
+    try await self.init(
+      directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem)
+  }
+
+  /// On a data directory that belongs to the caller.
+  convenience init(
+    path: String, segmentRowsMax: Int = 65_536, fileSystem: any FileSystem = POSIXFileSystem()
+  ) async throws {
+    try await self.init(
+      directory: TemporaryDirectory(), path: path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem)
+  }
+
+  private init(
+    directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem
   ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
     self.directory = directory
     let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
+      EngineConfiguration(dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
       logger: logger, fileSystem: fileSystem)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)

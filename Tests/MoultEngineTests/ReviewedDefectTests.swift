@@ -132,12 +132,14 @@ struct ReviewedDefectTests {
     try content.withUnsafeBytes { content in
       _ = try SegmentWriter.write(content, to: path, kind: file.header.kind, identity: file.header.identity)
     }
+    let again = try await EngineHarness(directory: harness.directory)
     await #expect {
-      _ = try await EngineHarness(directory: harness.directory)
+      _ = try await again.search("words", queries: SampleVectors.queries(1))
     } throws: { error in
       guard let error = error as? MoultError else { return false }
       return error.code == .corrupted && error.message.hasPrefix("\(path): ")
     }
+    try await again.shutDown()
   }
 
   @Test("a small collection that is switched to a graph index gets a graph")

@@ -8,11 +8,20 @@ import Synchronization
 final class AliasTable: Sendable {
   struct Map: Sendable {
     var collections: [String: Collection] = [:]
-    /// Alias → the collection's own name. Every target stands in `collections`.
+    /// Alias → the collection's own name. Every target stands in `collections` or `damaged`.
     var aliases: [String: String] = [:]
+    /// Collections that could not be opened, by name, and why.
+    var damaged: [String: MoultError] = [:]
 
     func collection(_ name: String) -> Collection? {
       collections[aliases[name] ?? name]
+    }
+
+    /// - Throws: what is wrong with a collection that could not be opened; `collectionNotFound`.
+    func opened(_ name: String) throws -> Collection {
+      if let collection = collection(name) { return collection }
+      if let damage = damaged[aliases[name] ?? name] { throw damage }
+      throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
     }
 
     /// Aliases of the collection with this own name, sorted.
@@ -29,12 +38,10 @@ final class AliasTable: Sendable {
     map.withLock { change(&$0) }
   }
 
-  /// - Throws: `collectionNotFound`.
+  /// - Throws: `collectionNotFound`; `corrupted` for a collection that could not be opened.
   func resolve(_ name: String) throws -> Collection {
-    guard let collection = map.withLock({ $0.collection(name) }) else {
-      throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
-    }
-    return collection
+    let map = current
+    return try map.opened(name)
   }
 
   /// As `resolve`, for requests from outside: a collection that a reindex is still filling is refused.

@@ -38,7 +38,12 @@ struct CollectionLoader: Sendable {
       throw MoultError(.corrupted, "the catalog has no current generation for collection '\(record.name)'")
     }
     var snapshot = CollectionSnapshot(segments: segments, live: live, previous: nil, building: nil)
-    snapshot.previous = try record.previousGeneration.flatMap { try load($0, beside: snapshot) }
+    do {
+      snapshot.previous = try record.previousGeneration.flatMap { try load($0, beside: snapshot) }
+    } catch let error as MoultError where error.code == .corrupted {
+      // It answers nothing; only a rollback would need it, and is refused.
+      logger.error("'\(record.name)' cannot be rolled back; `moult repair` may help: \(error.message)")
+    }
     return Collection(
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt, points: points,
       identityEncoder: identityEncoder, snapshot: snapshot, isReady: record.state == .live,
@@ -78,6 +83,10 @@ struct CollectionLoader: Sendable {
         fileSystem: directory.fileSystem)
       try requireShape(
         of: path, record.rowCount, growing.rowStride, growing.sideStride, record, encoder)
+      try growing.verify(
+        directory.read { db in
+          try directory.catalog.checksums(of: record.id, rowCount: record.rowCount, in: db)
+        })
       storage = .growing(growing)
     }
     return SegmentView(
@@ -95,6 +104,7 @@ struct CollectionLoader: Sendable {
       throw MoultError(
         .corrupted, "\(file.path): expected \(record.rowCount) row numbers, found \(file.count)")
     }
+    try file.requireSound()
     return try SegmentRows(from: record.firstRow, span: record.rowSpan, listedIn: file)
   }
 
@@ -120,6 +130,7 @@ struct CollectionLoader: Sendable {
     for segment in segments where view.codes[segment.id] == nil {
       let buffer = CodeBuffer(encoder: view.encoder, capacity: segment.capacity)
       if segment.count > 0 {
+        try segment.requireSoundVectors()
         let vectors = segment.vectors
         EncodeLoop.encode(
           vectors.rows.assumingMemoryBound(to: Float.self), count: segment.count, with: view.encoder,

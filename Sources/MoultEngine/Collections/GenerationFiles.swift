@@ -59,7 +59,9 @@ struct GenerationFiles: Sendable {
     _ = try writer.finish()
     let path = codesPath(segment)
     try record(path)
-    return try openCodes(path, segment: segment, encoder: encoder)
+    let file = try openCodes(path, segment: segment, encoder: encoder)
+    file.trust()
+    return file
   }
 
   func openCodes(_ path: String, segment: SegmentView, encoder: VectorEncoder) throws -> SegmentFile {

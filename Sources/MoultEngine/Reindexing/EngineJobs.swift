@@ -47,6 +47,10 @@ struct EngineJobs: Sendable {
 
   private func collection(_ id: Int64) throws -> Collection {
     guard let collection = aliases.current.collections.values.first(where: { $0.id == id }) else {
+      if let damage = aliases.current.damaged.values.first {
+        throw MoultError(
+          .corrupted, "the job's collection was dropped, or could not be opened: \(damage.message)")
+      }
       throw MoultError(.collectionNotFound, "the job's collection was dropped")
     }
     return collection

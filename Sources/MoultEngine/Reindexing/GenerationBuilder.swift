@@ -45,6 +45,11 @@ struct GenerationBuilder: Sendable {
   /// Everything up to the moment at which the generation is attached as the snapshot's `building`.
   func build() async throws -> Costs {
     var costs = Costs()
+    // What is learned from damaged vectors, or encoded, would be damage without a trace.
+    try await resources.background.run { [collection, parallel] in
+      let snapshot = collection.snapshot
+      try snapshot.requireSound(snapshot.live, parallel: parallel)
+    }
     let encoder = try await timed(&costs.trainSeconds) { try train() }
     costs.trainingRows = encoder.report.sampleCount
     if let shrinkage = encoder.report.shrinkage, shrinkage > 0 {
@@ -176,6 +181,7 @@ struct GenerationBuilder: Sendable {
     _ = try writer.finish()
     let path = files.codesPath(segment)
     let file = try files.openCodes(path, segment: segment, encoder: encoder)
+    file.trust()
     try directory.write { db in
       try directory.catalog.recordCodes(
         generation: generationID, segment: segment.id, codesFile: path, graphFile: nil, in: db)

@@ -55,6 +55,7 @@ struct IndexJob: Sendable {
         directory: resources.directory, collectionID: collection.id, generationID: generation.id)
       let guide = snapshot.guides(in: GraphSpace(generation.specification))[segment.id] ?? SegmentGuide()
       try await resources.background.run {
+        try snapshot.requireSound(generation, parallel: resources.background.parallelFor)
         let source = snapshot.graphSource(
           of: generation, segment: segment, identity: collection.identityEncoder)
         let bytes = try GraphIndexBuilder.build(

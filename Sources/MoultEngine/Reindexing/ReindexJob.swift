@@ -199,6 +199,7 @@ struct ReindexJob: Sendable {
     let dimension = source.schema.dimension
     var batch = PointBatch(ids: [], vectors: [], dimension: dimension)
     var lastRow = checkpoint.row
+    try snapshot.requireSoundVectors(ofRows: round.points.map(\.row))
     for point in round.points {
       guard let vector = snapshot.vector(ofRow: point.row, dimension: dimension) else { break }
       batch.ids.append(point.id)

@@ -81,6 +81,7 @@ struct SegmentMerge: Sendable {
   private struct Merged: Sendable {
     var segment: SegmentView
     var rowsFile: String?
+    var checksums: [VectorChecksum]
     var generations: [Int64: Files]
 
     struct Files: Sendable {
@@ -105,6 +106,7 @@ struct SegmentMerge: Sendable {
     _ = try writer.finish()
     let vectors = try SegmentFile(
       path: path, kind: .vectors, identity: identity, fileSystem: directory.fileSystem)
+    vectors.trust()
 
     let (rows, rowsFile) = try writeRows(survivors, id: id, span: span, identity: identity)
     var merged = Merged(
@@ -112,7 +114,11 @@ struct SegmentMerge: Sendable {
         id: id, rows: rows, count: survivors.count, capacity: survivors.count,
         live: LiveBitmap(capacity: survivors.count, live: survivors.count, except: []),
         storage: .sealed(vectors)),
-      rowsFile: rowsFile, generations: [:])
+      rowsFile: rowsFile,
+      checksums: VectorChecksum.of(
+        rows: vectors.rows, rowStride: vectors.rowStride, side: vectors.side, sideStride: vectors.sideStride,
+        count: survivors.count, at: 0),
+      generations: [:])
     var guides: [(space: GraphSpace, guide: SegmentGuide)] = []
     for generation in snapshot.openGenerations {
       let space = GraphSpace(generation.specification)
@@ -269,6 +275,7 @@ struct SegmentMerge: Sendable {
         merged.segment.id, of: collection.id, replacing: sources.map(\.id),
         rows: sources[0].firstRow..<last.rows.end(count: last.count), rowCount: merged.segment.count,
         rowsFile: merged.rowsFile, in: db)
+      try directory.catalog.record(merged.checksums, of: merged.segment.id, in: db)
       for generation in snapshot.openGenerations {
         guard let files = merged.generations[generation.id],
           files.codesPath != nil || files.graphPath != nil

@@ -61,6 +61,7 @@ struct CollectionWriter: Sendable {
         try store(start, norms: norms, placement, in: snapshot)
       }
     }
+    let checksums = placements.map { vectorChecksums(of: batch, norms: norms, $0) }
     let died = try directory.write { [snapshot, ids] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
@@ -68,10 +69,11 @@ struct CollectionWriter: Sendable {
         try directory.catalog.reserveKeys(
           below: firstKey + Int64(batch.count), collection: collection.id, in: db)
       }
-      for placement in placements {
+      for (placement, checksums) in zip(placements, checksums) {
+        let segment = snapshot.segments[placement.segmentIndex].id
         try directory.catalog.updateSegment(
-          snapshot.segments[placement.segmentIndex].id, rowCount: placement.at + placement.points.count,
-          in: db)
+          segment, rowCount: placement.at + placement.points.count, in: db)
+        try directory.catalog.record(checksums, of: segment, in: db)
       }
       return try collection.points.insert(
         firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
@@ -182,6 +184,22 @@ struct CollectionWriter: Sendable {
         count: count, at: placement.at)
     }
     try growing.sync()
+  }
+
+  /// Of the bytes as they came, not as the file gives them back.
+  private func vectorChecksums(of batch: PointBatch, norms: [Float], _ placement: Placement)
+    -> [VectorChecksum]
+  {
+    let first = placement.points.lowerBound
+    return batch.vectors.withUnsafeBufferPointer { vectors in
+      norms.withUnsafeBufferPointer { norms in
+        VectorChecksum.of(
+          rows: UnsafeRawPointer(vectors.baseAddress! + first * schema.dimension),
+          rowStride: schema.dimension * MemoryLayout<Float>.stride,
+          side: UnsafeRawPointer(norms.baseAddress! + first), sideStride: MemoryLayout<Float>.stride,
+          count: placement.points.count, at: placement.at)
+      }
+    }
   }
 
   private func inverseNorms(of batch: PointBatch) -> [Float] {

@@ -27,6 +27,7 @@ enum CatalogMigrations {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("catalog-1") { db in try db.execute(sql: catalog1) }
     migrator.registerMigration("catalog-2") { db in try db.execute(sql: catalog2) }
+    migrator.registerMigration("catalog-3") { db in try db.execute(sql: catalog3) }
     try migrator.migrate(writer)
   }
 
@@ -94,5 +95,16 @@ enum CatalogMigrations {
     ALTER TABLE segments ADD COLUMN rows_file TEXT;
     ALTER TABLE segments ADD COLUMN row_span INTEGER CHECK (row_span >= row_count);
     UPDATE meta SET value = '2' WHERE name = 'format_version';
+    """
+
+  /// What full-precision rows were when they were acknowledged; see `VectorChecksum`.
+  private static let catalog3 = """
+    CREATE TABLE vector_checksums (
+      segment_id INTEGER NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+      place INTEGER NOT NULL CHECK (place >= 0),
+      row_count INTEGER NOT NULL CHECK (row_count > 0),
+      checksum INTEGER NOT NULL,
+      PRIMARY KEY (segment_id, place)
+    ) STRICT, WITHOUT ROWID;
     """
 }

@@ -6,6 +6,8 @@ package struct DataDirectoryReport: Sendable, Equatable {
   package struct Problem: Sendable, Equatable {
     package let path: String
     package let message: String
+    /// The file, where it is one that the catalog names.
+    package var file: CatalogFile?
   }
 
   /// Files that the catalog names.
@@ -17,6 +19,19 @@ package struct DataDirectoryReport: Sendable, Equatable {
   package var orphans: [String] = []
 
   package var isSound: Bool { problems.isEmpty }
+}
+
+/// A segment file that the catalog names.
+package struct CatalogFile: Sendable, Equatable {
+  /// Relative to the data directory.
+  package let path: String
+  package let kind: SegmentHeader.Kind
+  package let identity: SegmentIdentity
+  /// The generation whose file it is; `nil` for vectors and row numbers, which all share.
+  package let generationID: Int64?
+  /// Rows that the catalog counts; `nil` when the file decides.
+  let rowCount: Int?
+  let isGrowing: Bool
 }
 
 extension DataDirectory {
@@ -46,11 +61,11 @@ extension DataDirectory {
   package func check(deep: Bool) -> DataDirectoryReport {
     var report = DataDirectoryReport()
     let databasePath = databasePath
-    func note(_ path: String, _ error: any Error) {
+    func note(_ path: String, _ error: any Error, _ file: CatalogFile? = nil) {
       let message = (error as? MoultError)?.message ?? "\(error)"
-      report.problems.append(.init(path: path, message: message))
+      report.problems.append(.init(path: path, message: message, file: file))
     }
-    var files: [NamedFile] = []
+    var files: [CatalogFile] = []
     do {
       files = try read { db in
         for text in try databaseFaults(in: db, deep: deep) {
@@ -61,7 +76,9 @@ extension DataDirectory {
     } catch { note(databasePath, error) }
     for file in files {
       report.fileCount += 1
-      do { report.byteCount += try check(file, deep: deep) } catch { note(file.path, error) }
+      do { report.byteCount += try check(file, deep: deep) } catch {
+        note(file.path, error, file)
+      }
     }
     do { report.orphans = try orphans(named: Set(files.map(\.path))) } catch {
       note(FileNames.collections, error)
@@ -71,34 +88,29 @@ extension DataDirectory {
 
   // MARK: Parts
 
-  private struct NamedFile {
-    let path: String
-    let kind: SegmentHeader.Kind
-    let identity: SegmentIdentity
-    /// Rows that the catalog counts; `nil` when the file decides.
-    let rowCount: Int?
-    let isGrowing: Bool
-  }
-
-  private func namedFiles(in db: Database) throws -> [NamedFile] {
+  private func namedFiles(in db: Database) throws -> [CatalogFile] {
     try catalog.collections(in: db).flatMap { collection in
       let segments = try catalog.segments(of: collection.id, in: db)
       let byID = Dictionary(uniqueKeysWithValues: segments.map { ($0.id, $0) })
       var files = segments.map {
-        NamedFile(
-          path: $0.file, kind: .vectors, identity: $0.identity, rowCount: $0.rowCount,
+        CatalogFile(
+          path: $0.file, kind: .vectors, identity: $0.identity, generationID: nil, rowCount: $0.rowCount,
           isGrowing: $0.state == .growing)
       }
       files += segments.compactMap { segment in
         segment.rowsFile.map {
-          NamedFile(
-            path: $0, kind: .rows, identity: segment.identity, rowCount: segment.rowCount, isGrowing: false)
+          CatalogFile(
+            path: $0, kind: .rows, identity: segment.identity, generationID: nil, rowCount: segment.rowCount,
+            isGrowing: false)
         }
       }
       for generation in try catalog.generations(of: collection.id, in: db) {
         if let path = generation.encoderFile {
           let identity = SegmentIdentity(collectionID: collection.id, generationID: generation.id)
-          files.append(.init(path: path, kind: .encoder, identity: identity, rowCount: nil, isGrowing: false))
+          files.append(
+            .init(
+              path: path, kind: .encoder, identity: identity, generationID: generation.id, rowCount: nil,
+              isGrowing: false))
         }
         for built in try catalog.generationSegments(of: generation.id, in: db) {
           guard let segment = byID[built.segmentID] else { continue }
@@ -106,11 +118,14 @@ extension DataDirectory {
           if let path = built.codesFile {
             files.append(
               .init(
-                path: path, kind: .codes, identity: identity, rowCount: segment.rowCount, isGrowing: false))
+                path: path, kind: .codes, identity: identity, generationID: generation.id,
+                rowCount: segment.rowCount, isGrowing: false))
           }
           if let path = built.graphFile {
             files.append(
-              .init(path: path, kind: .graph, identity: segment.identity, rowCount: nil, isGrowing: false))
+              .init(
+                path: path, kind: .graph, identity: segment.identity, generationID: generation.id,
+                rowCount: nil, isGrowing: false))
           }
         }
       }
@@ -119,9 +134,9 @@ extension DataDirectory {
   }
 
   /// - Returns: bytes that the file takes.
-  private func check(_ file: NamedFile, deep: Bool) throws -> Int {
+  private func check(_ file: CatalogFile, deep: Bool) throws -> Int {
     let path = absolutePath(file.path)
-    if file.isGrowing { return try checkGrowing(file, path: path) }
+    if file.isGrowing { return try checkGrowing(file, path: path, deep: deep) }
     let segment = try SegmentFile(
       path: path, kind: file.kind, identity: file.identity, fileSystem: fileSystem)
     if let rowCount = file.rowCount, segment.count != rowCount {
@@ -129,11 +144,21 @@ extension DataDirectory {
         path, SegmentHeader.Field.rowCount.rawValue, "row count", expected: "\(rowCount) as in the catalog",
         got: "\(segment.count)")
     }
-    if deep { try segment.verify() }
+    if deep {
+      // First what tells the rows, then what covers every byte.
+      if file.kind == .vectors { try segment.verify(checksums(of: file)) }
+      try segment.verify()
+    }
     return segment.sizeBytes
   }
 
-  private func checkGrowing(_ named: NamedFile, path: String) throws -> Int {
+  private func checksums(of file: CatalogFile) throws -> [VectorChecksum] {
+    try read { db in
+      try catalog.checksums(of: file.identity.segmentID, rowCount: file.rowCount ?? 0, in: db)
+    }
+  }
+
+  private func checkGrowing(_ named: CatalogFile, path: String, deep: Bool) throws -> Int {
     let file = try openSegment(path, .read, fileSystem)
     defer { fileSystem.close(file) }
     let header = try SegmentHeader(readingFrom: file, fileSystem: fileSystem)
@@ -149,6 +174,10 @@ extension DataDirectory {
     guard size >= expected else {
       throw corruption(
         path, size, "file size", expected: "at least \(expected) bytes for \(rowCount) rows", got: "\(size)")
+    }
+    if deep {
+      try header.verify(
+        try checksums(of: named), in: MappedFile(file, byteCount: size), path: path)
     }
     return size
   }

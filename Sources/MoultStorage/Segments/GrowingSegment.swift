@@ -198,7 +198,10 @@ package final class GrowingSegment: @unchecked Sendable {
       }
       state.sealedCount = count
     }
-    return try SegmentFile(path: path, kind: .vectors, identity: header.identity, fileSystem: fileSystem)
+    let sealed = try SegmentFile(
+      path: path, kind: .vectors, identity: header.identity, fileSystem: fileSystem)
+    sealed.trust()
+    return sealed
   }
 
   /// Zeros over the side bytes of rows that do not count, so that the checksum covers known bytes.

@@ -1,10 +1,14 @@
 import MoultModel
+import Synchronization
 
 /// A sealed segment, mapped read-only. The pointers live as long as the object.
 package final class SegmentFile: @unchecked Sendable {
   package let path: String
   package let header: SegmentHeader
   private let mapping: MappedFile
+  /// Set once the payload was compared, or written by this process.
+  private let isTrusted = Atomic(false)
+  private let damage = Mutex<MoultError?>(nil)
 
   /// Opens and checks the header against the file; the payload is checked by `verify()`.
   ///
@@ -46,17 +50,42 @@ package final class SegmentFile: @unchecked Sendable {
 
   /// Reads everything and compares its checksum.
   ///
-  /// - Throws: `corrupted` naming the file and both checksums.
+  /// - Throws: `corrupted` naming the file, where the damage lies as far as that can be told, and both checksums.
   /// - Complexity: about 1 s a gigabyte.
   package func verify() throws {
     let payload = UnsafeRawBufferPointer(rebasing: mapping.bytes[SegmentHeader.sizeBytes...])
     let checksum = SegmentChecksum.of(payload)
     guard checksum == header.payloadChecksum else {
+      let first = SegmentHeader.sizeBytes
+      let place = SegmentChecksum.damagedByte(
+        expected: header.payloadChecksum, got: checksum, count: payload.count)
       throw corruption(
-        path, SegmentHeader.sizeBytes, "payload checksum",
+        path, place.map { first + $0 } ?? first,
+        "payload checksum"
+          + (place == nil ? " of bytes \(first) ..< \(sizeBytes), several of them wrong" : ""),
         expected: String(header.payloadChecksum, radix: 16), got: String(checksum, radix: 16))
     }
   }
+
+  /// Verifies the file on the first call; later ones cost nothing. To be called before the payload is used:
+  /// opening looks at the header only.
+  ///
+  /// - Throws: `corrupted`, on every call, as `verify()` does.
+  package func requireSound() throws {
+    if isTrusted.load(ordering: .acquiring) { return }
+    try damage.withLock { damage in
+      if let damage { throw damage }
+      guard !isTrusted.load(ordering: .acquiring) else { return }
+      do { try verify() } catch {
+        damage = error as? MoultError
+        throw error
+      }
+      isTrusted.store(true, ordering: .releasing)
+    }
+  }
+
+  /// Takes the payload for sound: this process has just written it.
+  package func trust() { isTrusted.store(true, ordering: .releasing) }
 
   package func advise(_ pattern: AccessPattern) { mapping.advise(pattern) }
 }

@@ -71,17 +71,21 @@ package final class SegmentWriter {
     self.count += count
   }
 
+  /// Of what has come so far, in file order: side section, gap, rows.
+  var payloadChecksum: UInt32 {
+    var checksum = sideChecksum
+    checksum.updateZeros(count: header.rowsOffset - SegmentHeader.sideOffset - sideChecksum.byteCount)
+    checksum.append(rowsChecksum)
+    return checksum.value
+  }
+
   /// Gives the file its name; it is durable when this returns.
   ///
   /// - Precondition: all announced rows have come.
   @discardableResult
   package func finish() throws -> SegmentHeader {
     precondition(!isFinished && count == header.rowCapacity, "\(count) of \(header.rowCapacity) rows came")
-    // The payload in file order: side section, gap, rows.
-    var checksum = sideChecksum
-    checksum.updateZeros(count: header.rowsOffset - SegmentHeader.sideOffset - sideChecksum.byteCount)
-    checksum.append(rowsChecksum)
-    let sealed = header.sealed(rowCount: count, payloadChecksum: checksum.value)
+    let sealed = header.sealed(rowCount: count, payloadChecksum: payloadChecksum)
     try fileSystem.resize(file, to: header.fullSize)
     try sealed.encoded().withUnsafeBytes { try fileSystem.writeAll($0, to: file, at: 0) }
     try fileSystem.sync(file)
