@@ -16,6 +16,9 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -49,6 +52,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -81,11 +86,18 @@ let package = Package(
     module(
       "MoultServer",
       [
-        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, httpTypes,
-        lifecycle,
-        unixSignals, logging,
+        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, nioHTTP2, nioHPACK,
+        httpTypes, lifecycle, unixSignals, logging,
       ]),
-    module("MoultMilvus", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, nioCore, httpTypes]),
+    .target(
+      name: "MilvusProto", dependencies: [swiftProtobuf], exclude: ["milvus.proto", "generate"],
+      swiftSettings: strict),
+    module(
+      "MoultMilvus",
+      [
+        "MoultModel", "MoultEngine", "MoultServer", "MilvusProto", hummingbird, nioCore, httpTypes,
+        swiftProtobuf,
+      ]),
     module(
       "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(
@@ -116,7 +128,10 @@ let package = Package(
       ["MoultEngine", "MoultModel", "MoultStorage", logging, lifecycle]),
     tests(
       "MoultServerTests",
-      ["MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, httpTypes]),
+      [
+        "MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, nioHPACK,
+        httpTypes,
+      ]),
     tests(
       "MoultMilvusTests",
       ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", httpTypes]),
