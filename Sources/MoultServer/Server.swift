@@ -40,12 +40,18 @@ package final class Server: Sendable {
   ) async throws {
     let application = Application(
       router: routes.router(),
-      server: .http1(
-        configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [
-            ContinueHandler(bodyBytesMax: self.configuration.bodyBytesMax), ClosingHandler(),
-          ],
-          idleTimeout: .seconds(Int64(configuration.idleSecondsMax)))),
+      server: HTTPServerBuilder { [routes, configuration, logger] responder in
+        OnePortChannel(
+          http1: HTTP1Channel(
+            responder: responder,
+            configuration: HTTP1Channel.Configuration(
+              additionalChannelHandlers: [
+                ContinueHandler(bodyBytesMax: configuration.bodyBytesMax), ClosingHandler(),
+              ],
+              idleTimeout: .seconds(Int64(configuration.idleSecondsMax)))),
+          table: routes.rpcTable(logger: logger), idleSecondsMax: configuration.idleSecondsMax,
+          graceSeconds: configuration.shutdownSecondsMax)
+      },
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port), serverName: "moult"),
       onServerRunning: { await onListening($0.localAddress?.port ?? 0) },

@@ -1,8 +1,9 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
 internal import MoultEngine
 
-/// Everything that answers: protocols, health and metrics behind the middleware.
+/// Everything that answers: protocols, health and metrics behind the middleware, and the procedures of gRPC.
 struct ServerRoutes: Sendable {
   let engine: Engine
   let configuration: ServerConfiguration
@@ -28,5 +29,10 @@ struct ServerRoutes: Sendable {
     MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version).add(to: router)
     for wire in protocols { wire.addRoutes(to: router) }
     return router
+  }
+
+  func rpcTable(logger: Logger) -> RPCTable {
+    RPCTable(
+      methods: protocols.flatMap(\.rpcMethods), token: configuration.token, metrics: metrics, logger: logger)
   }
 }

@@ -2,7 +2,7 @@ package import HTTPTypes
 package import Hummingbird
 package import MoultModel
 
-/// A protocol that is spoken over HTTP: it translates requests into verbs of the engine and answers back.
+/// A protocol that is spoken over HTTP, and maybe over gRPC: it translates requests into verbs of the engine and answers back.
 ///
 /// The server knows its protocols only through this. What fails before a route is reached (authorization, a
 /// body that is too large, an unknown path) is told in the words of the protocol under whose root it happened.
@@ -16,6 +16,9 @@ package protocol WireAPI: Sendable {
   /// Whether clients ask `OPTIONS` first, without authorization: answered with 204 and `headers`.
   var answersPreflight: Bool { get }
 
+  /// What can be called over gRPC. Authorization is the server's.
+  var rpcMethods: [RPCMethod] { get }
+
   func addRoutes(to router: Router<Context>)
   func response(to error: MoultError) -> Response
   func responseToUnknownRoute(_ request: Request) -> Response
@@ -24,6 +27,7 @@ package protocol WireAPI: Sendable {
 extension WireAPI {
   package var headers: HTTPFields { [:] }
   package var answersPreflight: Bool { false }
+  package var rpcMethods: [RPCMethod] { [] }
 
   /// Whether a request belongs to this protocol.
   func owns(_ path: String) -> Bool {

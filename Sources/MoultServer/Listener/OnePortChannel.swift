@@ -1,0 +1,68 @@
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+
+/// Connections of one port: HTTP/1.1 goes to Hummingbird, HTTP/2 to gRPC.
+struct OnePortChannel: ServerChildChannel {
+  enum Kind: Sendable {
+    case http1(HTTP1Channel.Value)
+    case rpc
+  }
+
+  /// A connection whose protocol is not known yet.
+  ///
+  /// It cannot be awaited where the channel is set up: a channel reads nothing before that is done.
+  struct Value: ServerChildChannelValue {
+    let kind: EventLoopFuture<Kind>
+    let channel: any Channel
+  }
+
+  let http1: HTTP1Channel
+  let table: RPCTable
+  let idleSecondsMax: Int
+  let graceSeconds: Int
+
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    channel.eventLoop.makeCompletedFuture {
+      let kind = channel.eventLoop.makePromise(of: Kind.self)
+      let sniffer = PrefaceSniffer(patience: .seconds(Int64(min(30, idleSecondsMax)))) { spoken in
+        let chosen = configure(channel, spoken, logger)
+        chosen.cascade(to: kind)
+        return chosen.map { _ in }
+      } giveUp: {
+        kind.fail(ChannelError.eof)
+      }
+      try channel.pipeline.syncOperations.addHandler(sniffer)
+      return Value(kind: kind.futureResult, channel: channel)
+    }
+  }
+
+  private func configure(
+    _ channel: any Channel, _ spoken: ConnectionProtocol, _ logger: Logger
+  ) -> EventLoopFuture<Kind> {
+    switch spoken {
+    case .http1: return http1.setup(channel: channel, logger: logger).map { .http1($0) }
+    case .http2:
+      return channel.eventLoop.makeCompletedFuture {
+        try RPCConnection.configure(channel, table: table, graceSeconds: graceSeconds)
+        return .rpc
+      }
+    }
+  }
+
+  func handle(value: Value, logger: Logger) async {
+    do {
+      switch try await value.kind.get() {
+      case .http1(let connection): await http1.handle(value: connection, logger: logger)
+      case .rpc:
+        try await withTaskCancellationHandler {
+          try await value.channel.closeFuture.get()
+        } onCancel: {
+          value.channel.close(promise: nil)
+        }
+      }
+    } catch {
+      logger.debug("a connection ended before it said what it speaks: \(error)")
+    }
+  }
+}

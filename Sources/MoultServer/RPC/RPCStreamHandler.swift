@@ -1,0 +1,174 @@
+internal import NIOCore
+internal import NIOHPACK
+internal import NIOHTTP2
+
+/// One call: an HTTP/2 stream with a request of headers and one message, and an answer of headers, one message
+/// and trailers that hold the status.
+final class RPCStreamHandler: ChannelInboundHandler {
+  typealias InboundIn = HTTP2Frame.FramePayload
+  typealias OutboundOut = HTTP2Frame.FramePayload
+
+  private enum State {
+    case awaitingHeaders
+    case reading(RPCMethod, HPACKHeaders, RPCMessageReader)
+    case answering(Task<Void, Never>)
+    case ended
+  }
+
+  private let table: RPCTable
+  private var state = State.awaitingHeaders
+  private var deadline: Scheduled<Void>?
+  private var bytesTaken = 0
+
+  init(table: RPCTable) { self.table = table }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    do {
+      switch (state, unwrapInboundIn(data)) {
+      case (.awaitingHeaders, .headers(let frame)): try begin(frame, context)
+      case (.reading, .data(let frame)): try read(frame, context)
+      case (.reading, .headers(let trailers)) where trailers.endStream: try answer(context)
+      default: break
+      }
+    } catch let error as RPCError {
+      fail(error, context)
+    } catch {
+      context.fireErrorCaught(error)
+    }
+  }
+
+  private func begin(_ frame: HTTP2Frame.FramePayload.Headers, _ context: ChannelHandlerContext) throws {
+    guard frame.headers.first(name: ":method") == "POST",
+      frame.headers.first(name: "content-type")?.hasPrefix("application/grpc") == true
+    else { return refuse(context) }
+    let method = try table.method(of: frame.headers)
+    state = .reading(method, frame.headers, RPCMessageReader(bytesMax: table.messageBytesMax))
+    if let time = frame.headers.first(name: "grpc-timeout").flatMap(Self.timeout) {
+      let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+      deadline = context.eventLoop.scheduleTask(in: time) {
+        let (own, context) = handler.value
+        own.fail(RPCError(.deadlineExceeded, "the deadline of the call has passed"), context)
+      }
+    }
+    if frame.endStream { try answer(context) }
+  }
+
+  private func read(_ frame: HTTP2Frame.FramePayload.Data, _ context: ChannelHandlerContext) throws {
+    guard case .byteBuffer(var bytes) = frame.data, case .reading(let method, let headers, var reader) = state
+    else { return }
+    // So that the reader's buffer is not copied.
+    state = .awaitingHeaders
+    let count = bytes.readableBytes
+    guard table.budget.take(count) else {
+      throw RPCError(
+        .resourceExhausted, "requests under way hold all memory there is for them; send this one later")
+    }
+    bytesTaken += count
+    try reader.append(&bytes)
+    state = .reading(method, headers, reader)
+    if frame.endStream { try answer(context) }
+  }
+
+  private func answer(_ context: ChannelHandlerContext) throws {
+    guard case .reading(let method, let headers, let reader) = state else { return }
+    let message = try reader.message()
+    let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    let eventLoop = context.eventLoop
+    state = .answering(
+      Task { [table] in
+        let outcome: Result<ByteBuffer, RPCError>
+        do throws(RPCError) {
+          outcome = .success(try await table.call(method, message, headers))
+        } catch {
+          outcome = .failure(error)
+        }
+        eventLoop.execute {
+          let (own, context) = handler.value
+          own.send(outcome, context)
+        }
+      })
+  }
+
+  private func send(_ outcome: Result<ByteBuffer, RPCError>, _ context: ChannelHandlerContext) {
+    guard case .answering = state else { return }
+    switch outcome {
+    case .failure(let error): fail(error, context)
+    case .success(let message):
+      guard message.readableBytes <= UInt32.max else {
+        return fail(RPCError(.resourceExhausted, "the answer is too long for one message"), context)
+      }
+      end()
+      write(.headers(.init(headers: Self.head)), context)
+      var prefix = context.channel.allocator.buffer(capacity: RPCMessageReader.prefixSizeBytes)
+      prefix.writeInteger(UInt8(0))
+      prefix.writeInteger(UInt32(message.readableBytes))
+      write(.data(.init(data: .byteBuffer(prefix))), context)
+      write(.data(.init(data: .byteBuffer(message))), context)
+      write(.headers(.init(headers: ["grpc-status": "0"], endStream: true)), context)
+      context.flush()
+    }
+  }
+
+  /// Headers that are trailers at the same time. The rest of the request is of no use: the stream is closed.
+  private func fail(_ error: RPCError, _ context: ChannelHandlerContext) {
+    if case .ended = state { return }
+    end()
+    var headers = Self.head
+    headers.add(name: "grpc-status", value: String(error.code.rawValue))
+    headers.add(name: "grpc-message", value: error.headerText)
+    finish(headers, context)
+  }
+
+  /// What is no gRPC, in the words of HTTP.
+  private func refuse(_ context: ChannelHandlerContext) {
+    end()
+    finish([":status": "415", "accept-post": "application/grpc"], context)
+  }
+
+  private func finish(_ headers: HPACKHeaders, _ context: ChannelHandlerContext) {
+    let channel = context.channel
+    context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))))
+      .whenComplete { _ in channel.close(promise: nil) }
+  }
+
+  private func write(_ payload: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext) {
+    context.write(wrapOutboundOut(payload), promise: nil)
+  }
+
+  private func end() {
+    if case .answering(let task) = state { task.cancel() }
+    state = .ended
+    deadline?.cancel()
+    deadline = nil
+    table.budget.giveBack(bytesTaken)
+    bytesTaken = 0
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    end()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    end()
+    context.close(promise: nil)
+  }
+
+  private static let head: HPACKHeaders = [":status": "200", "content-type": "application/grpc"]
+
+  /// `<digits><unit>`, at most eight digits.
+  static func timeout(_ text: String) -> TimeAmount? {
+    guard let unit = text.last, text.utf8.count <= 9, let count = Int64(text.dropLast()), count >= 0 else {
+      return nil
+    }
+    switch unit {
+    case "H": return .hours(count)
+    case "M": return .minutes(count)
+    case "S": return .seconds(count)
+    case "m": return .milliseconds(count)
+    case "u": return .microseconds(count)
+    case "n": return .nanoseconds(count)
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,97 @@
+internal import Logging
+internal import NIOCore
+internal import NIOHPACK
+
+/// All procedures of a server, and what is common to calling them: authorization, metrics, the log, bounds.
+final class RPCTable: Sendable {
+  /// Bytes of one request's message at most, as Milvus takes them.
+  static let messageBytesMax = 256 << 20
+  /// Bytes of requests that are under way, over all connections.
+  static let bytesUnderWayMax = 4 * messageBytesMax
+  /// Calls that are worked at the same time; others wait. REST has no such bound: whoever floods one protocol
+  /// does not keep the other waiting behind more than these.
+  static let callsAtOnceMax = 64
+
+  let messageBytesMax: Int
+  let budget: ByteBudget
+  private let gate = CallGate(limit: RPCTable.callsAtOnceMax)
+  private let methods: [String: RPCMethod]
+  private let token: [UInt8]?
+  private let metrics: ServerMetrics
+  private let logger: Logger
+
+  init(
+    methods: [RPCMethod], token: String?, metrics: ServerMetrics, logger: Logger,
+    messageBytesMax: Int = RPCTable.messageBytesMax
+  ) {
+    self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.path, $0) })
+    self.token = token.map { Array($0.utf8) }
+    self.metrics = metrics
+    self.logger = logger
+    self.messageBytesMax = messageBytesMax
+    budget = ByteBudget(limit: max(Self.bytesUnderWayMax, messageBytesMax))
+  }
+
+  /// The method that these headers call.
+  ///
+  /// - Throws: `unauthenticated`, `unimplemented` (unknown methods, compressed messages).
+  func method(of headers: HPACKHeaders) throws(RPCError) -> RPCMethod {
+    try authorize(headers)
+    let path = headers.first(name: ":path") ?? ""
+    guard let method = methods[path] else {
+      throw RPCError(.unimplemented, "unknown method \(path.prefix(200))")
+    }
+    if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {
+      throw RPCError(
+        .unimplemented,
+        "messages compressed with '\(encoding.prefix(100))' are not read; send them as they are")
+    }
+    return method
+  }
+
+  private func authorize(_ headers: HPACKHeaders) throws(RPCError) {
+    guard let token else { return }
+    guard let header = headers.first(name: "authorization") else {
+      throw RPCError(.unauthenticated, "missing authorization in header")
+    }
+    // Milvus' clients send the token as base64 without a scheme.
+    let credentials = Authentication.credentials(header) ?? Authentication.credentials("Basic \(header)")
+    guard let credentials else { throw RPCError(.unauthenticated, "invalid token format") }
+    guard Authentication.areEqual(credentials, token) else {
+      throw RPCError(
+        .unauthenticated, "auth check failure, please check username and password are correct")
+    }
+  }
+
+  /// Carries a call out, after those before it.
+  func call(_ method: RPCMethod, _ message: ByteBuffer, _ headers: HPACKHeaders) async throws(RPCError)
+    -> ByteBuffer
+  {
+    let start = ContinuousClock.now
+    metrics.begin()
+    defer { metrics.end() }
+    let outcome: Result<ByteBuffer, RPCError>
+    do {
+      outcome = .success(try await gate.run { try await method.answer(message, RPCCall(headers: headers)) })
+    } catch {
+      outcome = .failure(failure(error, method))
+    }
+    var code = 0
+    if case .failure(let error) = outcome { code = error.code.rawValue }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    metrics.record(ServerMetrics.Key(method: "gRPC", route: method.path, status: code), seconds: seconds)
+    logger.debug("gRPC \(method.path) → \(code)", metadata: ["seconds": "\(seconds)"])
+    return try outcome.get()
+  }
+
+  private func failure(_ error: any Error, _ method: RPCMethod) -> RPCError {
+    switch error {
+    case let error as RPCError: return error
+    case is CancellationError:
+      return RPCError(.deadlineExceeded, "the call was given up before it was answered")
+    default:
+      logger.error("\(method.path) failed unexpectedly: \(error)")
+      return RPCError(.internalError, "the server failed: \(error); its log may say more")
+    }
+  }
+}
