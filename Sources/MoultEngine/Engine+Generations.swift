@@ -174,6 +174,11 @@ extension Engine {
     } else if specification.transform == .prefix {
       throw MoultError(.invalidArgument, "the transform prefix needs dimensions: how many to keep")
     }
+    if case .ivf(let lists?) = specification.index, !IndexSpecification.listsRange.contains(lists) {
+      throw MoultError(
+        .invalidArgument,
+        "ivf takes lists in 1 … \(IndexSpecification.listsRange.upperBound), got \(lists); without, 4·√rows")
+    }
     if case .hnsw(let m, let efConstruction) = specification.index {
       guard (2...256).contains(m), (1...10_000).contains(efConstruction) else {
         throw MoultError(

@@ -50,11 +50,11 @@ extension Engine {
     try limits.validate()
     let snapshot = collection.snapshot
     let dimension = collection.schema.dimension
-    let graphRows = copiesVectors ? snapshot.liveCount : rowsWithoutGraph(specification, snapshot)
+    let graphRows = copiesVectors ? snapshot.liveCount : rowsWithoutIndex(specification, snapshot)
     let largest = snapshot.segments.map(\.count).max() ?? 0
     let memory = SwitchMemory(
       specification, schema: collection.schema, rows: snapshot.liveCount,
-      graphRows: graphRows == 0 ? 0 : max(largest, GenerationBuilder.graphRowsMin),
+      graphRows: graphRows == 0 ? 0 : max(largest, GenerationBuilder.indexRowsMin),
       queryCount: gate.queries.isEmpty
         ? max(
           RecentQueries.countMax,
@@ -76,13 +76,15 @@ extension Engine {
       predictedSeconds: seconds, basis: basis)
   }
 
-  /// Rows of segments for which a graph has to be built.
-  private func rowsWithoutGraph(_ specification: EncodingSpecification, _ snapshot: CollectionSnapshot) -> Int
+  /// Rows of segments for which an index has to be built.
+  private func rowsWithoutIndex(_ specification: EncodingSpecification, _ snapshot: CollectionSnapshot) -> Int
   {
-    guard specification.index != .flat else { return 0 }
-    let isKept = snapshot.live.specification.index == specification.index
-    return snapshot.segments.reduce(0) {
-      $0 + (isKept && snapshot.live.graphs[$1.id] != nil ? 0 : $1.count)
+    snapshot.segments.reduce(0) { rows, segment in
+      let kind = specification.index.kind(rowCount: segment.count)
+      let isKept =
+        snapshot.live.specification.index.kind(rowCount: segment.count) == kind
+        && snapshot.live.indexes[segment.id] != nil
+      return rows + (kind == .flat || isKept ? 0 : segment.count)
     }
   }
 
@@ -95,7 +97,12 @@ extension Engine {
     let rows = copiesVectors ? snapshot.liveCount : snapshot.rowCount
     if !specification.isIdentity { bytes += rows * specification.bytesPerVectorMax(dimension) }
     if copiesVectors { bytes += rows * (4 * dimension + 64) }
-    if case .hnsw(let m, _) = specification.index { bytes += graphRows * (4 * (2 * m) + 16) }
+    switch specification.index.kind(rowCount: .max) {
+    case .hnsw(let m, _): bytes += graphRows * (4 * (2 * m) + 16)
+    case .ivf(let lists):
+      bytes += 4 * (graphRows + dimension * (lists ?? 4 * Int(Double(graphRows).squareRoot())))
+    case .flat, .automatic: break
+    }
     return bytes
   }
 

@@ -64,7 +64,7 @@ extension Engine {
         SearchExecutor.search(
           snapshot, generation: snapshot.live, queries: queries.baseAddress!, queryCount: queryCount,
           parameters: .init(
-            count: count, ef: request.ef, exact: request.exact || isSelective,
+            count: count, ef: request.ef, probes: request.probes, exact: request.exact || isSelective,
             oversampling: request.oversampling,
             isFiltered: request.filter != nil), parallel: resources.searching.parallelFor)
       }
@@ -131,6 +131,11 @@ extension Engine {
     }
     if let ef = request.ef, !(1...32_768).contains(ef) {
       throw MoultError(.invalidArgument, "ef must be in 1 … 32768, got \(ef)")
+    }
+    if let probes = request.probes, !IndexSpecification.listsRange.contains(probes) {
+      throw MoultError(
+        .invalidArgument,
+        "probes (nprobe) must be in 1 … \(IndexSpecification.listsRange.upperBound), got \(probes)")
     }
     if let filter = request.filter { try Self.check(filter) }
     if let range = request.range { try Self.check(range) }

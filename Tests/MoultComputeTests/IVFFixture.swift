@@ -7,6 +7,8 @@ import Testing
 /// The bytes of an inverted file in memory of their own, as a segment file would hold them mapped.
 final class IVFFile: @unchecked Sendable {
   let index: IVFIndex
+  /// Scores row by row.
+  var vectorIndex: IVFVectorIndex { IVFVectorIndex(index) }
   private let memory: UnsafeMutableRawBufferPointer
 
   init(_ bytes: [UInt8]) throws {
@@ -54,9 +56,11 @@ extension GraphFixture {
   func search(
     _ index: any VectorIndex, _ query: [Float], k: Int = 10, breadth: Int, live: LiveRows = .all
   ) -> [Neighbor] {
-    index.search(
-      encoder: encoder, query: IndexQuery(query, encoder: encoder), codes: codes, live: live, k: k,
-      breadth: breadth)
+    query.withUnsafeBufferPointer {
+      index.search(
+        IndexQueries($0.baseAddress!, count: 1, encoder: encoder), codes: codes, live: live, k: k,
+        breadth: breadth)[0]
+    }
   }
 }
 

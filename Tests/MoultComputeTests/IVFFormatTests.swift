@@ -64,8 +64,8 @@ struct IVFFormatTests {
     #expect(file.index.listOfRows() == [1, 0, 1, 0])
     #expect(file.index.metric == .squaredEuclidean && file.index.listCount == 2)
     let fixture = try GraphFixture([10, 0, 12, 2], dimension: 1, metric: .squaredEuclidean)
-    #expect(fixture.search(file.index, [2.5], k: 2, breadth: 1).map(\.row) == [3, 1])
-    #expect(fixture.search(file.index, [9], k: 3, breadth: 1).map(\.row) == [0, 2, 3])
+    #expect(fixture.search(file.vectorIndex, [2.5], k: 2, breadth: 1).map(\.row) == [3, 1])
+    #expect(fixture.search(file.vectorIndex, [9], k: 3, breadth: 1).map(\.row) == [0, 2, 3])
   }
 
   @Test("bytes cut short or run on are refused at every section")
@@ -151,7 +151,7 @@ struct IVFFormatTests {
       guard let file = try? IVFFile(damaged), file.index.rowCount == fixture.count else { continue }
       opened += 1
       let query = random.gaussianFloats(count: 24)
-      let found = fixture.search(file.index, query, k: 5, breadth: 3)
+      let found = fixture.search(file.vectorIndex, query, k: 5, breadth: 3)
       #expect(found.count == 5 && found.allSatisfy { $0.row < 150 }, "seed \(seed), attempt \(attempt)")
       let codes = try #require(IVFCodes(index: file.index, encoder: fixture.encoder, codes: fixture.codes))
       let scanned = file.index.search(queries: query, queryCount: 1, codes: codes, k: 5, probes: 3)[0]

@@ -88,8 +88,9 @@ struct IVFIndexBuilderTests {
       let fixture = try GraphFixture(vectors, dimension: 8, metric: metric)
       let file = try fixture.lists(listCount: 30)
       #expect(Int(file.index.lists.starts[30]) == 200)
-      #expect(fixture.search(file.index, one, k: 10, breadth: 30) == fixture.nearest(one), "set \(number)")
-      #expect(fixture.search(file.index, one, k: 10, breadth: 1).count == 10, "set \(number)")
+      #expect(
+        fixture.search(file.vectorIndex, one, k: 10, breadth: 30) == fixture.nearest(one), "set \(number)")
+      #expect(fixture.search(file.vectorIndex, one, k: 10, breadth: 1).count == 10, "set \(number)")
     }
   }
 

@@ -20,7 +20,7 @@ struct IVFIndexTests {
         encoder: fixture.encoder, query: fixture.encoder.prepare(query), codes: fixture.codes, live: .all,
         k: 12)
       for breadth in [40, 1000] {
-        #expect(fixture.search(file.index, query, k: 12, breadth: breadth) == flat)
+        #expect(fixture.search(file.vectorIndex, query, k: 12, breadth: breadth) == flat)
       }
     }
     try expectBlocksAreFlat(fixture, file.index, data.queries)
@@ -87,7 +87,7 @@ struct IVFIndexTests {
       #expect(batch == singles)
       // Rows scored where they lie are the same but for the rounding of the scores.
       for (query, found) in zip(data.queries, batch) {
-        let gathered = fixture.search(file.index, query, k: 5, breadth: probes)
+        let gathered = fixture.search(file.vectorIndex, query, k: 5, breadth: probes)
         #expect(zip(gathered, found).allSatisfy { abs($0.score - $1.score) < 1e-4 })
       }
     }
@@ -102,7 +102,7 @@ struct IVFIndexTests {
     #expect(file.index.listCount == 400)
     let recalls = [1, 4, 16, 64, 200, 400].map { probes in
       let hits = zip(sample.queries, sample.neighbours).map { query, truth in
-        fixture.search(file.index, query, breadth: probes).count { truth.prefix(10).contains($0.row) }
+        fixture.search(file.vectorIndex, query, breadth: probes).count { truth.prefix(10).contains($0.row) }
       }
       return Double(hits.reduce(0, +)) / 2000
     }
@@ -119,7 +119,7 @@ struct IVFIndexTests {
     var found = 0
     for query in data.queries {
       let truth = Set(fixture.nearest(query).map(\.row))
-      found += fixture.search(file.index, query, breadth: 100).count { truth.contains($0.row) }
+      found += fixture.search(file.vectorIndex, query, breadth: 100).count { truth.contains($0.row) }
     }
     #expect(found >= 900, "\(found) of 1000")
   }
@@ -138,9 +138,9 @@ struct IVFIndexTests {
       let bitmap = RowBitmap(count: 900) { $0 % modulus == 1 }
       for query in data.queries {
         let truth = fixture.nearest(query, k: 10) { $0 % modulus == 1 }
-        #expect(fixture.search(file.index, query, breadth: 30, live: bitmap.live) == truth)
+        #expect(fixture.search(file.vectorIndex, query, breadth: 30, live: bitmap.live) == truth)
         for probes in [1, 5] {
-          let found = fixture.search(file.index, query, breadth: probes, live: bitmap.live)
+          let found = fixture.search(file.vectorIndex, query, breadth: probes, live: bitmap.live)
           let scanned = file.index.search(
             queries: query, queryCount: 1, codes: codes, live: bitmap.live, k: 10, probes: probes)[0]
           #expect(found.count == min(10, bitmap.count) && scanned.count == found.count)
@@ -163,8 +163,8 @@ struct IVFIndexTests {
       #expect(file.index.listCount <= count)
       for k in [0, 1, 10, 1000] {
         let query = random.gaussianFloats(count: 5)
-        #expect(fixture.search(file.index, query, k: k, breadth: 50) == fixture.nearest(query, k: k))
-        #expect(fixture.search(file.index, query, k: k, breadth: 1).count == min(k, count))
+        #expect(fixture.search(file.vectorIndex, query, k: k, breadth: 50) == fixture.nearest(query, k: k))
+        #expect(fixture.search(file.vectorIndex, query, k: k, breadth: 1).count == min(k, count))
         if count > 0 { try expectBlocksAreFlat(fixture, file.index, [query, query], k: k) }
       }
     }
@@ -175,7 +175,9 @@ struct IVFIndexTests {
     let data = ClusteredVectors(count: 300, queryCount: 10, seed: 55)
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension, quantization: .int8)
     let (graph, lists) = (try fixture.graph(), try fixture.lists())
-    let indexes: [any VectorIndex] = [FlatVectorIndex(rowCount: 300), graph.graph, lists.index]
+    let indexes: [any VectorIndex] = [
+      FlatVectorIndex(rowCount: 300), GraphVectorIndex(graph.graph), lists.vectorIndex,
+    ]
     let bitmap = RowBitmap(count: 300) { $0 % 3 != 0 }
     for query in data.queries {
       for live in [LiveRows.all, bitmap.live] {
@@ -186,5 +188,28 @@ struct IVFIndexTests {
         }
       }
     }
+  }
+  @Test("where few rows are live, or all near ones are dead, more lists are looked into, and recall stays")
+  func widening() throws {
+    let data = ClusteredVectors(count: 6_000, clusterCount: 100, queryCount: 60, seed: 56)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension, quantization: .int8)
+    let file = try fixture.lists(listCount: 200, parallel: GraphFixture.threads)
+    let codes = try #require(IVFCodes(index: file.index, encoder: fixture.encoder, codes: fixture.codes))
+    var found = (few: 0, far: 0)
+    for query in data.queries {
+      let few = RowBitmap(count: 6_000) { $0 % 10 == 3 }
+      // The half that is farther away.
+      let near = Set(fixture.nearest(query, k: 3_000).map(\.row))
+      let far = RowBitmap(count: 6_000) { !near.contains(UInt32($0)) }
+      for (bitmap, isFew) in [(few, true), (far, false)] {
+        #expect(bitmap.live.count(of: 6_000) == bitmap.count)
+        let truth = Set(fixture.nearest(query, k: 10, where: bitmap.live.contains).map(\.row))
+        let answer = file.index.search(
+          queries: query, queryCount: 1, codes: codes, live: bitmap.live, k: 10, probes: 30)[0]
+        let hits = answer.count { truth.contains($0.row) }
+        if isFew { found.few += hits } else { found.far += hits }
+      }
+    }
+    #expect(found.few >= 540 && found.far >= 400, "\(found) of 600 each")
   }
 }

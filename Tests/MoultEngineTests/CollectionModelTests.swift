@@ -29,10 +29,14 @@ struct CollectionModelTests {
     EncodingSpecification(quantization: .int8, index: .hnsw(m: 8, efConstruction: 48)),
     EncodingSpecification(quantization: .segmented, bits: 4, index: .hnsw(m: 8, efConstruction: 48)),
     EncodingSpecification(quantization: .binary),
+    EncodingSpecification(quantization: .int8, index: .ivf(lists: nil)),
+    EncodingSpecification(quantization: .segmented, bits: 4, index: .ivf(lists: 12)),
+    EncodingSpecification(index: .ivf(lists: nil)),
+    EncodingSpecification(quantization: .int4, index: .automatic),
     EncodingSpecification(quantization: .lloyd4, index: .hnsw(m: 8, efConstruction: 48)),
   ]
 
-  @Test("random writes, deletes, switches, rollbacks and restarts", arguments: [1, 2, 3] as [UInt64])
+  @Test("random writes, deletes, switches, rollbacks and restarts", arguments: [1, 2, 3, 4, 5] as [UInt64])
   func randomOperations(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let directory = TemporaryDirectory()

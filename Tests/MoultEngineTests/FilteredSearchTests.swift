@@ -113,7 +113,8 @@ struct FilteredSearchTests {
   /// than codes can tell.
   @Test(
     "recall@10 at 1, 10 and 50 percent, also when the filter lets through what is far from the query",
-    arguments: [IndexSpecification.flat, .hnsw(m: 16, efConstruction: 100)], [0.01, 0.1, 0.5])
+    arguments: [IndexSpecification.flat, .hnsw(m: 16, efConstruction: 100), .ivf(lists: nil)],
+    [0.01, 0.1, 0.5])
   func recall(index: IndexSpecification, share: Double) async throws {
     let harness = try await sample(EncodingSpecification(index: index))
     let queries = SampleVectors.queries(40)

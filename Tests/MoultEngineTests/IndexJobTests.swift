@@ -3,16 +3,18 @@ import MoultModel
 import MoultTesting
 import Testing
 
-@Suite("Graphs of segments that are sealed later")
+@Suite("Indexes of segments that are sealed later")
 struct IndexJobTests {
-  @Test("a collection with a graph index gets graphs for new segments by itself, and they survive a restart")
-  func later() async throws {
+  @Test(
+    "a collection gets the index it was made with for new segments by itself, and it survives a restart",
+    arguments: [(IndexSpecification.hnsw(m: 8, efConstruction: 60), ".graph"), (.defaultIVF, ".ivf")])
+  func later(index: IndexSpecification, suffix: String) async throws {
     let directory = TemporaryDirectory()
     let harness = try await EngineHarness(directory: directory, segmentRowsMax: 1_000)
     let engine = harness.engine
     _ = try await engine.createCollection(
       "g", schema: CollectionSchema(dimension: SampleVectors.dimension),
-      specification: EncodingSpecification(index: .hnsw(m: 8, efConstruction: 60)))
+      specification: EncodingSpecification(index: index))
     let base = SampleVectors.base(2_500)
     for first in stride(from: 0, to: 2_500, by: 500) {
       _ = try await engine.write(
@@ -25,7 +27,7 @@ struct IndexJobTests {
       #expect(job.kind == "index")
       #expect(try await harness.finish(job).state == .completed)
     }
-    #expect(directory.files().filter { $0.hasSuffix(".graph") }.count == 2)
+    #expect(directory.files().filter { $0.hasSuffix(suffix) }.count == 2)
     let queries = SampleVectors.queries(40)
     let exact = try await harness.search("g", queries: queries, exact: true)
     let found = try await harness.search("g", queries: queries)

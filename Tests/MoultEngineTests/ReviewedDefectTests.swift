@@ -110,15 +110,16 @@ struct ReviewedDefectTests {
   }
 
   @Test(
-    "a fault in what an encoder or a graph file holds is told with the file's path",
-    arguments: [".encoder", ".graph"])
+    "a fault in what an encoder or an index file holds is told with the file's path",
+    arguments: [".encoder", ".graph", ".ivf"])
   func damagedContent(suffix: String) async throws {
     let harness = try await EngineHarness()
     try await harness.importSample("words", rows: 1_000)
     let job = try await harness.engine.startSwitch(
       "words",
       SwitchRequest(
-        specification: EncodingSpecification(quantization: .int8, index: .hnsw(m: 8, efConstruction: 60)),
+        specification: EncodingSpecification(
+          quantization: .int8, index: suffix == ".ivf" ? .defaultIVF : .hnsw(m: 8, efConstruction: 60)),
         gate: RecallGateRequest(minimumRecall: 0)))
     #expect(try await harness.finish(job).state == .completed)
     try await harness.shutDown()
@@ -126,7 +127,8 @@ struct ReviewedDefectTests {
     let name = try #require(harness.directory.files().first { $0.hasSuffix(suffix) })
     let path = harness.directory.path + "/" + name
     // The file is sound, checksum included: only who reads the content can find the fault.
-    let file = try SegmentFile(path: path, kind: suffix == ".graph" ? .graph : .encoder)
+    let kinds: [String: SegmentHeader.Kind] = [".encoder": .encoder, ".graph": .graph, ".ivf": .invertedFile]
+    let file = try SegmentFile(path: path, kind: kinds[suffix]!)
     var content = [UInt8](file.payload)
     content[0] ^= 1
     try content.withUnsafeBytes { content in

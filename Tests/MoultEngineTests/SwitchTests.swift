@@ -82,8 +82,9 @@ struct SwitchTests {
   }
 
   @Test(
-    "codes of sealed and growing segments, graphs and pointers survive a restart", arguments: [false, true])
-  func survivesRestart(hnsw: Bool) async throws {
+    "codes of sealed and growing segments, indexes and pointers survive a restart",
+    arguments: [IndexSpecification.flat, .hnsw(m: 8, efConstruction: 60), .ivf(lists: 40), .automatic])
+  func survivesRestart(index: IndexSpecification) async throws {
     let directory = TemporaryDirectory()
     let queries = SampleVectors.queries(50)
     let expected: [[PointID]]
@@ -94,7 +95,7 @@ struct SwitchTests {
         "words",
         SwitchRequest(
           specification: EncodingSpecification(
-            quantization: .int8, index: hnsw ? .hnsw(m: 8, efConstruction: 60) : .flat),
+            quantization: .int8, index: index),
           gate: RecallGateRequest(minimumRecall: 0.5, queries: queries, dimension: SampleVectors.dimension)))
       #expect(try await harness.finish(job).state == .completed)
       _ = try await harness.engine.delete([.int64(7)], from: "words")
@@ -104,6 +105,7 @@ struct SwitchTests {
     let harness = try await EngineHarness(directory: directory, segmentRowsMax: 1_500)
     let info = try harness.engine.describeCollection("words")
     #expect(info.generation.specification.quantization == .int8)
+    #expect(info.generation.specification.index == index)
     #expect(info.generation.report?.recallAfter != nil)
     #expect(info.count == 3_999)
     #expect(try await harness.search("words", queries: queries) == expected)

@@ -42,6 +42,27 @@ struct AdminCollectionTests {
     }
   }
 
+  @Test(
+    "an index is named by a word or an object, and answered as an object",
+    arguments: [
+      (#""flat""#, #"{"flat":{}}"#), (#"{"flat":{}}"#, #"{"flat":{}}"#), (#""ivf""#, #"{"ivf":{}}"#),
+      (#"{"ivf":{"lists":50}}"#, #"{"ivf":{"lists":50}}"#), (#""auto""#, #"{"auto":{}}"#),
+      (#"{"auto":{}}"#, #"{"auto":{}}"#),
+    ])
+  func indexes(asked: String, answered: String) async throws {
+    try await ServerHarness.with { server in
+      let created = try await server.post(
+        Self.root + "/collections",
+        #"{"name":"x","dimension":2,"metric":"l2","specification":{"index":\#(asked)}}"#)
+      #expect(created.status == 201, "\(created.text)")
+      #expect(created.text.contains(#""index":\#(answered)"#), "\(created.text)")
+      let search = try await server.send(
+        .post, Self.root + "/collections/x/search?dimension=2&probes=3", [UInt8](repeating: 0, count: 8),
+        type: "application/octet-stream")
+      #expect(search.status == 200, "\(search.text)")
+    }
+  }
+
   @Test("points are written, read page by page, and deleted")
   func points() async throws {
     try await ServerHarness.with { server in
@@ -215,7 +236,28 @@ struct AdminCollectionTests {
       ("collections", #"{"name":"x","dimension":2,"metric":"hamming"}"#, "'cosine', 'ip', 'l2'"),
       ("collections", #"{"name":"1x","dimension":2}"#, "1x"),
       ("collections", #"{"name":"x","dimension":2,"quantization":"int8"}"#, "quantization"),
-      ("collections", #"{"name":"x","dimension":2,"specification":{"index":"ivf"}}"#, "specification.index"),
+      ("collections", #"{"name":"x","dimension":2,"specification":{"index":"lsh"}}"#, "'ivf', 'auto'"),
+      (
+        "collections", #"{"name":"x","dimension":2,"specification":{"index":{"ivf":{"lists":0}}}}"#,
+        "1 … 65536"
+      ),
+      (
+        "collections", #"{"name":"x","dimension":2,"specification":{"index":{"ivf":{"nlist":9}}}}"#,
+        "ivf.nlist"
+      ),
+      (
+        "collections", #"{"name":"x","dimension":2,"specification":{"index":{"ivf":{"lists":"9"}}}}"#,
+        "ivf.lists"
+      ),
+      (
+        "collections", #"{"name":"x","dimension":2,"specification":{"index":{"ivf":{},"hnsw":{}}}}"#,
+        "got 2 members"
+      ),
+      (
+        "collections", #"{"name":"x","dimension":2,"specification":{"index":{"auto":{"rows":9}}}}"#,
+        "auto.rows"
+      ),
+      ("collections/line/search", #"{"queries":[[1,2]],"probes":0}"#, "probes"),
       ("collections", #"{"name":"x","dimension":2,"specification":{"index":{"hnsw":{"M":4}}}}"#, "hnsw.M"),
       ("collections", #"{"name":"x","dimension":2,"specification":{"quantization":"int8"}}"#, "int8"),
       ("collections/line/search", #"{"limit":3}"#, "queries"),

@@ -74,7 +74,7 @@ struct OpenAPITests {
       recallBefore: recall, recallAfter: recall,
       recallDifference: RecallDifference(mean: 0, lower: 0, upper: 0, queryCount: 1), recallFlat: recall,
       recallWithoutRescoring: recall, rescoring: policy, maximumLoss: 0,
-      graph: GraphWork(kind: .kept, reason: "", seconds: 0))
+      graph: GraphWork(kind: .kept, index: "ivf", reason: "", seconds: 0))
     let specification = EncodingSpecification(
       quantization: .int8, bits: 4, quantile: 0.99, dimensions: 2, oversampling: 2, targetRecall: 0.9)
     let generation = GenerationInfo(

@@ -6,7 +6,7 @@ package import MoultModel
 /// A speed always comes with a recall or with the checksum of its results, so that two lines can be compared:
 /// equal checksums mean equal answers. JSON names are those of the properties in snake case.
 package struct BenchmarkRecord: Codable, Sendable, Equatable {
-  /// encode, scan, exact, graph, kept-graph, switch, generate, difficulty, import, serve.
+  /// encode, scan, exact, graph, kept-graph, ivf, switch, generate, difficulty, import, serve.
   package var benchmark: String
   /// The last two parts of the vectors' path.
   package var dataset: String
@@ -33,6 +33,9 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var ef: Int?
   package var m: Int?
   package var efConstruction: Int?
+  /// Lists of an inverted file that a query looks into.
+  package var probes: Int?
+  package var lists: Int?
   /// The code whose scores chose a graph's links.
   package var builtWith: String?
   /// The code that a switch replaced.
@@ -71,6 +74,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var graphBytesPerVector: Int?
   /// The part of the guides that lead through the graph.
   package var guideBytesPerVector: Int?
+  /// The part of an inverted file, with its centroids as they are searched.
+  package var listBytesPerVector: Int?
   /// Of the ids that were found, or of the codes that were written.
   package var checksum: String?
 

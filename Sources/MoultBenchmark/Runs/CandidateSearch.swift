@@ -64,6 +64,17 @@ struct CandidateSearch: Sendable {
     }
   }
 
+  /// A batch, through an index.
+  func search(_ range: Range<Int>, _ index: some VectorIndex, breadth: Int) -> [[Int64]] {
+    data.queries.withUnsafeBufferPointer { queries in
+      let vectors = queries.baseAddress! + range.lowerBound * data.dimension
+      let found = index.search(
+        IndexQueries(vectors, count: range.count, encoder: encoder), codes: codes.view, live: .all,
+        k: candidateCount, breadth: breadth)
+      return found.enumerated().map { rescored($1, vectors + $0 * data.dimension) }
+    }
+  }
+
   /// Found rows with the standard errors of their estimates.
   func withErrors(_ found: [Neighbor], _ vector: UnsafePointer<Float>) -> [Candidate] {
     let errors = [Float](unsafeUninitializedCapacity: found.count) { errors, count in

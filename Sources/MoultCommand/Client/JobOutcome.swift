@@ -36,7 +36,7 @@ struct JobOutcome {
           + "[\(Figure.signed(difference.lower, 4)) … \(Figure.signed(difference.upper, 4))] on the same queries"
       )
     }
-    if let flat = report.recallFlat { lines.append("without the graph \(flat.text)") }
+    if let flat = report.recallFlat { lines.append("without the index \(flat.text)") }
     if let without = report.recallWithoutRescoring {
       lines.append("codes alone       \(without.text)")
     }
@@ -54,7 +54,8 @@ struct JobOutcome {
       """)
     if let graph = report.graph {
       lines.append(
-        "graph             \(graph.kind.rawValue), \(Figure.seconds(graph.seconds)): \(graph.reason)")
+        "index             \(graph.index.map { $0 + " " } ?? "")\(graph.kind.rawValue), "
+          + "\(Figure.seconds(graph.seconds)): \(graph.reason)")
     }
     lines += report.notes.map { "note: \($0)" }
     return lines.joined(separator: "\n")

@@ -3,6 +3,7 @@ struct SearchOptions: Sendable, Equatable {
   var limit = 10
   var exact = false
   var ef: Int?
+  var probes: Int?
   var oversampling: Double?
   var payload = false
 
@@ -11,6 +12,7 @@ struct SearchOptions: Sendable, Equatable {
     var query = [("dimension", String(dimension)), ("limit", String(limit))]
     if exact { query.append(("exact", "true")) }
     if let ef { query.append(("ef", String(ef))) }
+    if let probes { query.append(("probes", String(probes))) }
     if let oversampling { query.append(("oversampling", String(oversampling))) }
     if payload { query.append(("payload", "true")) }
     return query

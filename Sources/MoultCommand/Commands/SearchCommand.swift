@@ -25,6 +25,8 @@ struct SearchCommand: AsyncParsableCommand {
   var exact = false
   @Option(help: "Candidates kept while a graph is searched.")
   var ef: Int?
+  @Option(help: "Lists of an inverted file that each segment's search looks into.")
+  var probes: Int?
   @Option(help: "Candidates per hit that are rescored with full precision; overrides the generation's.")
   var oversampling: Double?
   @Option(help: "File of true neighbours (.npy of int32 or int64, .ivecs); prints recall.")
@@ -41,7 +43,7 @@ struct SearchCommand: AsyncParsableCommand {
   func run() async throws {
     let queries = try QuerySet(path: vectors, first: first)
     let options = SearchOptions(
-      limit: limit, exact: exact, ef: ef, oversampling: oversampling, payload: truth == nil)
+      limit: limit, exact: exact, ef: ef, probes: probes, oversampling: oversampling, payload: truth == nil)
     try await server.withClient { client in
       try await client.requireDimension(of: queries, path: vectors, of: name)
       if let truth {

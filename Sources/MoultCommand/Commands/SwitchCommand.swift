@@ -30,7 +30,7 @@ struct SwitchCommand: AsyncParsableCommand {
     if encoding.isEmpty {
       throw ValidationError(
         "say what to switch to: --quantization segmented|int8|int4|binary|lloyd1…5|float16|bfloat16|none, "
-          + "--dimensions N, --index flat|hnsw, --target-recall R")
+          + "--dimensions N, --index flat|hnsw|ivf|auto, --target-recall R")
     }
   }
 

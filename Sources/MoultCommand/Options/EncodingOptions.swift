@@ -11,11 +11,15 @@ extension JobInfo.State: ExpressibleByArgument {}
 enum IndexChoice: String, CaseIterable, ExpressibleByArgument {
   case flat
   case hnsw
+  case ivf
+  case auto
 
-  var specification: IndexSpecification {
+  func specification(lists: Int?) -> IndexSpecification {
     switch self {
     case .flat: .flat
     case .hnsw: .defaultHNSW
+    case .ivf: .ivf(lists: lists)
+    case .auto: .automatic
     }
   }
 }
@@ -42,8 +46,15 @@ struct EncodingOptions: ParsableArguments {
   @Option(help: "How dimensions are reduced: prefix (Matryoshka) or pca (learned; the default).")
   var transform: Transform?
 
-  @Option(help: "How candidates are found: flat or hnsw.")
+  @Option(
+    help: """
+      How candidates are found: flat (every code), hnsw (graph), ivf (inverted file) or auto (by the size of each \
+      segment).
+      """)
   var index: IndexChoice?
+
+  @Option(help: "Lists of a segment with --index ivf; without, 4·√rows.")
+  var lists: Int?
 
   @Option(help: "Candidates per hit that are rescored with full precision; 1 is none.")
   var oversampling: Double?
@@ -65,6 +76,13 @@ struct EncodingOptions: ParsableArguments {
     }
     if let dimensions, dimensions < 1 {
       throw ValidationError("--dimensions must be at least 1, got \(dimensions)")
+    }
+    if let lists {
+      guard index == .ivf else { throw ValidationError("--lists needs --index ivf") }
+      guard IndexSpecification.listsRange.contains(lists) else {
+        throw ValidationError(
+          "--lists must be 1 to \(IndexSpecification.listsRange.upperBound), got \(lists)")
+      }
     }
     if let oversampling, !(oversampling >= 1 && oversampling.isFinite) {
       throw ValidationError("--oversampling must be at least 1, got \(oversampling)")
@@ -98,7 +116,8 @@ struct EncodingOptions: ParsableArguments {
       quantile: quantile ?? (keepsCode ? current.quantile : nil),
       dimensions: keepsDimensions ? current.dimensions : dimensions,
       transform: keepsDimensions ? current.transform : transform,
-      index: index?.specification ?? current.index, oversampling: oversampling, targetRecall: targetRecall)
+      index: index?.specification(lists: lists) ?? current.index, oversampling: oversampling,
+      targetRecall: targetRecall)
   }
 
   var isEmpty: Bool {

@@ -56,4 +56,13 @@ public struct LiveRows: @unchecked Sendable {
     guard let words else { return true }
     return words[row >> 6] >> UInt64(row & 63) & 1 != 0
   }
+  /// Live rows among the first `rowCount`.
+  public func count(of rowCount: Int) -> Int {
+    guard let words else { return rowCount }
+    var count = 0
+    for word in 0..<rowCount / 64 { count += words[word].nonzeroBitCount }
+    let rest = rowCount % 64
+    if rest > 0 { count += (words[rowCount / 64] & (1 << UInt64(rest) - 1)).nonzeroBitCount }
+    return count
+  }
 }

@@ -1,15 +1,15 @@
 public import MoultModel
 
 /// The format of an encoder, versions 1 and 2. Little-endian. An encoder is written as the lowest version
-/// that can hold it. A specification's `targetRecall` is not in it: it is about searches, not codes, and what
-/// calibration made of it is a `RescoringPolicy`, which belongs to the generation.
+/// that can hold it. A specification's `targetRecall` is not in it, nor an index other than a graph: they are about
+/// searches, not codes, and the generation has them in the catalog.
 ///
 ///     0   8  "MOULTENC"
 ///     8   4  version
 ///     12  1  metric: 0 cosine, 1 inner product, 2 squared Euclidean
 ///     13  1  quantization: 0 none, 1 int8, 2 binary; from version 2 on all of `quantizations` below
 ///     14  1  transform: 0 none, 1 prefix, 2 pca
-///     15  1  index asked for: 0 flat, 1 hnsw
+///     15  1  index asked for: 1 hnsw, 0 any other (the catalog knows which)
 ///     16  4  dimension
 ///     20  4  code dimension
 ///     24  4  dimensions asked for; 0: not given

@@ -56,9 +56,9 @@ struct CollectionLoader: Sendable {
       dimension: record.schema.dimension, metric: record.schema.metric,
       specification: generation.specification)
     let live = GenerationView(
-      id: generation.id, encoder: encoder, codes: [:], graphs: [:], createdAt: generation.createdAt,
+      id: generation.id, encoder: encoder, codes: [:], indexes: [:], createdAt: generation.createdAt,
       publishedAt: generation.publishedAt, report: nil,
-      targetRecall: generation.specification.targetRecall)
+      specification: generation.specification)
     return Collection(
       id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt,
       points: PointStore(collectionID: record.id, keyKind: record.schema.keyKind), identityEncoder: encoder,

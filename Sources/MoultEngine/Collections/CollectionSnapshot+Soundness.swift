@@ -19,7 +19,7 @@ extension CollectionSnapshot {
   private func requireSound(_ segment: SegmentView, in generation: GenerationView?) throws {
     try segment.requireSoundVectors()
     if case .file(let codes)? = generation?.codes[segment.id] { try codes.file.requireSound() }
-    try generation?.graphs[segment.id]?.file.requireSound()
+    try generation?.indexes[segment.id]?.file.requireSound()
   }
 
   /// The same for the vectors of some rows.

@@ -45,27 +45,27 @@ struct CollectionSnapshot: Sendable {
     return Array(UnsafeBufferPointer(start: segments[segment].vector(at: place), count: dimension))
   }
 
-  /// What a segment's graph is built on: the generation's codes, or the full-precision vectors where codes
-  /// are too coarse to choose edges by.
-  func graphSource(
+  private func graphSource(
     of generation: GenerationView, segment: SegmentView, identity: VectorEncoder
   ) -> (encoder: VectorEncoder, codes: CodeView) {
-    GraphSpace.isBuiltOnVectors(generation.specification)
-      ? (identity, segment.vectors) : (generation.encoder, codes(of: generation, segment: segment))
+    GraphSpace.source(
+      of: segment, encoder: generation.encoder, codes: codes(of: generation, segment: segment),
+      identity: identity)
   }
 
   /// The guides that graphs of a space have, by segment.
   func guides(in space: GraphSpace) -> [Int64: SegmentGuide] {
-    openGenerations.lazy.filter { GraphSpace($0.specification) == space }.map { $0.graphs.mapValues(\.guide) }
+    openGenerations.lazy.filter { GraphSpace($0.specification) == space }
+      .map { $0.indexes.compactMapValues(\.guide) }
       .reduce(into: [:]) { guides, own in guides.merge(own) { first, _ in first } }
   }
 
   /// Makes the guides of a generation's graphs that are not there yet.
   func makeGuides(of generation: GenerationView, identity: VectorEncoder, parallel: ParallelFor) {
     for segment in segments {
-      guard let graph = generation.graphs[segment.id] else { continue }
+      guard let guide = generation.indexes[segment.id]?.guide else { continue }
       let source = graphSource(of: generation, segment: segment, identity: identity)
-      graph.guide.make(encoder: source.encoder, codes: source.codes, parallel: parallel)
+      guide.make(encoder: source.encoder, codes: source.codes, parallel: parallel)
     }
   }
 
@@ -134,29 +134,31 @@ struct GenerationView: Sendable {
   let encoder: VectorEncoder
   /// By segment id; complete for every segment of the snapshot.
   var codes: [Int64: SegmentCodes]
-  /// By segment id; only sealed segments of a graph index.
-  var graphs: [Int64: SegmentGraph]
+  /// By segment id; only sealed segments that have one.
+  var indexes: [Int64: SegmentIndex]
   var createdAt: Int64
   var publishedAt: Int64?
   /// Holds the policy by which a generation with a target of recall is searched.
   var report: SwitchReport?
-  /// From the catalog: no encoder file knows it.
-  var targetRecall: Double?
+  /// From the catalog: encoder files do not know all of it.
+  let specification: EncodingSpecification
 
-  var specification: EncodingSpecification {
-    var specification = encoder.specification
-    specification.targetRecall = targetRecall
-    return specification
+  /// Whether a sealed segment of that size has an index in this form, and here has none yet.
+  func lacksIndex(of segment: SegmentView) -> Bool {
+    indexes[segment.id] == nil && segment.isSealed
+      && specification.index.kind(rowCount: segment.count) != .flat
   }
 
   /// Gives back the memory that only answering searches needs.
   func releaseBlocks() {
-    for case .file(let file) in codes.values { file.releaseBlocks() }
+    for case .file(let file) in codes.values { file.blocks.release() }
+    for case .ivf(_, let listed) in indexes.values.lazy.map(\.content) { listed.release() }
   }
 
   /// Undoes `releaseBlocks`.
   func wakeBlocks() {
-    for case .file(let file) in codes.values { file.wakeBlocks() }
+    for case .file(let file) in codes.values { file.blocks.wake() }
+    for case .ivf(_, let listed) in indexes.values.lazy.map(\.content) { listed.wake() }
   }
 
   func info(state: GenerationInfo.State) -> GenerationInfo {

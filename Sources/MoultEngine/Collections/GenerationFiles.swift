@@ -2,7 +2,7 @@ import MoultCompute
 import MoultModel
 import MoultStorage
 
-/// The files of a generation: encoder, codes and graphs. Joins what compute knows (the bytes' meaning) with
+/// The files of a generation: encoder, codes and indexes. Joins what compute knows (the bytes' meaning) with
 /// what storage knows (where they are).
 struct GenerationFiles: Sendable {
   let directory: DataDirectory
@@ -79,40 +79,67 @@ struct GenerationFiles: Sendable {
     return file
   }
 
-  // MARK: Graphs
+  // MARK: Indexes
 
   func graphPath(_ segment: SegmentView) -> String {
     FileNames.graph(collection: collectionID, segment: segment.id, generation: generationID)
   }
 
-  func write(graph bytes: [UInt8], of segment: SegmentView) throws {
+  func invertedFilePath(_ segment: SegmentView) -> String {
+    FileNames.invertedFile(collection: collectionID, segment: segment.id, generation: generationID)
+  }
+
+  func path(of index: SegmentIndex, _ segment: SegmentView) -> String {
+    index.isGraph ? graphPath(segment) : invertedFilePath(segment)
+  }
+
+  /// - Parameter path: says what the bytes are, a graph or an inverted file.
+  func write(index bytes: [UInt8], to path: String, of segment: SegmentView) throws {
     try bytes.withUnsafeBytes { bytes in
       _ = try SegmentWriter.write(
-        bytes, to: directory.absolutePath(graphPath(segment)), kind: .graph,
-        identity: graphIdentity(of: segment),
-        fileSystem: directory.fileSystem)
+        bytes, to: directory.absolutePath(path), kind: FileNames.indexKind(ofFile: path),
+        identity: indexIdentity(of: segment), fileSystem: directory.fileSystem)
     }
   }
 
-  /// Gives this generation the graph of another by a second name of the same file.
-  func share(_ graph: SegmentGraph, of segment: SegmentView) throws {
-    let target = directory.absolutePath(graphPath(segment))
+  /// Gives this generation the index of another by a second name of the same file.
+  func share(_ index: SegmentIndex, of segment: SegmentView) throws {
+    let target = directory.absolutePath(path(of: index, segment))
     try directory.fileSystem.remove(target)
-    try directory.fileSystem.link(graph.file.path, to: target)
+    try directory.fileSystem.link(index.file.path, to: target)
     try directory.fileSystem.syncDirectory(directory.directory(ofCollection: collectionID))
   }
 
-  /// - Parameter guide: of another graph of the segment.
-  func openGraph(_ path: String, segment: SegmentView, guide: SegmentGuide? = nil) throws -> SegmentGraph {
+  /// - Parameters:
+  ///   - path: says what it is, a graph or an inverted file.
+  ///   - guide: of another graph of the segment.
+  func openIndex(_ path: String, segment: SegmentView, guide: SegmentGuide? = nil) throws -> SegmentIndex {
+    let kind = FileNames.indexKind(ofFile: path)
     let file = try SegmentFile(
-      path: directory.absolutePath(path), kind: .graph, identity: graphIdentity(of: segment),
+      path: directory.absolutePath(path), kind: kind, identity: indexIdentity(of: segment),
       fileSystem: directory.fileSystem)
-    let index = try Self.reading(file) { try GraphIndex(bytes: $0) }
-    guard index.rowCount == segment.count else {
-      throw MoultError(
-        .corrupted, "\(file.path): expected a graph of \(segment.count) rows, found one of \(index.rowCount)")
+    let content: SegmentIndex.Content
+    let rowCount: Int
+    if kind == .invertedFile {
+      let index = try Self.reading(file) { try IVFIndex(bytes: $0) }
+      let dimension = segment.vectors.rowStride / MemoryLayout<Float>.stride
+      // Searches hand over queries without their length.
+      guard index.dimension == dimension else {
+        throw MoultError(
+          .corrupted,
+          "\(file.path): expected an inverted file of \(dimension) dimensions, found one of \(index.dimension)"
+        )
+      }
+      (content, rowCount) = (.ivf(index, RestingCopy()), index.rowCount)
+    } else {
+      let index = try Self.reading(file) { try GraphIndex(bytes: $0) }
+      (content, rowCount) = (.graph(index, guide ?? SegmentGuide()), index.rowCount)
     }
-    return SegmentGraph(index: index, file: file, guide: guide ?? SegmentGuide())
+    guard rowCount == segment.count else {
+      throw MoultError(
+        .corrupted, "\(file.path): expected an index of \(segment.count) rows, found one of \(rowCount)")
+    }
+    return SegmentIndex(content: content, file: file)
   }
 
   /// Makes something of a file's content. What finds fault with the content does not know where it came from: the
@@ -127,8 +154,8 @@ struct GenerationFiles: Sendable {
     }
   }
 
-  /// A graph names no generation: its edges serve any codes of the segment's rows.
-  private func graphIdentity(of segment: SegmentView) -> SegmentIdentity {
+  /// An index names no generation: it serves any codes of the segment's rows.
+  private func indexIdentity(of segment: SegmentView) -> SegmentIdentity {
     SegmentIdentity(collectionID: collectionID, segmentID: segment.id, firstRow: segment.firstRow)
   }
 

@@ -10,7 +10,7 @@ enum GenerationLoader {
   ///   - encoder: the generation's, when it is at hand already.
   ///   - segments: of the collection's snapshot.
   ///   - guides: of the segments that have some already.
-  /// - Returns: the generation with the codes and graphs of those sealed segments that have them; what is
+  /// - Returns: the generation with the codes and indexes of those sealed segments that have them; what is
   ///   missing (a crash came first, or the segment grows) is left out.
   /// - Throws: `corrupted` when a file that the catalog names cannot be used.
   static func load(
@@ -21,9 +21,9 @@ enum GenerationLoader {
       directory: directory, collectionID: record.collectionID, generationID: record.id)
     let encoder = try encoder ?? self.encoder(of: record, schema: schema, files: files)
     var view = GenerationView(
-      id: record.id, encoder: encoder, codes: [:], graphs: [:], createdAt: record.createdAt,
+      id: record.id, encoder: encoder, codes: [:], indexes: [:], createdAt: record.createdAt,
       publishedAt: record.publishedAt, report: try report(of: record),
-      targetRecall: record.specification.targetRecall)
+      specification: record.specification)
     let rows = try directory.read { db in try directory.catalog.generationSegments(of: record.id, in: db) }
     for row in rows {
       guard let segment = segments.first(where: { $0.id == row.segmentID && $0.isSealed }) else { continue }
@@ -32,7 +32,7 @@ enum GenerationLoader {
           CodeFile(try files.openCodes(path, segment: segment, encoder: encoder)))
       }
       if let path = row.graphFile {
-        view.graphs[segment.id] = try files.openGraph(path, segment: segment, guide: guides[segment.id])
+        view.indexes[segment.id] = try files.openIndex(path, segment: segment, guide: guides[segment.id])
       }
     }
     if view.specification.isIdentity {

@@ -1,3 +1,4 @@
+import MoultCompute
 import MoultModel
 
 /// The space in which a generation's graphs are built and walked. Codes of one space can share graphs and guides;
@@ -18,5 +19,12 @@ struct GraphSpace: Sendable, Equatable {
   static func isBuiltOnVectors(_ specification: EncodingSpecification) -> Bool {
     let bits = specification.bitsPerDimension
     return bits < 2 || (bits < 8 && specification.transform == .none)
+  }
+  /// What a segment's graph is built on: its codes, or the full-precision vectors where codes are too coarse to
+  /// choose edges by.
+  static func source(
+    of segment: SegmentView, encoder: VectorEncoder, codes: CodeView, identity: VectorEncoder
+  ) -> (encoder: VectorEncoder, codes: CodeView) {
+    isBuiltOnVectors(encoder.specification) ? (identity, segment.vectors) : (encoder, codes)
   }
 }

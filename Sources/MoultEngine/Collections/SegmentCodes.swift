@@ -1,6 +1,5 @@
 import MoultCompute
 import MoultStorage
-import Synchronization
 
 /// The codes of one segment in one generation, wherever they are held.
 enum SegmentCodes: Sendable {
@@ -21,42 +20,16 @@ enum SegmentCodes: Sendable {
 /// the order in which scans read them.
 final class CodeFile: Sendable {
   let file: SegmentFile
-
-  private enum Blocks {
-    case notMade
-    /// `nil`: codes that have no such order.
-    case made(BlockCodes?)
-    /// Of a generation that does not answer: a search that began before it was retired reads the file.
-    case resting
-  }
-  private let blocks = Mutex(Blocks.notMade)
+  /// Of codes that have such an order.
+  let blocks = RestingCopy<BlockCodes>()
 
   init(_ file: SegmentFile) {
     self.file = file
   }
 
-  /// Makes them on the first call, at about the speed of memory; other searches wait that long.
+  /// Makes them on the first call, at about the speed of memory.
   func blocks(encoder: VectorEncoder) -> BlockCodes? {
-    blocks.withLock { blocks in
-      switch blocks {
-      case .made(let made): return made
-      case .resting: return nil
-      case .notMade: break
-      }
-      let made = BlockCodes(encoder: encoder, codes: file.codeView)
-      blocks = .made(made)
-      return made
-    }
-  }
-
-  /// Gives their memory back once the last search that reads them is done, until `wakeBlocks`.
-  func releaseBlocks() {
-    blocks.withLock { $0 = .resting }
-  }
-
-  /// Lets the next search make them.
-  func wakeBlocks() {
-    blocks.withLock { if case .resting = $0 { $0 = .notMade } }
+    blocks.value { BlockCodes(encoder: encoder, codes: file.codeView) }
   }
 }
 
@@ -86,36 +59,5 @@ final class CodeBuffer: @unchecked Sendable {
     CodeView(
       rows: UnsafeRawPointer(rows), rowStride: rowStride, side: side.map { UnsafeRawPointer($0) },
       sideStride: sideStride, count: count)
-  }
-}
-
-/// A segment's graph and the file that its bytes are mapped from.
-struct SegmentGraph: Sendable {
-  let index: GraphIndex
-  let file: SegmentFile
-  let guide: SegmentGuide
-}
-
-/// Guides through the graphs of a segment: of all generations of one space, since they are right for any codes of
-/// its rows.
-///
-/// In memory only, 64 bytes a row. Searches do without until they are made.
-final class SegmentGuide: Sendable {
-  private enum State {
-    case notMade
-    /// `nil`: too few rows, or too many dimensions.
-    case made(GraphGuide?)
-  }
-  private let state = Mutex(State.notMade)
-
-  var value: GraphGuide? {
-    state.withLock { if case .made(let guide) = $0 { guide } else { nil } }
-  }
-
-  /// Makes the guides, unless they are there; about a third of a second for 100,000 rows.
-  func make(encoder: VectorEncoder, codes: CodeView, parallel: ParallelFor) {
-    guard state.withLock({ if case .notMade = $0 { true } else { false } }) else { return }
-    let guide = GraphGuide(encoder: encoder, codes: codes, parallel: parallel)
-    state.withLock { $0 = .made(guide) }
   }
 }

@@ -9,10 +9,10 @@ import MoultStorage
 /// Every sealed segment that is finished is recorded in the catalog, so an attempt that is cut off anywhere
 /// loses at most one segment's work. All methods block; they run on the background pool.
 struct GenerationBuilder: Sendable {
-  /// Rows from which a graph is worth more than a scan.
-  static let graphRowsMin = 256
-  /// Rounds in which segments that were sealed meanwhile are given graphs before the generation is attached.
-  static let graphRoundsMax = 4
+  /// Rows from which an index that was asked for is built.
+  static let indexRowsMin = 256
+  /// Rounds in which segments that were sealed meanwhile are given indexes before the generation is attached.
+  static let indexRoundsMax = 4
   /// Rows that are encoded between two writes.
   static let blockRows = 8_192
 
@@ -21,8 +21,10 @@ struct GenerationBuilder: Sendable {
     var encodeSeconds = 0.0
     var indexSeconds = 0.0
     var writersPausedSeconds = 0.0
-    /// What happened to the graphs; `nil` without any.
-    var graph: GraphWork.Kind?
+    /// What happened to the indexes; `nil` without any.
+    var index: GraphWork.Kind?
+    /// Kinds of index that the generation has.
+    var indexName: String?
     var trainingRows = 0
     var notes: [String] = []
   }
@@ -60,34 +62,34 @@ struct GenerationBuilder: Sendable {
     if let gain = encoder.report.gainSummary { costs.notes.append(gain) }
     if collection.snapshot.building?.id == generationID { return costs }
 
-    if case .hnsw = specification.index {
-      // Graphs are built over sealed segments; without this a small collection would get none.
+    if specification.index != .flat {
+      // Indexes are built over sealed segments; without this a small collection would get none.
+      let rowsMin =
+        specification.index == .automatic ? IndexSpecification.automaticGraphRows : Self.indexRowsMin
       try await collection.writers.run {
         try await resources.writing.run {
-          try resources.writer(of: collection).sealGrowing(atLeast: Self.graphRowsMin)
+          try resources.writer(of: collection).sealGrowing(atLeast: rowsMin)
         }
       }
     }
     var built = try await resources.background.run { try loadFinished(encoder: encoder) }
-    let origins = GraphOrigins()
+    let origins = IndexOrigins()
     for round in 1... {
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeSealed(built) }
-      // A source that fills segments faster than their graphs are built would keep this going for ever; the
+      // A source that fills segments faster than their indexes are built would keep this going for ever; the
       // index job makes up for what is left.
-      let buildsGraphs = round <= Self.graphRoundsMax
-      if buildsGraphs, case .hnsw(let m, let efConstruction) = specification.index {
-        built = try await timed(&costs.indexSeconds) { [built] in
-          try indexSealed(built, m: m, efConstruction: efConstruction, origins: origins)
-        }
-        // Of an attempt that was cut off, kept graphs may be among those that were found.
-        if origins.kept || origins.found { costs.graph = .kept } else { costs.graph = costs.graph ?? .built }
+      let buildsIndexes = round <= Self.indexRoundsMax
+      if buildsIndexes, specification.index != .flat {
+        built = try await timed(&costs.indexSeconds) { [built] in try indexSealed(built, origins: origins) }
+        costs.index = origins.kind
+        costs.indexName = Set(built.indexes.values.map(\.name)).sorted().joined(separator: ", ")
       }
       // Most of the growing rows are encoded while writers still run; the rest below, while they wait.
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
       let paused = ContinuousClock.now
       let isAttached = try await collection.writers.run { [built] in
         // Writers wait: not on threads that give way to all others.
-        try await resources.writing.run { try attach(built, requiringGraphs: buildsGraphs) }
+        try await resources.writing.run { try attach(built, requiringIndexes: buildsIndexes) }
       }
       costs.writersPausedSeconds += paused.secondsToNow
       if isAttached { break }
@@ -226,14 +228,14 @@ struct GenerationBuilder: Sendable {
 
   /// Under the writers' gate: encodes what came last and publishes the generation as `building`.
   ///
-  /// - Returns: `false` when a segment was sealed meanwhile that has no codes, or no graph, yet; try again.
-  private func attach(_ built: GenerationView, requiringGraphs: Bool) throws -> Bool {
+  /// - Returns: `false` when a segment was sealed meanwhile that has no codes, or no index, yet; try again.
+  private func attach(_ built: GenerationView, requiringIndexes: Bool) throws -> Bool {
     var built = built
     var snapshot = collection.snapshot
     for segment in snapshot.segments {
       if segment.isSealed {
         guard built.codes[segment.id]?.isDurable == true else { return false }
-        if requiringGraphs, specification.index != .flat, built.graphs[segment.id] == nil { return false }
+        if requiringIndexes, built.lacksIndex(of: segment) { return false }
       } else {
         encodeRest(of: segment, in: &built, parallel: resources.searching.parallelFor)
       }

@@ -20,8 +20,8 @@ struct GenerationCalibration: Sendable {
     where policy.z == nil && perHit * sample.k / 4 < snapshot.liveCount {
       policy = self.policy(target: target, pool: perHit * sample.k)
     }
-    // A graph that is asked for fewer candidates finds less of what is among them.
-    if generation.specification.index != .flat {
+    // An index that is asked for fewer candidates finds less of what is among them.
+    if !generation.indexes.isEmpty {
       for _ in 0..<4 {
         let answers = sample.answers(snapshot, of: generation, rescoring: policy, parallel: parallel)
         let recall = Recall.estimate(answers.searched, k: sample.k)

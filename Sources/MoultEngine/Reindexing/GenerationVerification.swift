@@ -2,7 +2,7 @@ import MoultCompute
 import MoultJobs
 import MoultModel
 
-/// Measures an attached generation and settles what becomes of its graphs: kept as long as they serve the new
+/// Measures an attached generation and settles what becomes of its indexes: kept as long as they serve the new
 /// codes, otherwise rebuilt.
 struct GenerationVerification: Sendable {
   struct Outcome: Sendable {
@@ -48,11 +48,13 @@ struct GenerationVerification: Sendable {
       }
     }
     var outcome = Outcome(measurement: try await measure(snapshot, generation), graph: nil, indexSeconds: 0)
-    guard let kind = costs.graph else {
+    guard let kind = costs.index else {
       try gate.check(outcome.measurement, of: builder.specification)
       return outcome
     }
-    var work = GraphWork(kind: kind, reason: Self.reason(kind), seconds: costs.indexSeconds)
+    var work = GraphWork(
+      kind: kind, index: costs.indexName, reason: Self.reason(kind), seconds: costs.indexSeconds)
+    let hasGraphs = generation.indexes.values.contains(where: \.isGraph)
     let isOtherSpace =
       before.map { GraphSpace($0.specification) != GraphSpace(generation.specification) } ?? false
     if kind == .kept, let trial, isSuspect(outcome.measurement) || isOtherSpace {
@@ -63,14 +65,17 @@ struct GenerationVerification: Sendable {
         ).searched
       }
       outcome.measurement.flat = flat
-      if let fault = fault(outcome.measurement, flat: flat) {
+      // What lists miss they miss with any codes: only graphs are worth building anew.
+      if hasGraphs, let fault = fault(outcome.measurement, flat: flat) {
         let start = ContinuousClock.now
         try await builder.rebuildGraphs()
         outcome.indexSeconds += start.secondsToNow
-        work = GraphWork(kind: .rebuilt, reason: fault, seconds: costs.indexSeconds + outcome.indexSeconds)
-        let rebuilt = try attached().1.graphs
-        for id in generation.graphs.keys { generation.graphs[id] = rebuilt[id] }
-        snapshot.updateGeneration(generation.id) { [generation] in $0.graphs = generation.graphs }
+        work.kind = .rebuilt
+        work.reason = fault
+        work.seconds += outcome.indexSeconds
+        let rebuilt = try attached().1.indexes
+        for id in generation.indexes.keys { generation.indexes[id] = rebuilt[id] }
+        snapshot.updateGeneration(generation.id) { [generation] in $0.indexes = generation.indexes }
         outcome.measurement = try await measure(snapshot, generation)
         outcome.measurement.flat = flat
       }
@@ -82,7 +87,7 @@ struct GenerationVerification: Sendable {
 
   private static func reason(_ kind: GraphWork.Kind) -> String {
     kind == .kept
-      ? "the graphs at hand serve the new codes" : "there were no graphs of this kind for these segments"
+      ? "the indexes at hand serve the new codes" : "there were no indexes of this kind for these segments"
   }
 
   private func isSuspect(_ measurement: RecallGate.Measurement) -> Bool {

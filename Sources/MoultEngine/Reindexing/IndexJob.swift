@@ -6,7 +6,7 @@ import MoultJobs
 import MoultModel
 import MoultStorage
 
-/// Gives graphs to segments that were sealed after their generation went live. Until then they are scanned flat.
+/// Gives indexes to segments that were sealed after their generation went live. Until then they are scanned flat.
 struct IndexJob: Sendable {
   static let kind = "index"
 
@@ -14,10 +14,10 @@ struct IndexJob: Sendable {
   let collection: Collection
   let context: JobContext
 
-  /// Enqueues the job when a graph is missing.
+  /// Enqueues the job when an index is missing.
   static func enqueue(for collection: Collection, in resources: EngineResources) throws {
     let snapshot = collection.snapshot
-    guard snapshot.openGenerations.contains(where: { missingGraph(of: $0, in: snapshot) != nil }) else {
+    guard snapshot.openGenerations.contains(where: { missingIndex(of: $0, in: snapshot) != nil }) else {
       return
     }
     try Upkeep.enqueue(kind, for: collection, in: resources)
@@ -28,7 +28,7 @@ struct IndexJob: Sendable {
     do {
       try enqueue(for: collection, in: resources)
     } catch {
-      resources.logger.warning("graphs of '\(collection.name)' could not be ordered yet: \(error)")
+      resources.logger.warning("indexes of '\(collection.name)' could not be ordered yet: \(error)")
     }
   }
 
@@ -37,43 +37,32 @@ struct IndexJob: Sendable {
     return nil
   }
 
-  private static func missingGraph(of generation: GenerationView, in snapshot: CollectionSnapshot)
+  private static func missingIndex(of generation: GenerationView, in snapshot: CollectionSnapshot)
     -> SegmentView?
   {
-    guard case .hnsw = generation.specification.index else { return nil }
-    return snapshot.segments.first { $0.isSealed && generation.graphs[$0.id] == nil }
+    snapshot.segments.first(where: generation.lacksIndex)
   }
 
-  /// - Returns: whether there was a segment without its graph.
+  /// - Returns: whether there was a segment without its index.
   private func indexNext() async throws -> Bool {
     let snapshot = collection.snapshot
     for generation in snapshot.openGenerations {
-      guard let segment = Self.missingGraph(of: generation, in: snapshot),
-        case .hnsw(let m, let efConstruction) = generation.specification.index
-      else { continue }
-      let files = GenerationFiles(
-        directory: resources.directory, collectionID: collection.id, generationID: generation.id)
-      let guide = snapshot.guides(in: GraphSpace(generation.specification))[segment.id] ?? SegmentGuide()
-      try await resources.background.run {
+      guard let segment = Self.missingIndex(of: generation, in: snapshot) else { continue }
+      let build = SegmentIndexBuild(
+        files: GenerationFiles(
+          directory: resources.directory, collectionID: collection.id, generationID: generation.id),
+        context: context, identity: collection.identityEncoder, parallel: resources.background.parallelFor)
+      let index = try await resources.background.run {
         try snapshot.requireSound(generation, parallel: resources.background.parallelFor)
-        let source = snapshot.graphSource(
-          of: generation, segment: segment, identity: collection.identityEncoder)
-        let bytes = try GraphIndexBuilder.build(
-          encoder: source.encoder, codes: source.codes, m: m,
-          efConstruction: efConstruction, seed: UInt64(bitPattern: segment.id),
-          parallel: resources.background.parallelFor, isCancelled: { context.isCancelled },
-          progress: { rows in
-            try? context.reportProgress(
-              phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(segment.count))
-          })
-        try context.checkCancellation()
-        try files.write(graph: bytes, of: segment)
-        guide.make(
-          encoder: source.encoder, codes: source.codes, parallel: resources.background.parallelFor)
+        return try build.run(
+          generation.specification.index.kind(rowCount: segment.count), of: segment,
+          encoder: generation.encoder, codes: snapshot.codes(of: generation, segment: segment),
+          guide: snapshot.guides(in: GraphSpace(generation.specification))[segment.id])
       }
+      guard let index else { continue }
       try await collection.writers.run {
         try await resources.writing.run {
-          try attach(segment, generation: generation, files: files, guide: guide)
+          try attach(index, of: segment, generation: generation, files: build.files)
         }
       }
       return true
@@ -82,20 +71,18 @@ struct IndexJob: Sendable {
   }
 
   private func attach(
-    _ segment: SegmentView, generation: GenerationView, files: GenerationFiles, guide: SegmentGuide
+    _ index: SegmentIndex, of segment: SegmentView, generation: GenerationView, files: GenerationFiles
   ) throws {
     var snapshot = collection.snapshot
-    // The generation may have been retired meanwhile; its graph then goes with the next sweep.
+    // The generation may have been retired meanwhile; its index then goes with the next sweep.
     guard snapshot.openGenerations.contains(where: { $0.id == generation.id }) else { return }
-    let path = files.graphPath(segment)
-    let graph = try files.openGraph(path, segment: segment, guide: guide)
     try resources.directory.write { db in
       try resources.directory.catalog.recordCodes(
         generation: generation.id, segment: segment.id,
-        codesFile: generation.specification.isIdentity ? nil : files.codesPath(segment), graphFile: path,
-        in: db)
+        codesFile: generation.specification.isIdentity ? nil : files.codesPath(segment),
+        graphFile: files.path(of: index, segment), in: db)
     }
-    snapshot.updateGeneration(generation.id) { $0.graphs[segment.id] = graph }
+    snapshot.updateGeneration(generation.id) { $0.indexes[segment.id] = index }
     collection.publish(snapshot)
   }
 }

@@ -24,14 +24,14 @@ struct QuerySample: Sendable {
 
   /// - Parameters:
   ///   - rescoring: in place of the generation's own policy.
-  ///   - flat: scans all codes although there is a graph.
+  ///   - flat: scans all codes although there is an index.
   func answers(
     _ snapshot: CollectionSnapshot, of generation: GenerationView, rescoring: RescoringPolicy?,
     flat: Bool = false, parallel: ParallelFor
   ) -> Answers {
     let rows = truth.map { $0.map(\.row) }
     let specification = generation.specification
-    if specification.isIdentity && (flat || specification.index == .flat) {
+    if specification.isIdentity && (flat || generation.indexes.isEmpty) {
       // A scan of all full-precision vectors: what exact search is defined by.
       let whole = Recall.perQuery(found: rows, truth: rows, k: k)
       return Answers(searched: whole, codes: whole, evaluations: 0)

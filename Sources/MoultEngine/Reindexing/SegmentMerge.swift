@@ -5,7 +5,7 @@ import MoultModel
 import MoultStorage
 
 /// Makes one sealed segment of several neighbouring ones, or of one with many dead rows: live rows only, codes
-/// copied, graphs built anew. Rows keep their numbers, so points, watermarks and tombstones are as they were.
+/// copied, indexes built anew. Rows keep their numbers, so points, watermarks and tombstones are as they were.
 ///
 /// Files first, then one transaction that exchanges the segments, then the snapshot. Rows that die meanwhile are
 /// dead in the new segment too; until the transaction nothing has changed, and what a crash leaves are files that
@@ -87,8 +87,8 @@ struct SegmentMerge: Sendable {
     struct Files: Sendable {
       var codes: SegmentCodes
       var codesPath: String?
-      var graph: SegmentGraph?
-      var graphPath: String?
+      var index: SegmentIndex?
+      var indexPath: String?
     }
   }
 
@@ -163,28 +163,15 @@ struct SegmentMerge: Sendable {
         CodeFile(try files.openCodes(files.codesPath(segment), segment: segment, encoder: generation.encoder))
       )
     }
-    if case .hnsw(let m, let efConstruction) = generation.specification.index {
-      let codes: CodeView =
-        if case .file(let file) = made.codes { file.file.codeView } else { segment.vectors }
-      let source =
-        GraphSpace.isBuiltOnVectors(generation.specification)
-        ? (collection.identityEncoder, segment.vectors) : (generation.encoder, codes)
-      let bytes = try GraphIndexBuilder.build(
-        encoder: source.0, codes: source.1, m: m, efConstruction: efConstruction,
-        seed: UInt64(bitPattern: segment.id), parallel: pace.paced(resources.background.parallelFor),
-        isCancelled: { context.isCancelled },
-        progress: { rows in
-          try? context.reportProgress(
-            phase: "index", rowsDone: Int64(rows), rowsTotal: Int64(survivors.count))
-        })
-      try context.checkCancellation()
-      try files.write(graph: bytes, of: segment)
-      made.graphPath = files.graphPath(segment)
-      let graph = try files.openGraph(files.graphPath(segment), segment: segment, guide: guide)
-      graph.guide.make(
-        encoder: source.0, codes: source.1, parallel: pace.paced(resources.background.parallelFor))
-      made.graph = graph
-    }
+    let codes: CodeView =
+      if case .file(let file) = made.codes { file.file.codeView } else { segment.vectors }
+    made.index = try SegmentIndexBuild(
+      files: files, context: context, identity: collection.identityEncoder,
+      parallel: pace.paced(resources.background.parallelFor)
+    ).run(
+      generation.specification.index.kind(rowCount: segment.count), of: segment, encoder: generation.encoder,
+      codes: codes, guide: guide)
+    made.indexPath = made.index.map { files.path(of: $0, segment) }
     return made
   }
 
@@ -232,11 +219,11 @@ struct SegmentMerge: Sendable {
           snapshot.updateGeneration(generation.id) { view in
             for id in ids {
               view.codes[id] = nil
-              view.graphs[id] = nil
+              view.indexes[id] = nil
             }
             guard let merged, let files = merged.generations[generation.id] else { return }
             view.codes[merged.segment.id] = files.codes
-            view.graphs[merged.segment.id] = files.graph
+            view.indexes[merged.segment.id] = files.index
           }
         }
         collection.publish(snapshot)
@@ -278,11 +265,11 @@ struct SegmentMerge: Sendable {
       try directory.catalog.record(merged.checksums, of: merged.segment.id, in: db)
       for generation in snapshot.openGenerations {
         guard let files = merged.generations[generation.id],
-          files.codesPath != nil || files.graphPath != nil
+          files.codesPath != nil || files.indexPath != nil
         else { continue }
         try directory.catalog.recordCodes(
           generation: generation.id, segment: merged.segment.id, codesFile: files.codesPath,
-          graphFile: files.graphPath, in: db)
+          graphFile: files.indexPath, in: db)
       }
       return obsolete
     }

@@ -74,7 +74,9 @@ struct SwitchMemory: Sendable {
   }
 
   private var indexing: Int {
-    guard graphRows > 0, case .hnsw(let m, _) = specification.index else { return 0 }
+    guard graphRows > 0, case .hnsw(let m, _) = specification.index.kind(rowCount: graphRows) else {
+      return 0
+    }
     // Links with their scores while it is built, and the file's bytes.
     return graphRows * (2 * m * 12 + Self.bytesPerNode)
   }

@@ -5,10 +5,10 @@ package import MoultModel
 import MoultStorage
 import ServiceLifecycle
 
-/// Makes anew what is damaged and can be derived: codes, graphs, encoders and lists of rows. Of damaged
+/// Makes anew what is damaged and can be derived: codes, indexes, encoders and lists of rows. Of damaged
 /// full-precision vectors it saves what is sound, and names the points that are lost.
 ///
-/// Derived files are only forgotten here: opening the engine encodes what has no codes and orders what has no graph,
+/// Derived files are only forgotten here: opening the engine encodes what has no codes and orders what has no index,
 /// as after a crash.
 package struct Repair: Sendable {
   let configuration: EngineConfiguration
@@ -83,14 +83,14 @@ package struct Repair: Sendable {
       let collection = try schema(file)
       if let lost = try mendEncoder(file, of: collection, in: directory, &report) { lostForms.append(lost) }
     }
-    for file in files where file.kind == .codes || file.kind == .graph {
+    for file in files where file.kind == .codes || file.kind.isIndex {
       guard let generation = file.generationID else { continue }
       try directory.write { db in
         let segment = file.identity.segmentID
         if file.kind == .codes {
           try directory.catalog.forgetCodes(generation: generation, segment: segment, in: db)
         } else {
-          try directory.catalog.forgetGraph(generation: generation, segment: segment, in: db)
+          try directory.catalog.forgetIndex(generation: generation, segment: segment, in: db)
         }
       }
       try directory.removeFiles([file.path])
@@ -179,7 +179,7 @@ package struct Repair: Sendable {
               + "ended as \(finished.state.rawValue)")
         }
       }
-      // Graphs that were forgotten, and whatever else waits.
+      // Indexes that were forgotten, and whatever else waits.
       while let job = try engine.jobs(limit: 10_000).first(where: { !$0.state.isFinal }) {
         _ = try await engine.finish(job)
       }

@@ -7,12 +7,13 @@ enum SearchExecutor {
     /// Hits per query, offset included.
     var count: Int
     var ef: Int?
+    var probes: Int?
     var exact = false
     /// Overrides the generation's oversampling and its policy.
     var oversampling: Double?
     /// In place of the generation's own: for measuring one before it is published.
     var rescoring: RescoringPolicy?
-    /// Scans all codes although there is a graph: for measuring what the graph loses.
+    /// Scans all codes although there is an index: for measuring what the index loses.
     var flat = false
     /// The snapshot shows only what a filter lets through.
     var isFiltered = false
@@ -21,10 +22,6 @@ enum SearchExecutor {
   /// Queries that share one pass over the codes. Scans of blocks take them together; elsewhere more would
   /// gain nothing.
   private static let queriesPerPassMax = 64
-  /// Bytes of codes that every query of a pass scores before the next ones are read: they stay in the
-  /// second-level cache meanwhile.
-  private static let passBytes = 256 << 10
-
   /// The best rows of each query, best first; ties go to the smaller row.
   ///
   /// - Parameters:
@@ -108,59 +105,33 @@ enum SearchExecutor {
   ) -> [[GlobalNeighbor]] {
     let encoder = generation.encoder
     let wanted = candidateCount(generation, parameters)
-    // Made once for all segments: by blocks the one, by graphs and growing segments the other.
-    lazy var blockQueries = BlockQueries(encoder: encoder, queries: queries, count: queryCount)
-    lazy var prepared = (0..<queryCount).map { encoder.prepare(queries + $0 * encoder.dimension) }
+    let asked = IndexQueries(queries, count: queryCount, encoder: encoder)
     var found = [[GlobalNeighbor]](repeating: [], count: queryCount)
     let searched = snapshot.segments.filter { $0.live.liveCount > 0 }
     for segment in searched {
       let codes = snapshot.codes(of: generation, segment: segment)
       let liveCount = segment.live.liveCount
       let live = liveCount == segment.count ? LiveRows.all : segment.live.liveRows
-      func add(_ neighbors: [Neighbor], to query: Int) {
+      let index = generation.indexes[segment.id]
+      let breadth = index?.breadth(for: wanted, ef: parameters.ef, probes: parameters.probes) ?? 1
+      let neighbors: [[Neighbor]]
+      if index?.isScarce(liveCount, of: segment.count, breadth: breadth) ?? (8 * liveCount < segment.count) {
+        // A scan reads codes in order and sixteen at a time, about eight times as fast as rows picked one by one.
+        neighbors = asked.prepared.map {
+          FlatIndex.searchAllowed(encoder: encoder, query: $0, codes: codes, allowed: live, k: wanted)
+        }
+      } else {
+        neighbors = searchedIndex(
+          parameters.flat ? nil : index, of: segment, generation: generation, codes: codes,
+          isFiltered: parameters.isFiltered
+        ).search(asked, codes: codes, live: live, k: wanted, breadth: breadth)
+      }
+      for query in 0..<queryCount {
         found[query].append(
-          contentsOf: neighbors.map { GlobalNeighbor(row: segment.rows[Int($0.row)], score: $0.score) })
+          contentsOf: neighbors[query].lazy.map {
+            GlobalNeighbor(row: segment.rows[Int($0.row)], score: $0.score)
+          })
       }
-      let ef = max(parameters.ef ?? defaultEf, wanted)
-      if isScarce(liveCount, of: segment.count, graph: generation.graphs[segment.id], ef: ef) {
-        for query in 0..<queryCount {
-          add(
-            FlatIndex.searchAllowed(
-              encoder: encoder, query: prepared[query], codes: codes, allowed: live, k: wanted),
-            to: query)
-        }
-        continue
-      }
-      if !parameters.flat, let graph = generation.graphs[segment.id] {
-        // Guides are coarse: they find the way to what is nearest, not among rows that are all far away, which is
-        // what a filter may leave.
-        let guide = parameters.isFiltered ? nil : graph.guide.value
-        for query in 0..<queryCount {
-          add(
-            graph.index.search(
-              encoder: encoder, query: prepared[query], codes: codes, live: live, k: wanted, ef: ef,
-              guide: guide?.prepare(queries + query * encoder.dimension)), to: query)
-        }
-        continue
-      }
-      if case .file(let file)? = generation.codes[segment.id], let blocks = file.blocks(encoder: encoder),
-        let blockQueries
-      {
-        let neighbors = FlatIndex.search(blockQueries, codes: blocks, live: live, k: wanted)
-        for query in 0..<queryCount { add(neighbors[query], to: query) }
-        continue
-      }
-      var best = [TopK](repeating: TopK(wanted), count: queryCount)
-      let block = queryCount == 1 ? codes.count : max(512, passBytes / max(1, encoder.rowBytes))
-      for first in stride(from: 0, to: codes.count, by: max(1, block)) {
-        let part = codes.subview(from: first, count: min(block, codes.count - first))
-        for query in 0..<queryCount {
-          FlatIndex.search(
-            encoder: encoder, query: prepared[query], codes: part, live: live, firstRow: first,
-            into: &best[query])
-        }
-      }
-      for query in 0..<queryCount { add(best[query].sorted(), to: query) }
     }
     // Candidates of all segments compete by their code scores before any is rescored, so the number of
     // full-precision rows that are read does not grow with the number of segments.
@@ -171,20 +142,18 @@ enum SearchExecutor {
     return found
   }
 
-  /// Whether so few rows are live, or let through by a filter, that scoring each of them is the least work.
-  ///
-  /// A scan reads codes in order and sixteen at a time, about eight times as fast as rows picked one by one. A walk
-  /// through a graph scores some `scoresPerCandidate` rows for each one that it keeps, and of those only a part
-  /// is live.
-  private static func isScarce(_ liveCount: Int, of count: Int, graph: SegmentGraph?, ef: Int) -> Bool {
-    guard graph != nil else { return 8 * liveCount < count }
-    return Double(liveCount) * Double(liveCount) < scoresPerCandidate * Double(ef) * Double(count)
+  private static func searchedIndex(
+    _ index: SegmentIndex?, of segment: SegmentView, generation: GenerationView, codes: CodeView,
+    isFiltered: Bool
+  ) -> any VectorIndex {
+    if let index {
+      return index.searched(encoder: generation.encoder, codes: codes, isFiltered: isFiltered)
+    }
+    if case .file(let file)? = generation.codes[segment.id] {
+      return FlatVectorIndex(rowCount: codes.count, blocks: file.blocks(encoder: generation.encoder))
+    }
+    return FlatVectorIndex(rowCount: codes.count)
   }
-
-  private static let scoresPerCandidate = 12.0
-
-  /// Candidates kept while a graph is searched, where the request does not say.
-  private static let defaultEf = 96
 
   /// The policy in effect: a request's oversampling goes before it.
   private static func policy(_ generation: GenerationView, _ parameters: Parameters) -> RescoringPolicy? {

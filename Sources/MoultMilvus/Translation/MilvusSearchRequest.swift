@@ -20,6 +20,7 @@ struct MilvusSearchRequest {
   private struct Parameters {
     var metricType = ""
     var ef: Int?
+    var probes: Int?
     var exact = false
     var oversampling: Double?
     var hasRange = false
@@ -30,6 +31,7 @@ struct MilvusSearchRequest {
       metricType = try fields.string("metricType") ?? fields.string("metric_type") ?? ""
       for level in [fields, inner].compactMap({ $0 }) {
         ef = try level.int("ef") ?? ef
+        probes = try level.int("nprobe") ?? probes
         exact = try level.bool("exact") ?? exact
         oversampling = try level.double("oversampling") ?? oversampling
         hasRange = hasRange || level["radius"] != nil || level["range_filter"] != nil
@@ -75,7 +77,8 @@ struct MilvusSearchRequest {
     try check(schema)
     return SearchRequest(
       queries: try queries(data, schema), dimension: schema.dimension, limit: limit, offset: offset,
-      ef: parameters.ef, exact: parameters.exact, oversampling: parameters.oversampling,
+      ef: parameters.ef, probes: parameters.probes, exact: parameters.exact,
+      oversampling: parameters.oversampling,
       includePayload: output.includesPayload, includeVectors: output.includesVector)
   }
 

@@ -108,21 +108,3 @@ public enum Transform: String, Sendable, Codable, CaseIterable {
   /// Learned projection onto the leading principal components, renormalized under cosine.
   case pca
 }
-
-/// How candidates are found.
-public enum IndexSpecification: Sendable, Codable, Equatable {
-  /// Every code is scored.
-  case flat
-  /// Hierarchical navigable small world graph. `m` neighbours a node on upper levels (2·m on level 0),
-  /// `efConstruction` candidates while building.
-  case hnsw(m: Int, efConstruction: Int)
-
-  public static let defaultHNSW = IndexSpecification.hnsw(m: 16, efConstruction: 128)
-
-  public var name: String {
-    switch self {
-    case .flat: "flat"
-    case .hnsw: "hnsw"
-    }
-  }
-}

@@ -7,8 +7,10 @@ public struct SearchRequest: Sendable {
   public var limit: Int
   /// Hits skipped per query.
   public var offset: Int
-  /// Candidates kept while a graph is searched; `nil` chooses. Ignored by flat indexes.
+  /// Candidates kept while a graph is searched; `nil` chooses. Ignored by other indexes.
   public var ef: Int?
+  /// Lists of an inverted file that are looked into; `nil` chooses. Ignored by other indexes.
+  public var probes: Int?
   /// Score every full-precision vector instead of codes.
   public var exact: Bool
   /// Candidates per hit rescored with full precision; overrides the generation's. 1 = no rescoring.
@@ -23,8 +25,8 @@ public struct SearchRequest: Sendable {
   public var includeVectors: Bool
 
   public init(
-    queries: [Float], dimension: Int, limit: Int, offset: Int = 0, ef: Int? = nil, exact: Bool = false,
-    oversampling: Double? = nil, filter: PointFilter? = nil, range: SearchRange? = nil,
+    queries: [Float], dimension: Int, limit: Int, offset: Int = 0, ef: Int? = nil, probes: Int? = nil,
+    exact: Bool = false, oversampling: Double? = nil, filter: PointFilter? = nil, range: SearchRange? = nil,
     grouping: SearchGrouping? = nil, includePayload: Bool = false,
     includeVectors: Bool = false
   ) {
@@ -33,6 +35,7 @@ public struct SearchRequest: Sendable {
     self.limit = limit
     self.offset = offset
     self.ef = ef
+    self.probes = probes
     self.exact = exact
     self.oversampling = oversampling
     self.filter = filter

@@ -230,6 +230,7 @@ enum OpenAPI {
               {"name": "limit", "in": "query", "schema": {"type": "integer"}},
               {"name": "offset", "in": "query", "schema": {"type": "integer"}},
               {"name": "ef", "in": "query", "schema": {"type": "integer"}},
+              {"name": "probes", "in": "query", "schema": {"type": "integer"}},
               {"name": "exact", "in": "query", "schema": {"type": "boolean"}},
               {"name": "oversampling", "in": "query", "schema": {"type": "number"}},
               {"name": "payload", "in": "query", "schema": {"type": "boolean"}},
@@ -643,11 +644,31 @@ enum OpenAPI {
           },
           "IndexSpecification": {
             "oneOf": [
-              {"type": "string", "enum": ["flat", "hnsw"]},
+              {"type": "string", "enum": ["flat", "hnsw", "ivf", "auto"]},
               {
                 "type": "object",
                 "properties": {"flat": {"type": "object", "properties": {}}},
                 "required": ["flat"]
+              },
+              {
+                "type": "object",
+                "properties": {"auto": {"type": "object", "properties": {}}},
+                "required": ["auto"]
+              },
+              {
+                "type": "object",
+                "properties": {
+                  "ivf": {
+                    "type": "object",
+                    "properties": {
+                      "lists": {
+                        "type": "integer", "minimum": 1, "maximum": 65536,
+                        "description": "Lists of a segment; without, 4·√rows."
+                      }
+                    }
+                  }
+                },
+                "required": ["ivf"]
               },
               {
                 "type": "object",
@@ -660,7 +681,7 @@ enum OpenAPI {
                 "required": ["hnsw"]
               }
             ],
-            "description": "In answers always an object."
+            "description": "flat scores every code, hnsw is a graph, ivf an inverted file, auto a graph for segments of 10000 rows or more and flat below. In answers always an object."
           },
           "EncodingSpecification": {
             "type": "object",
@@ -757,9 +778,10 @@ enum OpenAPI {
               "totalSeconds": {"type": "number"},
               "graph": {
                 "type": "object",
-                "description": "What became of the index graphs, why, and what it cost.",
+                "description": "What became of the indexes, why, and what it cost.",
                 "properties": {
                   "kind": {"type": "string", "enum": ["kept", "rebuilt", "built"]},
+                  "index": {"type": "string", "description": "hnsw, ivf or both, with a comma."},
                   "reason": {"type": "string"},
                   "seconds": {"type": "number"}
                 },
@@ -865,6 +887,10 @@ enum OpenAPI {
               "limit": {"type": "integer", "description": "1 … 16384 together with offset; 10 without."},
               "offset": {"type": "integer"},
               "ef": {"type": "integer", "description": "Candidates kept while a graph is searched."},
+              "probes": {
+                "type": "integer",
+                "description": "Lists of an inverted file that are looked into, 1 … 65536; without, about 3.5·√lists."
+              },
               "exact": {"type": "boolean", "description": "Score every full-precision vector."},
               "oversampling": {"type": "number"},
               "filter": {"$ref": "#/components/schemas/Filter"},

@@ -6,7 +6,7 @@ internal import NIOCore
 
 extension AdminAPI {
   private static let searchOptions: Set<String> = [
-    "limit", "offset", "ef", "exact", "oversampling", "payload", "vectors",
+    "limit", "offset", "ef", "probes", "exact", "oversampling", "payload", "vectors",
   ]
   private static let defaultLimit = 10
 
@@ -48,6 +48,7 @@ extension AdminAPI {
     return SearchRequest(
       queries: queries, dimension: dimension, limit: try parameters.int("limit") ?? defaultLimit,
       offset: try parameters.int("offset") ?? 0, ef: try parameters.int("ef"),
+      probes: try parameters.int("probes"),
       exact: try parameters.bool("exact") ?? false, oversampling: try parameters.double("oversampling"),
       includePayload: try parameters.bool("payload") ?? false,
       includeVectors: try parameters.bool("vectors") ?? false)
@@ -62,7 +63,7 @@ extension AdminAPI {
     return SearchRequest(
       queries: queries.values, dimension: queries.dimension,
       limit: try fields.int("limit") ?? Self.defaultLimit, offset: try fields.int("offset") ?? 0,
-      ef: try fields.int("ef"), exact: try fields.bool("exact") ?? false,
+      ef: try fields.int("ef"), probes: try fields.int("probes"), exact: try fields.bool("exact") ?? false,
       oversampling: try fields.double("oversampling"),
       filter: try fields.fields("filter")?.pointFilter(), range: try fields.searchRange("range"),
       grouping: try fields.searchGrouping("groupBy"), includePayload: try fields.bool("payload") ?? false,

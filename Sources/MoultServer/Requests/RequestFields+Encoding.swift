@@ -27,26 +27,40 @@ extension RequestFields {
       targetRecall: try fields.double("targetRecall"))
   }
 
-  /// `"flat"`, `"hnsw"`, `{"flat": {}}` or `{"hnsw": {"m", "efConstruction"}}`.
+  /// `"flat"`, `"hnsw"`, `"ivf"` or `"auto"`, or an object with one of these names: `{"hnsw": {"m", "efConstruction"}}`,
+  /// `{"ivf": {"lists"}}`, the others `{}`.
   private func indexSpecification(_ name: String) throws(MoultError) -> IndexSpecification? {
-    let expected = "'flat', 'hnsw' or {\"hnsw\": {\"m\": …, \"efConstruction\": …}}"
+    let expected =
+      "'flat', 'hnsw', 'ivf', 'auto', {\"hnsw\": {\"m\": …, \"efConstruction\": …}} or {\"ivf\": {\"lists\": …}}"
     switch self[name] {
     case nil: return nil
     case .string("flat"): return .flat
     case .string("hnsw"): return .defaultHNSW
+    case .string("ivf"): return .defaultIVF
+    case .string("auto"): return .automatic
     case .string(let text): throw failure(name, "expected \(expected), got '\(text.prefix(100))'")
     case .object:
       guard let index = try fields(name) else { return nil }
-      try index.refuseOthers(than: ["flat", "hnsw"])
+      try index.refuseOthers(than: ["flat", "hnsw", "ivf", "auto"])
+      guard index.object.members.count == 1 else {
+        throw failure(name, "expected \(expected), got \(index.object.members.count) members")
+      }
       if let hnsw = try index.fields("hnsw") {
         try hnsw.refuseOthers(than: ["m", "efConstruction"])
         guard case .hnsw(let m, let efConstruction) = IndexSpecification.defaultHNSW else { return nil }
         return .hnsw(
           m: try hnsw.int("m") ?? m, efConstruction: try hnsw.int("efConstruction") ?? efConstruction)
       }
-      guard let flat = try index.fields("flat") else { throw failure(name, "expected \(expected), got {}") }
-      try flat.refuseOthers(than: [])
-      return .flat
+      if let ivf = try index.fields("ivf") {
+        try ivf.refuseOthers(than: ["lists"])
+        return .ivf(lists: try ivf.int("lists"))
+      }
+      for plain in [IndexSpecification.flat, .automatic] {
+        guard let empty = try index.fields(plain.name) else { continue }
+        try empty.refuseOthers(than: [])
+        return plain
+      }
+      throw failure(name, "expected \(expected), got null")
     case let other?: throw mismatch(name, expected: expected, other)
     }
   }

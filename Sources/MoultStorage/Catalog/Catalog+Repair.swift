@@ -7,7 +7,7 @@ extension Catalog {
     try forget("codes_file", generation: generation, segment: segment, in: db)
   }
 
-  package func forgetGraph(generation: Int64, segment: Int64, in db: Database) throws {
+  package func forgetIndex(generation: Int64, segment: Int64, in db: Database) throws {
     try forget("graph_file", generation: generation, segment: segment, in: db)
   }
 

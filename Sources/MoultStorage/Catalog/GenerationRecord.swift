@@ -31,5 +31,6 @@ package struct GenerationSegmentRecord: Sendable, Equatable {
   package let segmentID: Int64
   /// `nil` when the codes are the vectors themselves.
   package var codesFile: String?
+  /// A graph or an inverted file, as its name says (`FileNames.indexKind`).
   package var graphFile: String?
 }

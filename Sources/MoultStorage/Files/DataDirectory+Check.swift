@@ -124,7 +124,8 @@ extension DataDirectory {
           if let path = built.graphFile {
             files.append(
               .init(
-                path: path, kind: .graph, identity: segment.identity, generationID: generation.id,
+                path: path, kind: FileNames.indexKind(ofFile: path), identity: segment.identity,
+                generationID: generation.id,
                 rowCount: nil, isGrowing: false))
           }
         }

@@ -22,6 +22,17 @@ package enum FileNames {
     "\(directory(ofCollection: collection))/segment-\(segment).generation-\(generation).graph"
   }
 
+  package static func invertedFile(collection: Int64, segment: Int64, generation: Int64) -> String {
+    "\(directory(ofCollection: collection))/segment-\(segment).generation-\(generation)\(invertedFileSuffix)"
+  }
+
+  private static let invertedFileSuffix = ".ivf"
+
+  /// What an index file of that name holds: the catalog has one column for both kinds.
+  package static func indexKind(ofFile path: String) -> SegmentHeader.Kind {
+    path.hasSuffix(invertedFileSuffix) ? .invertedFile : .graph
+  }
+
   package static func encoder(collection: Int64, generation: Int64) -> String {
     "\(directory(ofCollection: collection))/generation-\(generation).encoder"
   }
@@ -31,6 +42,8 @@ package enum FileNames {
 
   /// Whether a file of this name is one that Moult writes, finished or not.
   static func isOurs(_ name: String) -> Bool {
-    [".vectors", ".rows", ".codes", ".graph", ".encoder", partialSuffix].contains { name.hasSuffix($0) }
+    [".vectors", ".rows", ".codes", ".graph", invertedFileSuffix, ".encoder", partialSuffix].contains {
+      name.hasSuffix($0)
+    }
   }
 }

@@ -43,7 +43,7 @@ package struct SegmentIdentity: Sendable, Equatable {
 /// | 252 ..< 256 | CRC-32 of bytes 0 ..< 252, in every version |
 ///
 /// A sealed file ends with its last row; unused bytes of the side section and the gap after it are zero.
-/// A graph or an encoder is one blob: its rows are its bytes (row stride 1).
+/// A graph, an inverted file or an encoder is one blob: its rows are its bytes (row stride 1).
 /// Changing any of this makes existing segments unreadable. The header lies inside one 512-byte sector,
 /// so a disk writes it whole or not at all.
 package struct SegmentHeader: Sendable, Equatable {
@@ -54,6 +54,10 @@ package struct SegmentHeader: Sendable, Equatable {
     case encoder = 4
     /// Row numbers of a merged segment: unsigned 32-bit distances from its first row, rising.
     case rows = 5
+    /// Rows of a segment in lists.
+    case invertedFile = 6
+
+    package var isIndex: Bool { self == .graph || self == .invertedFile }
   }
 
   package static let sizeBytes = 256

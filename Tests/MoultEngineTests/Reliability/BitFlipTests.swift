@@ -103,7 +103,7 @@ extension Engine {
       }
       for generation in snapshot.openGenerations {
         for case .file(let codes) in generation.codes.values { codes.file.trust() }
-        for graph in generation.graphs.values { graph.file.trust() }
+        for index in generation.indexes.values { index.file.trust() }
       }
     }
   }

@@ -11,6 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       BenchEncode.self, BenchScan.self, BenchExact.self, BenchGraph.self, BenchKeptGraph.self,
-      BenchSwitch.self, BenchImport.self, BenchServe.self, BenchGenerate.self, BenchDifficulty.self,
+      BenchIVF.self, BenchSwitch.self, BenchImport.self, BenchServe.self, BenchGenerate.self,
+      BenchDifficulty.self,
     ])
 }

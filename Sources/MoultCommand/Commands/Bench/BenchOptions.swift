@@ -88,6 +88,8 @@ final class RecordPrinter {
       ("M", .right, { $0.m.map(String.init) }),
       ("EF CONSTRUCTION", .right, { $0.efConstruction.map(String.init) }),
       ("GRAPH", .left, { $0.graph }),
+      ("LISTS", .right, { $0.lists.map(String.init) }),
+      ("PROBES", .right, { $0.probes.map(String.init) }),
       ("EF", .right, { $0.ef.map(String.init) }),
       ("RESCORE", .right, { $0.oversampling.map { "×" + Figure.fixed($0, 1) } }),
       ("TARGET", .right, { $0.targetRecall.map { Figure.fixed($0, 3) } }),
