@@ -1,17 +1,44 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import MoultEngine
 
+/// Runs tasks where they are handed to it, and notes the scheduling policy of those threads.
+private final class NotingExecutor: TaskExecutor {
+  let policies = Mutex<[Int32]>([])
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    policies.withLock { $0.append(sched_getscheduler(0)) }
+    job.runSynchronously(on: asUnownedTaskExecutor())
+  }
+}
+
 @Suite("Compute pool")
 struct ComputePoolTests {
+  // SCHED_OTHER and SCHED_IDLE of linux/sched.h.
+  private static let policies: [(ComputePool.Priority, Int32)] = [(.normal, 0), (.yielding, 5)]
+
   @Test("threads of jobs give way to all others, threads of searches do not")
   func priorities() async throws {
-    // SCHED_OTHER and SCHED_IDLE of linux/sched.h.
-    for (priority, policy) in [(ComputePool.Priority.normal, Int32(0)), (.yielding, 5)] {
+    for (priority, policy) in Self.policies {
       let pool = ComputePool(name: "test", threadCount: 1, priority: priority)
       #expect(try await pool.run { sched_getscheduler(0) } == policy)
       pool.close()
     }
+  }
+
+  @Test(
+    "who waited for a job's thread is woken by one that does not give way, so that it starts none that does")
+  func woken() async throws {
+    let executor = NotingExecutor()
+    let pool = ComputePool(name: "test", threadCount: 2, priority: .yielding)
+    await withTaskExecutorPreference(executor) {
+      for _ in 0..<20 { _ = try? await pool.run { 1 } }
+    }
+    pool.close()
+    let policies = executor.policies.withLock { $0 }
+    #expect(policies.count >= 20)
+    #expect(policies.allSatisfy { $0 == 0 })
   }
 }

@@ -45,6 +45,10 @@ final class ComputePool: Sendable {
   let threadCount: Int
   /// Tasks that threads work on now.
   private let activeCount = Atomic<Int>(0)
+  /// Hands results on. A thread that yields must not: whom it wakes may start a thread, which would yield as it does
+  /// for ever after, and answer searches.
+  private let herald: ComputePool?
+  private let endedCount = Atomic<Int>(0)
   private let queue = Mutex(Queue())
   private let wakeUps = DispatchSemaphore(value: 0)
 
@@ -53,10 +57,13 @@ final class ComputePool: Sendable {
   init(name: String, threadCount: Int, priority: Priority = .normal) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
+    herald = priority == .yielding ? ComputePool(name: "\(name)-herald", threadCount: 1) : nil
     for number in 0..<threadCount {
       let thread = Thread { [self] in
         if priority == .yielding { Self.yieldToOthers() }
         work()
+        // The last one: until then there may be results to hand on.
+        if endedCount.add(1, ordering: .relaxed).newValue == threadCount { herald?.close() }
       }
       thread.name = "\(name)-\(number)"
       thread.stackSize = 4 << 20
@@ -88,7 +95,14 @@ final class ComputePool: Sendable {
   /// Runs `body` on one of the threads.
   func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
-      submit { continuation.resume(with: Swift.Result { try body() }) }
+      submit { [herald] in
+        let result = Swift.Result { try body() }
+        if let herald {
+          herald.submit { continuation.resume(with: result) }
+        } else {
+          continuation.resume(with: result)
+        }
+      }
     }
   }
 
