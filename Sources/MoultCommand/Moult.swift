@@ -33,7 +33,10 @@ struct Moult: AsyncParsableCommand {
         ]),
       CommandGroup(
         name: "Changing a live collection",
-        subcommands: [SwitchCommand.self, RollbackCommand.self, ReindexCommand.self, JobsCommand.self]),
+        subcommands: [
+          SwitchCommand.self, RollbackCommand.self, ReindexCommand.self, JobsCommand.self,
+          HistoryCommand.self,
+        ]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])
 

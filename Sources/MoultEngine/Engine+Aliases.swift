@@ -36,28 +36,44 @@ extension Engine {
       guard let present = aliases.current.aliases[alias] else {
         throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")
       }
-      if let ifCurrent, present != ifCurrent {
-        throw MoultError(
-          .aliasExists, "alias '\(alias)' points to '\(present)', not to '\(ifCurrent)'; nothing was changed")
-      }
+      try Self.check(alias, pointsTo: present, expected: ifCurrent)
       if present != target.name { try await point(alias, to: target) }
     }
   }
 
   private func point(_ alias: String, to target: Collection) async throws {
+    let present = aliases.current.aliases[alias]
+    let entry = HistoryEntry(
+      action: present == nil ? .aliasCreated : .aliasMoved, name: alias, before: present, after: target.name,
+      requestedBy: Requester.name)
     try await resources.directory.write { [resources] db in
       try resources.directory.catalog.setAlias(alias, to: target.id, in: db)
+      try resources.directory.catalog.record(entry, in: db)
     }
     aliases.publish { $0.aliases[alias] = target.name }
   }
 
+  /// - Throws: `aliasExists` when an alias does not point to the collection that somebody believes it to.
+  static func check(_ alias: String, pointsTo present: String?, expected: String?) throws {
+    guard let expected, present != expected else { return }
+    throw MoultError(
+      .aliasExists,
+      "alias '\(alias)' \(present.map { "points to '\($0)'" } ?? "is not there"), not to '\(expected)'; "
+        + "nothing was changed")
+  }
+
+  /// - Parameter ifCurrent: do it only when the alias points to that collection now (else `aliasExists`).
   /// - Returns: whether it existed.
   @discardableResult
-  package func dropAlias(_ alias: String) async throws -> Bool {
+  package func dropAlias(_ alias: String, ifCurrent: String? = nil) async throws -> Bool {
     try await names.run {
-      guard aliases.current.aliases[alias] != nil else { return false }
+      guard let present = aliases.current.aliases[alias] else { return false }
+      try Self.check(alias, pointsTo: present, expected: ifCurrent)
+      let entry = HistoryEntry(
+        action: .aliasDropped, name: alias, before: present, requestedBy: Requester.name)
       try await resources.directory.write { [resources] db in
         try resources.directory.catalog.deleteAlias(alias, in: db)
+        try resources.directory.catalog.record(entry, in: db)
       }
       aliases.publish { $0.aliases[alias] = nil }
       return true

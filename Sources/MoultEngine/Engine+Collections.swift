@@ -26,9 +26,15 @@ extension Engine {
       )
     }
     return try await names.run {
+      let requester = Requester.name
       let (record, generation) = try await resources.directory.write { [resources] db in
-        try resources.directory.catalog.insertCollection(
+        let made = try resources.directory.catalog.insertCollection(
           name: name, schema: schema, specification: specification, in: db)
+        try resources.directory.catalog.record(
+          HistoryEntry(
+            action: .collectionCreated, name: name, after: made.generation.label, requestedBy: requester),
+          in: db)
+        return made
       }
       let loader = CollectionLoader(
         directory: resources.directory, parallel: resources.background.parallelFor, logger: resources.logger)
@@ -94,11 +100,17 @@ extension Engine {
           .collectionHasAliases,
           "collection '\(name)' has aliases (\(pointing.joined(separator: ", "))): drop or move them first")
       }
+      let requester = Requester.name
       try await collection.writers.run {
         try await resources.writing.run { [resources] in
           try resources.directory.write { db in
             try self.ensureNoJob(on: collection, in: db)
-            try resources.directory.catalog.deleteCollection(collection.id, in: db)
+            let catalog = resources.directory.catalog
+            let live = try catalog.generation(collection.snapshot.live.id, in: db)
+            try catalog.deleteCollection(collection.id, in: db)
+            try catalog.record(
+              HistoryEntry(
+                action: .collectionDropped, name: name, before: live.label, requestedBy: requester), in: db)
           }
         }
         aliases.publish { $0.collections[name] = nil }

@@ -25,7 +25,7 @@ extension Engine {
     try Self.check(priority: request.priority, swapAt: request.swapAt)
     let limits = try preflight(
       request.specification, gate: request.gate, limits: request.limits, of: collection, copiesVectors: false)
-    let arguments = try JSONEncoder().encode(
+    let arguments = try Self.encoder.encode(
       SwitchJob.Arguments(
         collection: collection.id, specification: request.specification,
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
@@ -43,11 +43,15 @@ extension Engine {
     try Self.check(priority: request.priority, swapAt: request.swapAt)
     try Name.validate(request.target, what: "collection")
     if let alias = request.alias { try Name.validate(alias, what: "alias") }
+    guard request.ifCurrent == nil || request.alias != nil else {
+      throw MoultError(.invalidArgument, "ifCurrent is about the alias: give alias too")
+    }
     let limits = try preflight(
       request.specification, gate: request.gate, limits: request.limits, of: source, copiesVectors: true)
-    let arguments = try JSONEncoder().encode(
+    let arguments = try Self.encoder.encode(
       ReindexJob.Arguments(
-        source: source.id, target: request.target, alias: request.alias, specification: request.specification,
+        source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
+        specification: request.specification,
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
         limits: limits))
     return try await enqueue(
@@ -63,6 +67,9 @@ extension Engine {
         throw MoultError(
           .nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
       }
+      if let alias = request.alias {
+        try Self.check(alias, pointsTo: map.aliases[alias], expected: request.ifCurrent)
+      }
       if let alias = request.alias, map.collections[alias] != nil || alias == request.target {
         throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
       }
@@ -74,6 +81,7 @@ extension Engine {
   /// - Throws: `nothingToRollBack`, `switchInProgress`.
   package func rollback(_ name: String) async throws -> GenerationInfo {
     let collection = try aliases.resolveReady(name)
+    let requester = Requester.name
     return try await collection.writers.run { [resources] in
       try await resources.writing.run {
         let snapshot = collection.snapshot
@@ -94,7 +102,12 @@ extension Engine {
               "generation \(id) of '\(collection.name)' is damaged and cannot go live; nothing was changed. "
                 + "`moult verify` says which file, `moult repair` makes it anew")
           }
-          return try resources.directory.catalog.rollback(collection.id, in: db)
+          let swap = try resources.directory.catalog.rollback(collection.id, in: db)
+          try resources.directory.catalog.record(
+            HistoryEntry(
+              action: .generationRolledBack, name: collection.name, before: swap.previous?.label,
+              after: swap.current.label, requestedBy: requester), in: db)
+          return swap
         }
         guard var next = snapshot.previous, next.id == swap.current.id else {
           throw MoultError(
@@ -115,7 +128,18 @@ extension Engine {
     _ kind: String, on collection: Collection, arguments: Data, queries: [Float], options: JobQueue.Options,
     precondition check: @escaping @Sendable (Database) throws -> Void
   ) async throws -> JobInfo {
-    try await resources.directory.write { [resources] db in
+    var hash = ContentHash()
+    hash.combine(kind.utf8)
+    hash.combine(arguments)
+    queries.withUnsafeBytes { hash.combine($0) }
+    let digest = hash.text
+    var options = options
+    options.requestedBy = Requester.name
+    return try await resources.directory.write { [resources, options] db in
+      var options = options
+      let version = try resources.directory.catalog.collection(collection.id, in: db).nextSequence
+      options.content = .init(hash: digest, version: version)
+      if let same = try self.job(askedFor: digest, version: version, in: db) { return JobInfo(same) }
       try self.ensureNoJob(on: collection, in: db)
       try check(db)
       let id = try resources.queue.enqueue(
@@ -123,6 +147,34 @@ extension Engine {
       try JobQueries.store(queries, of: id, in: db)
       return JobInfo(try resources.queue.record(id, in: db))
     }
+  }
+
+  /// Members in one order, so that equal requests have equal bytes.
+  private static let encoder: JSONEncoder = {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return encoder
+  }()
+
+  /// The job that a request has led to already: one that is at work, or one whose outcome still stands, with nothing
+  /// written since it was asked for.
+  private func job(askedFor digest: String, version: Int64, in db: Database) throws -> JobRecord? {
+    guard let job = try resources.queue.newest(contentHash: digest, in: db) else { return nil }
+    if !job.state.isFinal { return job }
+    guard job.state == .completed, job.contentVersion == version, let data = job.result,
+      let result = try? JSONDecoder().decode(SwitchJob.Result.self, from: data)
+    else { return nil }
+    let current = try resources.directory.catalog.collections(in: db).first {
+      $0.currentGeneration == result.generation && $0.state == .live
+    }
+    guard let current else { return nil }
+    // What a reindex has made must still bear its alias.
+    guard job.kind == ReindexJob.kind else { return job }
+    let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: job.arguments)
+    let target = try arguments.alias.map {
+      try resources.directory.catalog.alias(named: $0, in: db)?.collectionID
+    }
+    return target == nil || target == current.id ? job : nil
   }
 
   private static func options(priority: Int, swapAt: Int64?) -> JobQueue.Options {

@@ -23,6 +23,7 @@ struct ServerRoutes: Sendable {
     router.add(middleware: RequestMetrics(metrics: metrics))
     router.add(middleware: ProtocolErrors(protocols: protocols))
     if let token = configuration.token { router.add(middleware: Authentication(token: token)) }
+    router.add(middleware: RequesterNaming())
     router.add(middleware: RequestLimits(bodyBytesMax: configuration.bodyBytesMax))
 
     HealthRoutes(version: configuration.version).add(to: router)

@@ -19,6 +19,17 @@ struct HeldSwitchTests {
     return job
   }
 
+  private func write(_ rows: Range<Int>, to name: String, _ harness: EngineHarness) async throws {
+    let dimension = SampleVectors.dimension
+    let vectors = SampleVectors.base(rows.upperBound)
+    _ = try await harness.engine.write(
+      PointBatch(
+        ids: rows.map { .int64(Int64($0)) },
+        vectors: Array(vectors[rows.lowerBound * dimension..<vectors.count]),
+        dimension: dimension),
+      to: name, mode: .upsert)
+  }
+
   @Test("a switch waits for its release over a restart, and what was written meanwhile is in it")
   func switchHeld() async throws {
     let directory = TemporaryDirectory()
@@ -38,7 +49,7 @@ struct HeldSwitchTests {
       "other", SwitchRequest(specification: Self.int8, gate: RecallGateRequest(minimumRecall: 0)))
     #expect(try await harness.finish(other).state == .completed)
 
-    try await harness.importSample("words", rows: 5_000)
+    try await write(3_000..<5_000, to: "words", harness)
     _ = try await harness.engine.delete([.int64(7)], from: "words")
     try await harness.shutDown()
 
@@ -79,7 +90,7 @@ struct HeldSwitchTests {
         swapAt: JobInfo.untilReleased))
     #expect(try await follow(job, in: harness) { $0.state == .held }.state == .held)
     #expect(try harness.engine.describeAlias("words") == "v1")
-    try await harness.importSample("v1", rows: 2_500)
+    try await write(2_000..<2_500, to: "v1", harness)
     _ = try await harness.engine.delete([.int64(3), .int64(2_400)], from: "words")
 
     // Brought forward by time, not by hand.

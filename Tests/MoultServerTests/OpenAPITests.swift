@@ -118,8 +118,14 @@ struct OpenAPITests {
         == properties("SwitchPlan"))
     #expect(try members(SwitchRequest(specification: specification, swapAt: 0)) == properties("Switch"))
     #expect(
-      try members(ReindexRequest(source: "", target: "", specification: specification, alias: "", swapAt: 0))
+      try members(
+        ReindexRequest(
+          source: "", target: "", specification: specification, alias: "", swapAt: 0, ifCurrent: ""))
         == properties("Reindex"))
+    #expect(
+      try members(
+        HistoryEntry(action: .aliasMoved, name: "", before: "", after: "", job: 1, requestedBy: ""))
+        == properties("HistoryEntry"))
     #expect(try members(AdminAPI.AliasEntry(alias: "", collection: "")) == properties("Alias"))
   }
 
@@ -137,6 +143,7 @@ struct OpenAPITests {
     #expect(
       try words("CollectionSchema", "elementType") == CollectionSchema.ElementType.allCases.map(\.rawValue))
     #expect(try words("JobInfo", "state") == JobInfo.State.allCases.map(\.rawValue))
+    #expect(try words("HistoryEntry", "action") == HistoryEntry.Action.allCases.map(\.rawValue))
     #expect(try words("GenerationInfo", "state") == GenerationInfo.State.allCases.map(\.rawValue))
   }
 

@@ -131,7 +131,9 @@ struct DataDirectoryTests {
           sql: """
             ALTER TABLE segments DROP COLUMN rows_file;
             ALTER TABLE segments DROP COLUMN row_span;
-            DELETE FROM grdb_migrations WHERE identifier = 'catalog-2';
+            DROP TABLE vector_checksums;
+            DROP TABLE history;
+            DELETE FROM grdb_migrations WHERE identifier IN ('catalog-2', 'catalog-3', 'catalog-4');
             UPDATE meta SET value = '1' WHERE name = 'format_version';
             """)
         return segments
@@ -145,7 +147,8 @@ struct DataDirectoryTests {
         )
       }
       #expect(after == before)
-      #expect(version == "2")
+      #expect(version == "4")
+      #expect(try raised.read { db in try raised.catalog.history(limit: 10, in: db) }.isEmpty)
       raised.close()
     }
   }
@@ -154,10 +157,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '3'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '4'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 3, this one reads up to 2)"))
+      #expect(text.contains("newer Moult (format 4, this one reads up to 3)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

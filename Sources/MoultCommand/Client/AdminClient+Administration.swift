@@ -72,6 +72,7 @@ extension AdminClient {
       var target: String
       var specification: EncodingSpecification
       var alias: String?
+      var ifCurrent: String?
       var gate: WireGate
       var limits: JobLimits
       var priority: Int
@@ -81,7 +82,8 @@ extension AdminClient {
       Self.root + "/reindex",
       Body(
         source: request.source, target: request.target, specification: request.specification,
-        alias: request.alias, gate: WireGate(request.gate), limits: request.limits,
+        alias: request.alias, ifCurrent: request.ifCurrent, gate: WireGate(request.gate),
+        limits: request.limits,
         priority: request.priority, swapAt: request.swapAt))
   }
 
@@ -151,13 +153,29 @@ extension AdminClient {
       .POST, Self.root + "/aliases", json: AliasEntry(alias: alias, collection: collection))
   }
 
-  func alterAlias(_ alias: String, collection: String) async throws {
-    struct Body: Encodable { var collection: String }
+  /// - Parameter ifCurrent: only if it points to that collection now.
+  func alterAlias(_ alias: String, collection: String, ifCurrent: String? = nil) async throws {
+    struct Body: Encodable {
+      var collection: String
+      var ifCurrent: String?
+    }
     _ = try await send(
-      .PUT, "\(Self.root)/aliases/\(Self.escaped(alias))", json: Body(collection: collection))
+      .PUT, "\(Self.root)/aliases/\(Self.escaped(alias))",
+      json: Body(collection: collection, ifCurrent: ifCurrent))
   }
 
-  func dropAlias(_ alias: String) async throws {
-    _ = try await send(.DELETE, "\(Self.root)/aliases/\(Self.escaped(alias))")
+  func dropAlias(_ alias: String, ifCurrent: String? = nil) async throws {
+    _ = try await send(
+      .DELETE, "\(Self.root)/aliases/\(Self.escaped(alias))",
+      query: ifCurrent.map { [("ifCurrent", $0)] } ?? [])
+  }
+
+  // MARK: History
+
+  func history(of name: String?, limit: Int) async throws -> [HistoryEntry] {
+    struct List: Decodable { var history: [HistoryEntry] }
+    let list: List = try await get(
+      Self.root + "/history", query: [("limit", String(limit))] + (name.map { [("name", $0)] } ?? []))
+    return list.history
   }
 }

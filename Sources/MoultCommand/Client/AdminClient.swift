@@ -96,6 +96,9 @@ struct AdminClient: Sendable {
     var request = HTTPClientRequest(url: url + path + Self.queryString(query))
     request.method = method
     if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+    if let requester = Environment.requester {
+      request.headers.add(name: "moult-requester", value: requester)
+    }
     if let body {
       request.headers.add(name: "content-type", value: body.type)
       request.body = .bytes(body.bytes)

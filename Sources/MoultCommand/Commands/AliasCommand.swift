@@ -64,11 +64,15 @@ struct AliasCommand: AsyncParsableCommand {
     var alias: String
     @Argument(help: "The collection it shall point to.")
     var collection: String
+    @Option(help: "Only if it points to this collection now.")
+    var ifCurrent: String?
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try await server.withClient { try await $0.alterAlias(alias, collection: collection) }
+      try await server.withClient {
+        try await $0.alterAlias(alias, collection: collection, ifCurrent: ifCurrent)
+      }
       try output.report(AliasEntry(alias: alias, collection: collection), "altered")
     }
   }
@@ -78,11 +82,13 @@ struct AliasCommand: AsyncParsableCommand {
 
     @Argument(help: "The alias.")
     var alias: String
+    @Option(help: "Only if it points to this collection now.")
+    var ifCurrent: String?
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try await server.withClient { try await $0.dropAlias(alias) }
+      try await server.withClient { try await $0.dropAlias(alias, ifCurrent: ifCurrent) }
       if output.json { try Console.putJSON(["dropped": alias]) } else { Console.say("dropped \(alias)") }
     }
   }

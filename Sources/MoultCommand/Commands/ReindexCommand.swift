@@ -17,6 +17,8 @@ struct ReindexCommand: AsyncParsableCommand {
   var target: String
   @Option(help: "Alias that moves to the new collection; made when missing.")
   var alias: String?
+  @Option(help: "Only if the alias points to this collection when it moves; else nothing changes.")
+  var ifCurrent: String?
 
   @OptionGroup(title: "Form") var encoding: EncodingOptions
   @OptionGroup(title: "Gate") var gate: GateOptions
@@ -24,13 +26,18 @@ struct ReindexCommand: AsyncParsableCommand {
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if ifCurrent != nil && alias == nil { throw ValidationError("--if-current is about --alias: give both") }
+  }
+
   func run() async throws {
     try await server.withClient { client in
       let current = try await client.collection(source).generation.specification
       let request = ReindexRequest(
         source: source, target: target, specification: encoding.specification(keeping: current), alias: alias,
         gate: try await gate.request(for: source, client), priority: gate.priority,
-        swapAt: gate.swapAt?.milliseconds, limits: limits.limits)
+        swapAt: gate.swapAt?.milliseconds, ifCurrent: ifCurrent,
+        limits: limits.limits)
       let job = try await client.startReindex(request)
       try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }

@@ -1,19 +1,28 @@
 import Foundation
 import GRDB
+import MoultJobs
 import MoultModel
 import MoultStorage
 
 /// The transaction that moves a collection's pointer, and what it does to the snapshot.
 enum GenerationSwap {
+  /// - Parameter job: what does it, for the history.
   /// - Returns: the new current generation, and the files of generations that are not kept any longer.
   static func publish(
-    _ generation: Int64, of collection: Int64, report: SwitchReport?, catalog: Catalog, in db: Database
+    _ generation: Int64, of collection: Int64, report: SwitchReport?, job: JobRecord, catalog: Catalog,
+    in db: Database
   ) throws -> (GenerationRecord, [String]) {
     if let report {
       let text = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
       try catalog.updateGeneration(generation, report: text, in: db)
     }
     let swap = try catalog.publishGeneration(generation, of: collection, in: db)
+    let isReindex = job.kind == ReindexJob.kind
+    try catalog.record(
+      HistoryEntry(
+        action: isReindex ? .collectionReindexed : .generationSwitched,
+        name: try catalog.collection(collection, in: db).name, before: isReindex ? nil : swap.previous?.label,
+        after: swap.current.label, job: job.id, requestedBy: job.requestedBy), in: db)
     var obsolete: [String] = []
     for superseded in swap.superseded {
       obsolete += try catalog.deleteGeneration(superseded.id, in: db)

@@ -26,6 +26,8 @@ struct ReindexJob: Sendable {
     var source: Int64
     var target: String
     var alias: String?
+    /// The collection that the alias must point to when it moves.
+    var ifCurrent: String?
     var specification: EncodingSpecification
     var minimumRecall: Double
     /// Absent in jobs of earlier versions.
@@ -309,6 +311,11 @@ struct ReindexJob: Sendable {
   private func cutOver(
     _ checkpoint: Checkpoint, target: Collection, report: inout SwitchReport
   ) throws -> (result: Data, obsolete: [String]) {
+    // Under the gate of names, so it stays as it is until the alias moves.
+    let pointed = arguments.alias.flatMap { aliases.current.aliases[$0] }
+    if let alias = arguments.alias {
+      try Engine.check(alias, pointsTo: pointed, expected: arguments.ifCurrent)
+    }
     var checkpoint = checkpoint
     var operations = 0
     repeat { (checkpoint, operations) = try copyRound(checkpoint, to: target) } while operations > 0
@@ -317,11 +324,17 @@ struct ReindexJob: Sendable {
     let result = try JSONEncoder().encode(SwitchJob.Result(generation: generation, report: report))
     let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
-        generation, of: target.id, report: report, catalog: directory.catalog, in: db)
+        generation, of: target.id, report: report, job: context.record, catalog: directory.catalog, in: db)
       try directory.catalog.setCollectionState(.live, of: target.id, in: db)
       // Keys that the source gave out, to points deleted since too, are never given again.
       try directory.catalog.reserveKeys(below: source.nextKey, collection: target.id, in: db)
-      if let alias = arguments.alias { try directory.catalog.setAlias(alias, to: target.id, in: db) }
+      if let alias = arguments.alias {
+        try directory.catalog.setAlias(alias, to: target.id, in: db)
+        try directory.catalog.record(
+          HistoryEntry(
+            action: pointed == nil ? .aliasCreated : .aliasMoved, name: alias, before: pointed,
+            after: target.name, job: context.record.id, requestedBy: context.record.requestedBy), in: db)
+      }
       try JobQueries.delete(of: context.record.id, in: db)
       try context.completeInTransaction(db, result: result)
       return (record, obsolete)

@@ -118,7 +118,8 @@ struct SwitchJob: Sendable {
       try await resources.writing.run {
         try resources.publication.commit(directory) { db in
           let (record, obsolete) = try GenerationSwap.publish(
-            generation, of: collection.id, report: report, catalog: directory.catalog, in: db)
+            generation, of: collection.id, report: report, job: context.record, catalog: directory.catalog,
+            in: db)
           try JobQueries.delete(of: context.record.id, in: db)
           try context.completeInTransaction(db, result: result)
           return (record, obsolete)

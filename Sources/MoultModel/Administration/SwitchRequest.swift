@@ -58,6 +58,8 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
   public var specification: EncodingSpecification
   /// Alias that moves to the target in the same instant in which the target appears; made when missing.
   public var alias: String?
+  /// The collection that the alias must point to when it moves; if it does not, the job fails and nothing changes.
+  public var ifCurrent: String?
   public var gate: RecallGateRequest
   /// In `JobInfo.priorities`; higher goes first.
   public var priority: Int
@@ -68,13 +70,14 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
   public init(
     source: String, target: String, specification: EncodingSpecification, alias: String? = nil,
     gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0, swapAt: Int64? = nil,
-    limits: JobLimits = JobLimits()
+    ifCurrent: String? = nil, limits: JobLimits = JobLimits()
   ) {
     self.limits = limits
     self.source = source
     self.target = target
     self.specification = specification
     self.alias = alias
+    self.ifCurrent = ifCurrent
     self.gate = gate
     self.priority = priority
     self.swapAt = swapAt

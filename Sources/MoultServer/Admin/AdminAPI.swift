@@ -27,6 +27,7 @@ package struct AdminAPI: WireAPI {
     addGenerationRoutes(to: group)
     addJobRoutes(to: group)
     addAliasRoutes(to: group)
+    addHistoryRoutes(to: group)
     group.get("openapi.json") { _, _ in
       Response.text(OpenAPI.document, type: "application/json")
     }

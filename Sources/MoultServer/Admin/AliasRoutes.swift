@@ -36,9 +36,10 @@ extension AdminAPI {
         alias, collection: try fields.requiredString("collection"), ifCurrent: try fields.string("ifCurrent"))
       return try answer(alias: alias)
     }
-    group.delete("aliases/{alias}") { _, context in
+    group.delete("aliases/{alias}") { request, context in
       let alias = try context.parameters.require("alias")
-      guard try await engine.dropAlias(alias) else {
+      let parameters = try QueryParameters(request, known: ["ifCurrent"])
+      guard try await engine.dropAlias(alias, ifCurrent: parameters.string("ifCurrent")) else {
         throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")
       }
       return Response(status: .noContent)

@@ -31,7 +31,7 @@ extension AdminAPI {
     group.post("reindex") { request, _ in
       let fields = try await fields(of: request, floatKeys: ["queries"]).fields
       try fields.refuseOthers(than: [
-        "source", "target", "specification", "alias", "gate", "limits", "priority", "swapAt",
+        "source", "target", "specification", "alias", "gate", "limits", "priority", "swapAt", "ifCurrent",
       ])
       let source = try fields.requiredString("source")
       let index = try engine.describeCollection(source).generation.specification.index
@@ -42,7 +42,7 @@ extension AdminAPI {
             ?? EncodingSpecification(index: index),
           alias: try fields.string("alias"), gate: try fields.recallGate("gate"),
           priority: try fields.int("priority") ?? 0,
-          swapAt: try fields.moment("swapAt"),
+          swapAt: try fields.moment("swapAt"), ifCurrent: try fields.string("ifCurrent"),
           limits: try fields.jobLimits("limits")))
       return try Self.answer(job, status: .accepted)
     }

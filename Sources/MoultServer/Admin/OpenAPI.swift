@@ -513,6 +513,38 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/history": {
+          "get": {
+            "summary": "List changes of aliases and generations, newest first",
+            "parameters": [
+              {"name": "name", "in": "query", "schema": {"type": "string"}, "description": "An alias or a collection."},
+              {
+                "name": "before",
+                "in": "query",
+                "schema": {"type": "integer", "format": "int64"},
+                "description": "Only those with a lower id, to read on."
+              },
+              {"name": "limit", "in": "query", "schema": {"type": "integer"}, "description": "1 … 10000; 100 without."}
+            ],
+            "responses": {
+              "200": {
+                "description": "Who, what, when, before and after",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {
+                        "history": {"type": "array", "items": {"$ref": "#/components/schemas/HistoryEntry"}}
+                      },
+                      "required": ["history"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/aliases": {
           "get": {
             "summary": "List aliases",
@@ -583,6 +615,14 @@ enum OpenAPI {
           },
           "delete": {
             "summary": "Drop an alias",
+            "parameters": [
+              {
+                "name": "ifCurrent",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Only if it points to this collection now; else 409."
+              }
+            ],
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
           }
         }
@@ -1028,6 +1068,10 @@ enum OpenAPI {
               "target": {"type": "string"},
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
+              "ifCurrent": {
+                "type": "string",
+                "description": "The collection that the alias must point to when it moves; else the job fails and nothing changes."
+              },
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
               "priority": {"$ref": "#/components/schemas/Priority"},
@@ -1146,6 +1190,23 @@ enum OpenAPI {
               "cancelRequested",
               "pauseRequested"
             ]
+          },
+          "HistoryEntry": {
+            "type": "object",
+            "properties": {
+              "id": {"type": "integer", "format": "int64"},
+              "at": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
+              "action": {
+                "type": "string",
+                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionDropped", "generationSwitched", "generationRolledBack"]
+              },
+              "name": {"type": "string", "description": "The alias or collection."},
+              "before": {"type": "string", "description": "A collection, or a generation as '7 int8'."},
+              "after": {"type": "string"},
+              "job": {"type": "integer", "format": "int64"},
+              "requestedBy": {"type": "string", "description": "What the header moult-requester said."}
+            },
+            "required": ["id", "at", "action", "name"]
           },
           "Alias": {
             "type": "object",

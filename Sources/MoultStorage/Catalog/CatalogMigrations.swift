@@ -4,7 +4,7 @@ import MoultModel
 /// The catalog's tables. Each collection has, besides, a table of its own: see `PointStore`.
 enum CatalogMigrations {
   /// The version of the data directory as a whole: raise it when an older Moult must not open it.
-  static let formatVersion = 2
+  static let formatVersion = 4
 
   /// - Throws: `unsupportedVersion` when a newer Moult wrote the database.
   static func requireReadableVersion(_ db: Database, path: String) throws {
@@ -28,6 +28,7 @@ enum CatalogMigrations {
     migrator.registerMigration("catalog-1") { db in try db.execute(sql: catalog1) }
     migrator.registerMigration("catalog-2") { db in try db.execute(sql: catalog2) }
     migrator.registerMigration("catalog-3") { db in try db.execute(sql: catalog3) }
+    migrator.registerMigration("catalog-4") { db in try db.execute(sql: catalog4) }
     try migrator.migrate(writer)
   }
 
@@ -106,5 +107,22 @@ enum CatalogMigrations {
       checksum INTEGER NOT NULL,
       PRIMARY KEY (segment_id, place)
     ) STRICT, WITHOUT ROWID;
+    UPDATE meta SET value = '3' WHERE name = 'format_version';
+    """
+
+  /// Who changed which alias or generation. The queue has states since then that earlier versions do not know.
+  private static let catalog4 = """
+    CREATE TABLE history (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      action TEXT NOT NULL,
+      name TEXT NOT NULL,
+      before TEXT,
+      after TEXT,
+      job INTEGER,
+      requested_by TEXT
+    ) STRICT;
+    CREATE INDEX history_name ON history (name, id);
+    UPDATE meta SET value = '4' WHERE name = 'format_version';
     """
 }

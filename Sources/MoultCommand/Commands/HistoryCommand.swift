@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import MoultModel
+
+/// `moult history`: who changed which alias or generation, when, from what to what.
+struct HistoryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "history", abstract: "Show changes of aliases and generations, newest first.")
+
+  @Argument(help: "Only those of this alias or collection.")
+  var name: String?
+  @Option(help: "At most this many.")
+  var limit = 100
+  @OptionGroup var server: ServerOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if !(1...10_000).contains(limit) {
+      throw ValidationError("--limit must lie in 1 … 10000, got \(limit)")
+    }
+  }
+
+  func run() async throws {
+    let history = try await server.withClient { try await $0.history(of: name, limit: limit) }
+    try output.put(history) { history in
+      var table = TextTable([
+        ("WHEN", .left), ("WHAT", .left), ("NAME", .left), ("BEFORE", .left), ("AFTER", .left),
+        ("JOB", .right), ("WHO", .left),
+      ])
+      for entry in history {
+        table.append([
+          Figure.moment(entry.at), entry.action.rawValue, entry.name, entry.before ?? "", entry.after ?? "",
+          entry.job.map { String($0) } ?? "", entry.requestedBy ?? "",
+        ])
+      }
+      return table.rendered()
+    }
+  }
+}
