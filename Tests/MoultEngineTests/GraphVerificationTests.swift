@@ -28,8 +28,12 @@ struct GraphVerificationTests {
     let codes: [(Quantization, Double?)] = [
       (.int8, nil), (.segmented, 4), (.binary, nil), (.lloyd4, nil), (.segmented, 1), (.none, nil),
     ]
+    var live = 0
     for (one, other) in codes.indices.flatMap({ a in codes.indices.map { (a, $0) } }) where one < other {
-      for code in [codes[one], codes[other], codes[one]] {
+      // To ask for what is live already would be the job that made it.
+      for index in [one, other, one] where index != live {
+        let code = codes[index]
+        live = index
         let report = try await change(code.0, bits: code.1)
         #expect(report.graph?.kind == .kept, "\(code)")
         #expect(report.indexSeconds < 0.5)
