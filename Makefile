@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench bench-peers clean
+.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers clean
 
 MOULT := .build/release/moult
 SOURCES := Sources Tests Package.swift
@@ -32,6 +32,16 @@ test: ## Run every check and test; .ci/run calls this.
 	done
 	kernels/check-neon
 	kernels/check-emulated
+
+soak: ## The reliability tests for SOAK minutes (default 5); table into Benchmarks/Results and RELIABILITY.md.
+	@scripts/setup tests
+	swift build --build-tests
+	scripts/soak $(or $(SOAK),5)
+
+soak-controls: ## Broken twins that each reliability test must catch; fails if one goes unnoticed.
+	@scripts/setup tests
+	swift build --build-tests
+	scripts/soak controls
 
 lint: ## Check the formatting.
 	swift format lint --strict --recursive $(SOURCES)

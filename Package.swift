@@ -112,6 +112,9 @@ let package = Package(
       name: "MoultTesting", dependencies: ["MoultModel"], path: "Tests/MoultTesting",
       swiftSettings: strict),
     .target(
+      name: "MoultStorageTesting", dependencies: ["MoultStorage", "MoultModel"],
+      path: "Tests/MoultStorageTesting", swiftSettings: strict),
+    .target(
       name: "MoultServerTesting",
       dependencies: [
         "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, logging,
@@ -120,12 +123,12 @@ let package = Package(
     tests("KernelTests", ["CMoultKernels"]),
     tests("MoultModelTests", ["MoultModel"]),
     tests("MoultComputeTests", ["MoultCompute", "MoultModel", "CMoultKernels"]),
-    tests("MoultStorageTests", ["MoultStorage", "MoultModel", grdb]),
+    tests("MoultStorageTests", ["MoultStorageTesting", "MoultStorage", "MoultModel", grdb]),
     tests("MoultJobsTests", ["MoultJobs", grdb, logging, lifecycle]),
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
     tests(
       "MoultEngineTests",
-      ["MoultEngine", "MoultModel", "MoultStorage", logging, lifecycle]),
+      ["MoultStorageTesting", "MoultEngine", "MoultModel", "MoultStorage", logging, lifecycle]),
     tests(
       "MoultServerTests",
       [

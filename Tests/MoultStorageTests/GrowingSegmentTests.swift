@@ -1,5 +1,6 @@
 import Foundation
 import MoultModel
+import MoultStorageTesting
 import Testing
 
 @testable import MoultStorage

@@ -1,5 +1,6 @@
 import GRDB
 import MoultModel
+import MoultStorageTesting
 import Testing
 
 @testable import MoultStorage

@@ -81,11 +81,14 @@ struct RepairTests {
 
     let other = try fixture.copy()
     defer { try? FileManager.default.removeItem(atPath: other) }
-    // Pages may still lie in the log, which goes before the database.
-    try? FileManager.default.removeItem(atPath: other + "/moult.sqlite-wal")
-    var database = try Data(contentsOf: URL(fileURLWithPath: other + "/moult.sqlite"))
-    for index in database.count / 3..<database.count where index % 7 == 0 { database[index] ^= 0x55 }
-    try database.write(to: URL(fileURLWithPath: other + "/moult.sqlite"))
+    let catalog = "\(other)/moult.sqlite"
+    var database = try Data(contentsOf: URL(fileURLWithPath: catalog))
+    // Behind the first page, which names the schema: every page's head, in the log too if there is one.
+    for page in stride(from: 4_096, to: database.count, by: 4_096) {
+      for index in page..<page + 16 { database[index] ^= 0xFF }
+    }
+    try database.write(to: URL(fileURLWithPath: catalog))
+    try? FileManager.default.removeItem(atPath: catalog + "-wal")
     await #expect { _ = try await repair(other) } throws: { ($0 as? MoultError)?.code == .corrupted }
   }
 

@@ -1,12 +1,11 @@
 import Glibc
 import MoultModel
+package import MoultStorage
 import Synchronization
 
-@testable import MoultStorage
-
 /// The real file system, except that one call that changes something goes wrong.
-final class FaultyFileSystem: FileSystem {
-  enum Fault: Sendable, CaseIterable {
+package final class FaultyFileSystem: FileSystem {
+  package enum Fault: Sendable, CaseIterable {
     /// The call fails with ENOSPC; later ones succeed.
     case diskFull
     /// The call fails with EIO; later ones succeed.
@@ -17,6 +16,11 @@ final class FaultyFileSystem: FileSystem {
     case tornWrite
     /// This call and all after it fail, having done nothing: as if the process had been killed.
     case death
+    /// A write reports success and does nothing: no disk that one could build on. For controls only.
+    case lostWrite
+
+    /// What a disk may do.
+    package static let allCases: [Fault] = [.diskFull, .brokenDisk, .shortWrite, .tornWrite, .death]
   }
 
   private struct State {
@@ -25,18 +29,18 @@ final class FaultyFileSystem: FileSystem {
   }
 
   private let base = POSIXFileSystem()
-  private let fault: Fault
+  package let fault: Fault
   /// The number of the call that goes wrong, from 0; `nil` for none.
   private let faultyCall: Int?
   private let state = Mutex(State())
 
-  init(_ fault: Fault = .death, atCall faultyCall: Int?) {
+  package init(_ fault: Fault = .death, atCall faultyCall: Int?) {
     self.fault = fault
     self.faultyCall = faultyCall
   }
 
   /// Whether the call that goes wrong was reached.
-  var hasFailed: Bool { state.withLock { $0.failed } }
+  package var hasFailed: Bool { state.withLock { $0.failed } }
 
   /// Counts a call; throws if it is to fail.
   ///
@@ -50,80 +54,83 @@ final class FaultyFileSystem: FileSystem {
     }
     guard isFaulty else { return false }
     switch fault {
-    case .shortWrite: return isWrite
+    case .shortWrite, .lostWrite: return isWrite
     case .tornWrite where isWrite: return true
     case .brokenDisk, .death: throw MoultError.system(EIO, "use", path)
     case .diskFull, .tornWrite: throw MoultError.system(ENOSPC, "use", path)
     }
   }
 
-  func open(_ path: String, _ mode: OpenMode) throws -> OpenFile {
+  package func open(_ path: String, _ mode: OpenMode) throws -> OpenFile {
     if case .create = mode { _ = try count(path) }
     return try base.open(path, mode)
   }
 
-  func close(_ file: OpenFile) { base.close(file) }
+  package func close(_ file: OpenFile) { base.close(file) }
 
-  func write(_ bytes: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int) throws -> Int {
+  package func write(_ bytes: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int) throws -> Int {
     guard try count(file.path, isWrite: true) else { return try base.write(bytes, to: file, at: offset) }
+    if fault == .lostWrite { return bytes.count }
     let half = UnsafeRawBufferPointer(rebasing: bytes[..<((bytes.count + 1) / 2)])
     let written = try base.write(half, to: file, at: offset)
     if fault == .tornWrite { throw MoultError.system(ENOSPC, "write to", file.path) }
     return written
   }
 
-  func read(into bytes: UnsafeMutableRawBufferPointer, from file: OpenFile, at offset: Int) throws -> Int {
+  package func read(into bytes: UnsafeMutableRawBufferPointer, from file: OpenFile, at offset: Int) throws
+    -> Int
+  {
     try base.read(into: bytes, from: file, at: offset)
   }
 
-  func size(of file: OpenFile) throws -> Int { try base.size(of: file) }
+  package func size(of file: OpenFile) throws -> Int { try base.size(of: file) }
 
-  func resize(_ file: OpenFile, to sizeBytes: Int) throws {
+  package func resize(_ file: OpenFile, to sizeBytes: Int) throws {
     _ = try count(file.path)
     try base.resize(file, to: sizeBytes)
   }
 
-  func sync(_ file: OpenFile) throws {
+  package func sync(_ file: OpenFile) throws {
     _ = try count(file.path)
     try base.sync(file)
   }
 
-  func syncData(_ file: OpenFile) throws {
+  package func syncData(_ file: OpenFile) throws {
     _ = try count(file.path)
     try base.syncData(file)
   }
 
-  func rename(_ path: String, to target: String) throws {
+  package func rename(_ path: String, to target: String) throws {
     _ = try count(path)
     try base.rename(path, to: target)
   }
 
-  func link(_ path: String, to target: String) throws {
+  package func link(_ path: String, to target: String) throws {
     _ = try count(path)
     try base.link(path, to: target)
   }
 
-  func remove(_ path: String) throws {
+  package func remove(_ path: String) throws {
     _ = try count(path)
     try base.remove(path)
   }
 
-  func makeDirectory(_ path: String) throws {
+  package func makeDirectory(_ path: String) throws {
     _ = try count(path)
     try base.makeDirectory(path)
   }
 
-  func removeDirectory(_ path: String) throws {
+  package func removeDirectory(_ path: String) throws {
     _ = try count(path)
     try base.removeDirectory(path)
   }
 
-  func syncDirectory(_ path: String) throws {
+  package func syncDirectory(_ path: String) throws {
     _ = try count(path)
     try base.syncDirectory(path)
   }
 
-  func list(_ path: String) throws -> [String] { try base.list(path) }
-  func size(atPath path: String) throws -> Int? { try base.size(atPath: path) }
-  func freeBytes(at path: String) throws -> Int { try base.freeBytes(at: path) }
+  package func list(_ path: String) throws -> [String] { try base.list(path) }
+  package func size(atPath path: String) throws -> Int? { try base.size(atPath: path) }
+  package func freeBytes(at path: String) throws -> Int { try base.freeBytes(at: path) }
 }
