@@ -55,6 +55,8 @@ package final class DataDirectory: Sendable {
     isClosed.withLock { isClosed in
       guard !isClosed else { return }
       isClosed = true
+      // What lies in the log has no second copy, and damage to a frame of it ends the log: a stop leaves none behind.
+      _ = try? database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
       try? database.close()
       releaseLock(lock)
     }
