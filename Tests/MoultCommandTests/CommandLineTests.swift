@@ -163,7 +163,7 @@ struct CommandLineTests {
     let folder = CommandFailure(opening: "/d", MoultError(.internalError, "cannot make the directory /d"))
     #expect(folder.next?.contains("--data '/d'") == true)
     let damaged = CommandFailure(opening: "/d", MoultError(.corrupted, "bad"))
-    #expect(damaged.next?.contains("moult doctor") == true)
+    #expect(damaged.next?.contains("moult repair") == true)
     struct Foreign: Error {}
     #expect(CommandFailure(opening: "/d", Foreign()).next?.contains("--data '/d'") == true)
   }

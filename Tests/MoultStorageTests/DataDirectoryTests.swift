@@ -157,10 +157,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '4'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '5'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 4, this one reads up to 3)"))
+      #expect(text.contains("newer Moult (format 5, this one reads up to 4)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

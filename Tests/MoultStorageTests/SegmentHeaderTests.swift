@@ -75,7 +75,7 @@ struct SegmentHeaderTests {
   func wrongFields() {
     let wrong: [(SegmentHeader.Field, [UInt8])] = [
       (.version, bytes(setting: .version, to: UInt32(0))),
-      (.kind, bytes(setting: .kind, to: UInt32(0))), (.kind, bytes(setting: .kind, to: UInt32(6))),
+      (.kind, bytes(setting: .kind, to: UInt32(0))), (.kind, bytes(setting: .kind, to: UInt32(7))),
       (.flags, bytes(setting: .flags, to: UInt32(3))),
       (.reservedA, bytes(setting: .reservedA, to: UInt32(1))),
       (.collection, bytes(setting: .collection, to: Int64(-1))),
