@@ -25,7 +25,8 @@ struct BinaryQueryPlanesTests {
     let (least, most) = (w.min()!, w.max()!)
     let width = (most - least) / Float((1 << planes) - 1)
     let rounded = w.map { least + width * ((($0 - least) / width).rounded(.toNearestOrEven)) }
-    let prepared = quantizer.prepare(query, planes: planes)
+    let prepared = PreparedQuery()
+    quantizer.prepare(query, planes: planes, into: prepared)
     #expect(prepared.planeCount == planes)
     let scores = coded.scores(prepared)
     let codes = coded.rows.assumingMemoryBound(to: UInt8.self)
@@ -54,8 +55,10 @@ struct BinaryQueryPlanesTests {
       let found = (0..<sample.queries.count / dimension).map { query in
         var vector = Array(sample.queries[query * dimension..<(query + 1) * dimension])
         VectorNorm.normalize(vector, dimension, into: &vector)
+        let prepared = PreparedQuery()
+        quantizer.prepare(vector, planes: planes, into: prepared)
         return FlatIndex.search(
-          encoder: encoder, query: quantizer.prepare(vector, planes: planes), codes: coded.view, live: .all,
+          encoder: encoder, query: prepared, codes: coded.view, live: .all,
           k: 10
         ).map { Int64($0.row) }
       }

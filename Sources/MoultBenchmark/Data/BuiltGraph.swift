@@ -9,6 +9,8 @@ final class BuiltGraph: @unchecked Sendable {  // the bytes are not written any 
   let builtWith: CodeName?
   /// `nil` for one that was read.
   let buildSeconds: Double?
+  /// The code that chose the links anew.
+  private(set) var refinedWith: CodeName?
   /// What training and encoding for the build took.
   let encodeSeconds: Double
   let sizeBytes: Int
@@ -41,6 +43,25 @@ final class BuiltGraph: @unchecked Sendable {  // the bytes are not written any 
         seed: 1, parallel: team.parallelFor)
     }
     return try BuiltGraph(bytes, builtWith: rows.name, buildSeconds: seconds, encodeSeconds: rows.seconds)
+  }
+
+  /// The graph with the links that other codes of its rows choose.
+  ///
+  /// - Parameter breadth: rows that are expanded around each row.
+  /// - Returns: the graph, and how long refining took; encoding for it comes on top.
+  func refined(
+    with rows: EncodedRows, _ shape: GraphShape, breadth: Int?, team: ThreadTeam
+  ) throws -> (graph: BuiltGraph, seconds: Double) {
+    var bytes: [UInt8] = []
+    let seconds = try Stopwatch.seconds {
+      bytes = try GraphRefiner.refine(
+        index, encoder: rows.encoder, codes: rows.codes.view, efConstruction: shape.efConstruction,
+        breadth: breadth ?? GraphRefiner.breadth, parallel: team.parallelFor)
+    }
+    let graph = try BuiltGraph(
+      bytes, builtWith: builtWith, buildSeconds: buildSeconds, encodeSeconds: encodeSeconds)
+    graph.refinedWith = rows.name
+    return (graph, seconds)
   }
 
   /// - Throws: `invalidArgument` for a graph of other rows, and what reading and `GraphIndex` throw.

@@ -31,6 +31,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   /// Candidates rescored a query.
   package var evaluations: Double?
   package var ef: Int?
+  /// Expansions without a better hit that end a walk.
+  package var patience: Int?
   package var m: Int?
   package var efConstruction: Int?
   /// Lists of an inverted file that a query looks into.
@@ -38,9 +40,11 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var lists: Int?
   /// The code whose scores chose a graph's links.
   package var builtWith: String?
+  /// The code whose scores chose its links anew.
+  package var refinedWith: String?
   /// The code that a switch replaced.
   package var switchedFrom: String?
-  /// What a switch did with the graph: kept, rebuilt, built.
+  /// What a switch did with the graph: kept, refined, rebuilt, built.
   package var graph: String?
   /// Queries that a switch was verified with.
   package var queryCount: Int?

@@ -54,6 +54,19 @@ struct CandidateSearch: Sendable {
     }
   }
 
+  /// A batch through an index.
+  ///
+  /// - Parameter candidates: finds that many rows of each query by their codes.
+  func search(
+    _ range: Range<Int>, candidates: (UnsafePointer<Float>, Int) -> NeighborLists
+  ) -> [[Int64]] {
+    data.queries.withUnsafeBufferPointer { queries in
+      let vectors = queries.baseAddress! + range.lowerBound * data.dimension
+      let found = candidates(vectors, candidateCount)
+      return (0..<range.count).map { rescored(Array(found[$0]), vectors + $0 * data.dimension) }
+    }
+  }
+
   /// A batch, scanned in blocks.
   func search(_ range: Range<Int>, blocks: BlockCodes) -> [[Int64]] {
     data.queries.withUnsafeBufferPointer { queries in

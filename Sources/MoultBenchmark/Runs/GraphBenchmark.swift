@@ -20,11 +20,17 @@ package enum GraphBenchmark {
     package var writePath: String?
     /// Whether guides lead the walk, as in the engine.
     package var isGuided: Bool
+    /// Expansions without a better hit that end a walk.
+    package var patience: Int?
+    /// Code whose scores choose the graph's links anew.
+    package var refineWith: CodeName?
+    /// Rows that are expanded around each row then.
+    package var refineBreadth: Int?
 
     package init(
       shape: GraphShape = GraphShape(), buildWith: CodeName? = nil, widths: [Int] = [],
       oversamplings: [Double] = [], readPath: String? = nil, writePath: String? = nil,
-      isGuided: Bool = true
+      isGuided: Bool = true, patience: Int? = nil, refineWith: CodeName? = nil, refineBreadth: Int? = nil
     ) {
       self.shape = shape
       self.buildWith = buildWith
@@ -33,6 +39,9 @@ package enum GraphBenchmark {
       self.readPath = readPath
       self.writePath = writePath
       self.isGuided = isGuided
+      self.patience = patience
+      self.refineWith = refineWith
+      self.refineBreadth = refineBreadth
     }
   }
 
@@ -45,12 +54,26 @@ package enum GraphBenchmark {
     let truth = try data.truth(k: options.k)
     let originals = data.originals(team)
     let rows = try EncodedRows(data, options.specification, originals: originals, team: team)
-    let graph = try graph(of: data, rows, originals, plan, team)
+    var graph = try graph(of: data, rows, originals, plan, team)
     if let path = plan.writePath { try graph.write(to: path) }
+    if let name = plan.refineWith {
+      let refining =
+        name == rows.name
+        ? rows : try EncodedRows(data, name.specification, originals: originals, team: team)
+      let (refined, seconds) = try graph.refined(
+        with: refining, plan.shape, breadth: plan.refineBreadth, team: team)
+      graph = refined
+      var record = data.record("graph-refine", name.specification, threads: options.threads)
+      record.refinedWith = name.description
+      record.seconds = seconds
+      record.rowsPerS = Double(data.rowCount) / seconds
+      try sink(record)
+    }
     let sweep = GraphSweep(
       data: data, graph: graph, rows: rows, originals: originals, options: options, shape: plan.shape,
       guide: plan.isGuided
-        ? GraphGuide(encoder: rows.encoder, codes: rows.codes.view, parallel: team.parallelFor) : nil)
+        ? GraphGuide(encoder: rows.encoder, codes: rows.codes.view, parallel: team.parallelFor) : nil,
+      patience: plan.patience)
     if let seconds = graph.buildSeconds {
       var specification = (plan.buildWith ?? rows.name).specification
       specification.index = plan.shape.specification

@@ -6,6 +6,10 @@ struct GraphBeam {
   private var capacity = 0
   private var allocated = 64
   private var cursor = 0
+  /// The first places, whose changes are watched.
+  private var watchedCount = 0
+  /// Rows expanded since one of the watched places last changed.
+  private(set) var idleExpansions = 0
 
   init() {
     keys = .allocate(capacity: allocated)
@@ -15,8 +19,9 @@ struct GraphBeam {
     keys.deallocate()
   }
 
-  /// Empties the beam; from now on it keeps the `ef` nearest.
-  mutating func reset(ef: Int) {
+  /// Empties the beam; from now on it keeps the `ef` nearest, and counts what is expanded while the `watched`
+  /// nearest stay the same.
+  mutating func reset(ef: Int, watching watched: Int = 0) {
     if ef > allocated {
       keys.deallocate()
       allocated = ef
@@ -25,6 +30,8 @@ struct GraphBeam {
     capacity = ef
     count = 0
     cursor = 0
+    watchedCount = watched
+    idleExpansions = 0
   }
 
   /// Whether `key` would enter the beam.
@@ -45,6 +52,7 @@ struct GraphBeam {
     (keys + low + 1).update(from: keys + low, count: kept &- low)
     keys[low] = key
     count = kept &+ 1
+    if low < watchedCount { idleExpansions = 0 }
     let isNear = low < cursor &+ Self.nearCount
     if low < cursor { cursor = low }
     return isNear
@@ -77,6 +85,7 @@ struct GraphBeam {
     let key = keys[cursor]
     keys[cursor] = key | GraphKey.expandedBit
     cursor &+= 1
+    idleExpansions &+= 1
     return GraphKey.row(key)
   }
 }

@@ -13,23 +13,31 @@ final class GraphConstruction: @unchecked Sendable {
   /// The links of level l at index l. Nodes are rows on level 0, slots above.
   let tables: [GraphLinkTable]
   let levels: GraphLevels
-  private let m: Int
-  private let efConstruction: Int
+  let m: Int
+  let efConstruction: Int
+  /// Where links of level 0 are read while they are chosen anew; without it, in the table.
+  private var source: GraphIndex?
   /// The slot of each row that has one.
   private let slots: [UInt32: Int]
-  private let locks: GraphNodeLocks
-  private let scratches: GraphScratchPool
+  let locks: GraphNodeLocks
+  let scratches: GraphScratchPool
   /// Rows inserted by one thread before the others start: they must find something to link to.
   private static let serialRowCount = 1024
   private static let chunkRowCount = 64
 
-  init(scorer: GraphScorer, rowCount: Int, m: Int, efConstruction: Int, seed: UInt64) {
+  convenience init(scorer: GraphScorer, rowCount: Int, m: Int, efConstruction: Int, seed: UInt64) {
     precondition(GraphFormat.mRange.contains(m), "m is \(m); graphs take \(GraphFormat.mRange)")
+    self.init(
+      scorer: scorer, rowCount: rowCount, m: m, efConstruction: efConstruction,
+      levels: GraphLevels(rowCount: rowCount, m: m, seed: seed))
+  }
+
+  init(scorer: GraphScorer, rowCount: Int, m: Int, efConstruction: Int, levels: GraphLevels) {
     self.scorer = scorer
     self.rowCount = rowCount
     self.m = m
     self.efConstruction = max(efConstruction, m)
-    levels = GraphLevels(rowCount: rowCount, m: m, seed: seed)
+    self.levels = levels
     tables =
       [GraphLinkTable(nodeCount: rowCount, capacity: 2 * m)]
       + levels.counts.map { GraphLinkTable(nodeCount: $0, capacity: m) }
@@ -45,30 +53,29 @@ final class GraphConstruction: @unchecked Sendable {
   ) throws {
     let done = Atomic<Int>(0)
     let watch = BuildWatch("the graph", isCancelled: isCancelled)
-    @Sendable func insert(_ positions: Range<Int>) {
+    let insert: @Sendable (Int, GraphSelection) -> Void = { self.insert(position: $0, workspace: $1) }
+    let told: @Sendable (Int) -> Void = { progress(done.add($0, ordering: .relaxed).newValue) }
+    let first = min(rowCount, Self.serialRowCount)
+    forEach(0..<first, .serial, watch, progress: told, insert)
+    forEach(first..<rowCount, parallel, watch, progress: told, insert)
+    try watch.check()
+  }
+
+  /// Calls `body` with every position and a workspace for links, until the watch says stop.
+  func forEach(
+    _ positions: Range<Int>, _ parallel: ParallelFor, _ watch: BuildWatch,
+    progress: @escaping @Sendable (Int) -> Void = { _ in },
+    _ body: @escaping @Sendable (_ position: Int, _ workspace: GraphSelection) -> Void
+  ) {
+    let size = Self.chunkRowCount
+    parallel.run((positions.count + size - 1) / size) { chunk in
       if watch.isStopped() { return }
       let workspace = GraphSelection(capacity: 2 * self.efConstruction + 2 * self.m + 1)
-      for position in positions {
-        self.insert(position: position, workspace: workspace)
-      }
-      progress(done.add(positions.count, ordering: .relaxed).newValue)
+      let start = positions.lowerBound + chunk * size
+      let end = min(start + size, positions.upperBound)
+      for position in start..<end { body(position, workspace) }
+      progress(end - start)
     }
-    func chunks(_ positions: Range<Int>) -> (count: Int, at: @Sendable (Int) -> Range<Int>) {
-      let size = Self.chunkRowCount
-      return (
-        (positions.count + size - 1) / size,
-        { chunk in
-          let start = positions.lowerBound + chunk * size
-          return start..<min(start + size, positions.upperBound)
-        }
-      )
-    }
-    let first = min(rowCount, Self.serialRowCount)
-    let serial = chunks(0..<first)
-    for chunk in 0..<serial.count { insert(serial.at(chunk)) }
-    let rest = chunks(first..<rowCount)
-    parallel.run(rest.count) { insert(rest.at($0)) }
-    try watch.check()
   }
 
   // MARK: Inserting
@@ -86,7 +93,7 @@ final class GraphConstruction: @unchecked Sendable {
         walk(walking, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
         start = GraphKey.row(scratch.beam.keys[0])
         if level <= top {
-          lookBeyondTies(walking, level: level, scratch: scratch)
+          lookBeyondTies(of: row, walking, level: level, scratch: scratch)
           if scorer.isTwofold {
             scratch.settle(kept: efConstruction) {
               scorer.score(choosing, indices: $0, count: $1, into: $2)
@@ -142,7 +149,9 @@ final class GraphConstruction: @unchecked Sendable {
   ///
   /// A new row that is identical to more rows than the beam holds would meet, and link to, nothing else;
   /// a search that came into such a crowd could not leave it.
-  private func lookBeyondTies(_ query: GraphScorer.Query, level: Int, scratch: GraphScratch) {
+  private func lookBeyondTies(
+    of row: UInt32, _ query: GraphScorer.Query, level: Int, scratch: GraphScratch
+  ) {
     let count = scratch.beam.count
     guard count == efConstruction else { return }
     let tie = GraphKey.score(scratch.beam.keys[count - 1])
@@ -150,6 +159,7 @@ final class GraphConstruction: @unchecked Sendable {
     guard GraphKey.score(scratch.beam.keys[scorer.isTwofold ? m / 2 : 0]) == tie else { return }
     let tied = (0..<count).map { scratch.beam.keys[$0] }
     let visited = scratch.startWalk()
+    visited.insert(row)
     for key in tied { visited.insert(GraphKey.row(key)) }
     scratch.beam.reset(ef: efConstruction)
     for key in tied.prefix(m) { scratch.beam.insert(key) }
@@ -167,6 +177,9 @@ final class GraphConstruction: @unchecked Sendable {
   private func gatherLinks(
     of row: UInt32, level: Int, visited: GraphVisited, scratch: GraphScratch
   ) -> Int {
+    if let source {
+      return visited.gather(source.links(of: row), count: source.format.baseLinkCount, into: scratch.rows)
+    }
     let table = tables[level]
     let node = node(row, level)
     return locks.withLock(row) {
@@ -233,6 +246,96 @@ final class GraphConstruction: @unchecked Sendable {
   @inline(__always)
   private func node(_ row: UInt32, _ level: Int) -> Int {
     level == 0 ? Int(row) : slots[row]!
+  }
+
+  // MARK: Refining
+
+  /// A construction whose upper levels are those of a graph, and whose level 0 is still empty.
+  convenience init(refining graph: GraphIndex, scorer: GraphScorer, efConstruction: Int) {
+    let format = graph.format
+    let upper = Array(UnsafeBufferPointer(start: graph.upperRows, count: format.levelCounts.first ?? 0))
+    let isUpper = Set(upper)
+    let order = upper + (0..<UInt32(graph.rowCount)).filter { !isUpper.contains($0) }
+    self.init(
+      scorer: scorer, rowCount: graph.rowCount, m: graph.m, efConstruction: efConstruction,
+      levels: GraphLevels(order: order, counts: format.levelCounts))
+    for (index, nodes) in format.levelCounts.enumerated() {
+      let rows = tables[index + 1].links(of: 0)
+      for link in 0..<nodes * m {
+        let slot = graph.upperLinks[index][link]
+        rows[link] = slot == GraphFormat.noLink ? GraphFormat.noLink : upper[Int(slot)]
+      }
+    }
+  }
+
+  /// Chooses the links of every row on level 0 anew, from what is near it in `graph`.
+  ///
+  /// First each row chooses, and only `graph` is read, so that the choice does not depend on threads; then links
+  /// lead back, as after an insertion.
+  ///
+  /// - Parameter breadth: rows that are expanded around each row.
+  func refineAll(
+    _ graph: GraphIndex, breadth: Int, parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool,
+    progress: @escaping @Sendable (Int) -> Void
+  ) throws {
+    let done = Atomic<Int>(0)
+    let watch = BuildWatch("the refined graph", isCancelled: isCancelled)
+    // Each block is written by one thread, and read after all are.
+    nonisolated(unsafe) let chosen = GraphLinkTable(nodeCount: rowCount, capacity: m)
+    source = graph
+    let told: @Sendable (Int) -> Void = { progress(done.add($0, ordering: .relaxed).newValue) }
+    forEach(0..<rowCount, parallel, watch, progress: told) { row, _ in
+      let row = UInt32(row)
+      self.scratches.withScratch { scratch in
+        let walking = self.scorer.prepareToWalk(row)
+        self.lookAround(row, walking, breadth: breadth, scratch: scratch)
+        self.lookBeyondTies(of: row, walking, level: 0, scratch: scratch)
+        if self.scorer.isTwofold {
+          let choosing = self.scorer.prepareToChoose(row)
+          scratch.settle(kept: self.efConstruction) {
+            self.scorer.score(choosing, indices: $0, count: $1, into: $2)
+          }
+        }
+        let selection = self.select(scratch: scratch)
+        chosen.set(selection, of: Int(row))
+        self.tables[0].set(selection, of: Int(row))
+      }
+    }
+    source = nil
+    try watch.check()
+    forEach(0..<rowCount, parallel, watch) { row, workspace in
+      let query = self.scorer.prepareToChoose(UInt32(row))
+      for link in 0..<chosen.count(of: row) {
+        let neighbour = chosen.links(of: row)[link]
+        self.locks.withLock(neighbour) {
+          self.tables[0].add(
+            row: UInt32(row), score: chosen.scores(of: row)[link], to: Int(neighbour), scorer: self.scorer,
+            query: query, workspace: workspace)
+        }
+      }
+    }
+    try watch.check()
+  }
+
+  /// Fills the beam with the nearest rows that a walk of `breadth` steps from the row's own links finds.
+  private func lookAround(
+    _ row: UInt32, _ query: GraphScorer.Query, breadth: Int, scratch: GraphScratch
+  ) {
+    let visited = scratch.startWalk()
+    visited.insert(row)
+    scratch.beam.reset(ef: efConstruction)
+    var next: UInt32? = row
+    for _ in 0...breadth {
+      guard let expanded = next else { break }
+      let count = gatherLinks(of: expanded, level: 0, visited: visited, scratch: scratch)
+      scorer.fetch(indices: scratch.rows, count: count)
+      scorer.score(query, indices: scratch.rows, count: count, into: scratch.scores)
+      for index in 0..<count {
+        let key = GraphKey.make(row: scratch.rows[index], score: scratch.scores[index])
+        if scratch.beam.insert(key) { source?.fetchLinks(of: scratch.rows[index]) }
+      }
+      next = scratch.beam.next()
+    }
   }
 
   // MARK: Connecting

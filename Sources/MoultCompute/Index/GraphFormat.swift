@@ -154,6 +154,7 @@ struct GraphFormat: Equatable {
       sentinel: true)
     try check(
       "a slot", offset: upperRowsOffset, count: levelCounts.first ?? 0, below: rowCount, sentinel: false)
+    try checkSlots(of: bytes)
     for (index, nodes) in levelCounts.enumerated() {
       try check(
         "a level-\(index + 1) link", offset: upperLinksOffsets[index], count: nodes * m, below: nodes,
@@ -164,6 +165,16 @@ struct GraphFormat: Equatable {
       guard first == entryPoint else {
         throw Self.damaged("has row \(first) in its first slot, expected its entry point")
       }
+    }
+  }
+
+  /// Each row has one slot at most.
+  private func checkSlots(of bytes: UnsafeRawBufferPointer) throws {
+    var hasSlot = [Bool](repeating: false, count: rowCount)
+    for slot in 0..<(levelCounts.first ?? 0) {
+      let row = bytes.loadUnaligned(fromByteOffset: upperRowsOffset + 4 * slot, as: UInt32.self)
+      guard !hasSlot[Int(row)] else { throw Self.damaged("has row \(row) in two slots") }
+      hasSlot[Int(row)] = true
     }
   }
 

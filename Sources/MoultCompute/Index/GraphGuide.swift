@@ -177,9 +177,15 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
   /// - Complexity: O(d·224) products of bytes.
   public func prepare(_ query: UnsafePointer<Float>) -> GuideQuery {
     let prepared = GuideQuery(guide: self)
+    prepare(query, into: prepared)
+    return prepared
+  }
+
+  /// The same in the place of another query; allocates nothing.
+  func prepare(_ query: UnsafePointer<Float>, into prepared: GuideQuery) {
+    prepared.reset(to: self)
     let dimension = dimension
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension + layout.count) { buffer in
-      let vector = buffer.baseAddress!
+    ThreadScratch.with(Float.self, count: dimension + layout.count) { vector in
       let weights = vector + dimension
       encoder.withMapped(query) { mapped in
         if isEuclidean {
@@ -203,7 +209,8 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
       guard unit.isNormal, (1 / unit).isFinite, middle.isFinite else { return }
       prepared.scale = unit
       prepared.offset = -middle
-      for (j, direction) in directions.enumerated() {
+      for j in 0..<directions.count {
+        let direction = directions[j]
         let weight = weights[j] / unit
         let target = prepared.weights + direction.weightIndex
         target.pointee = Int8(truncatingIfNeeded: (weight + GuideMap.magic).bitPattern)
@@ -212,7 +219,6 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
         }
       }
     }
-    return prepared
   }
 
   /// The weights that a direction's levels have as a query: Δ_j²·(level − middle) over a unit that all share.

@@ -7,11 +7,11 @@
 ///
 /// Searches may run on any number of threads at once; they share nothing but a pool of scratch space.
 public final class GraphIndex: @unchecked Sendable {  // the bytes are never written
-  private let format: GraphFormat
+  let format: GraphFormat
   private let baseLinks: UnsafePointer<UInt32>
-  private let upperRows: UnsafePointer<UInt32>
+  let upperRows: UnsafePointer<UInt32>
   /// The links of level l at index l − 1.
-  private let upperLinks: [UnsafePointer<UInt32>]
+  let upperLinks: [UnsafePointer<UInt32>]
   private let scratches: GraphScratchPool
 
   public var rowCount: Int { format.rowCount }
@@ -48,34 +48,57 @@ public final class GraphIndex: @unchecked Sendable {  // the bytes are never wri
   ///   - live: dead rows are walked through and not returned. While fewer than `ef` live rows are known
   ///     the walk goes on, at worst through the whole graph.
   ///   - ef: width of the beam; more is slower and finds more. At least `k` is used.
+  ///   - patience: ends the walk when so many rows were expanded in a row without a new one among the `k`
+  ///     best, where all rows are live. A walk ends early without it too, when nothing nearer is left; beside
+  ///     a smaller `ef` with the same recall it saved nothing (100,000 × 384 embeddings, recall@10 0.93 … 0.98).
   ///   - guide: the same query for guides of the same rows. With it they lead through the graph, and
   ///     `codes` score the `ef` rows at its end: about twice as fast at the same recall.
   /// - Returns: `k` neighbours, or all live ones if there are fewer.
   public func search(
     encoder: VectorEncoder, query: PreparedQuery, codes: CodeView, live: LiveRows, k: Int, ef: Int,
-    guide: GuideQuery? = nil
+    patience: Int? = nil, guide: GuideQuery? = nil
   ) -> [Neighbor] {
     precondition(codes.count == rowCount, "\(codes.count) codes do not belong to \(rowCount) rows")
     if let guide {
       precondition(guide.guide.count == rowCount, "the guides do not belong to these rows")
     }
-    guard let entryPoint, k > 0 else { return [] }
-    let width = min(max(ef, k), rowCount)
+    guard rowCount > 0, k > 0 else { return [] }
+    let aim = GraphWalk.Aim(k: min(k, rowCount), ef: min(max(ef, k), rowCount), patience: patience)
     return scratches.withScratch { scratch in
-      let walk = Walk(encoder: encoder, query: query, codes: codes, guide: guide, scratch: scratch)
-      let start = descend(walk)
-      scratch.beam.reset(ef: width)
-      if live.words == nil {
-        searchAll(walk, from: start, entryPoint: entryPoint, width: width)
-      } else {
-        searchLive(walk, from: start, entryPoint: entryPoint, width: width, live: live)
+      var walk = GraphWalk(encoder: encoder, query: query, codes: codes, guide: guide, scratch: scratch)
+      run(&walk, aim, live: live)
+      return (0..<finish(walk, aim)).map { scratch.neighbor($0) }
+    }
+  }
+
+  /// The rows nearest to each query of a batch, as `search` of one query finds them.
+  ///
+  /// Where all rows are live two walks take turns: while the memory that the one has asked for is on its way,
+  /// the other computes. Nothing is allocated once batch, lists and graph have been used in this way.
+  ///
+  /// - Parameters:
+  ///   - guide: guides of the same rows; they lead, as in `search` of one query.
+  ///   - lists: are filled with `k` neighbours for each query, or all live ones if there are fewer.
+  public func search(
+    _ batch: QueryBatch, codes: CodeView, live: LiveRows, k: Int, ef: Int, patience: Int? = nil,
+    guide: GraphGuide? = nil, into lists: NeighborLists
+  ) {
+    precondition(codes.count == rowCount, "\(codes.count) codes do not belong to \(rowCount) rows")
+    precondition(guide == nil || guide?.count == rowCount, "the guides do not belong to these rows")
+    let aim = GraphWalk.Aim(k: min(k, rowCount), ef: min(max(ef, k), rowCount), patience: patience)
+    lists.reset(queryCount: batch.count, k: aim.k)
+    guard aim.k > 0, batch.count > 0 else { return }
+    scratches.withScratch { scratch in
+      if live.words == nil, batch.count > 1 {
+        scratches.withScratch { other in
+          runPairs(batch, codes: codes, aim, guide: guide, scratch, other, into: lists)
+        }
+        return
       }
-      if guide != nil {
-        scratch.settle(kept: k) { encoder.score(query, codes, indices: $0, count: $1, into: $2) }
-      }
-      return (0..<min(k, scratch.beam.count)).map { index in
-        let key = scratch.beam.keys[index]
-        return Neighbor(row: GraphKey.row(key), score: GraphKey.score(key))
+      for query in 0..<batch.count {
+        var walk = GraphWalk(batch, query, codes: codes, guide: guide, scratch: scratch)
+        run(&walk, aim, live: live)
+        list(walk, aim, query, into: lists)
       }
     }
   }
@@ -99,159 +122,13 @@ public final class GraphIndex: @unchecked Sendable {  // the bytes are never wri
   }
 
   @inline(__always)
-  private func fetchLinks(of row: UInt32) {
+  func fetchLinks(of row: UInt32) {
     KernelTable.prefetch(links(of: row), bytes: 4 &* format.baseLinkCount)
   }
 
+  /// The links of a row on level 0: a block of `format.baseLinkCount`, filled up with `noLink`.
   @inline(__always)
-  private func links(of row: UInt32) -> UnsafePointer<UInt32> {
+  func links(of row: UInt32) -> UnsafePointer<UInt32> {
     baseLinks + Int(row) &* format.baseLinkCount
-  }
-}
-
-// MARK: - Walking
-
-extension GraphIndex {
-  /// One search's way through the graph.
-  private struct Walk {
-    let encoder: VectorEncoder
-    let query: PreparedQuery
-    let codes: CodeView
-    let guide: GuideQuery?
-    let scratch: GraphScratch
-
-    /// What `score` reads of row i begins at `records + i·stride`.
-    private let records: UnsafeRawPointer
-    private let stride: Int
-    private let fetchedBytes: Int
-
-    init(
-      encoder: VectorEncoder, query: PreparedQuery, codes: CodeView, guide: GuideQuery?,
-      scratch: GraphScratch
-    ) {
-      self.encoder = encoder
-      self.query = query
-      self.codes = codes
-      self.guide = guide
-      self.scratch = scratch
-      records = guide.map { UnsafeRawPointer($0.guide.records) } ?? codes.rows
-      stride = guide?.guide.bytesPerVector ?? codes.rowStride
-      // The processor guesses how a long row goes on.
-      fetchedBytes = min(stride, 512)
-    }
-
-    /// Scores the first `count` rows of the scratch space.
-    @inline(__always)
-    func score(count: Int) {
-      if let guide {
-        guide.score(indices: scratch.rows, count: count, into: scratch.scores)
-        return
-      }
-      encoder.score(query, codes, indices: scratch.rows, count: count, into: scratch.scores)
-    }
-
-    func key(of row: UInt32) -> UInt64 {
-      scratch.rows[0] = row
-      score(count: 1)
-      return GraphKey.make(row: row, score: scratch.scores[0])
-    }
-
-    /// Asks for what `score` will read.
-    @inline(__always)
-    func fetchRows(count: Int) {
-      for index in 0..<count {
-        KernelTable.prefetch(records + Int(scratch.rows[index]) &* stride, bytes: fetchedBytes)
-      }
-    }
-  }
-
-  /// The nearest row that greedy steps find on the upper levels, from the top down.
-  private func descend(_ walk: Walk) -> UInt64 {
-    var best = walk.key(of: format.entryPoint!)
-    let rows = walk.scratch.rows
-    var slot = 0
-    for links in upperLinks.reversed() {
-      var improved = true
-      while improved {
-        improved = false
-        let block = links + slot &* format.m
-        var count = 0
-        while count < format.m, block[count] != GraphFormat.noLink {
-          rows[count] = upperRows[Int(block[count])]
-          count &+= 1
-        }
-        walk.score(count: count)
-        for index in 0..<count {
-          let key = GraphKey.make(row: rows[index], score: walk.scratch.scores[index])
-          if key > best {
-            best = key
-            slot = Int(block[index])
-            improved = true
-          }
-        }
-      }
-    }
-    return best
-  }
-
-  /// Beam search where every row counts. What it waits for is memory, so links are asked for as soon as a
-  /// node comes near its turn.
-  private func searchAll(_ walk: Walk, from start: UInt64, entryPoint: UInt32, width: Int) {
-    let scratch = walk.scratch
-    let visited = scratch.startWalk()
-    visited.insert(GraphKey.row(start))
-    scratch.beam.insert(start)
-    while true {
-      guard let row = scratch.beam.next() else {
-        // Links lead from the entry point to every row, from others not always.
-        guard scratch.beam.count < width, !visited.contains(entryPoint) else { return }
-        visited.insert(entryPoint)
-        scratch.beam.insert(walk.key(of: entryPoint))
-        continue
-      }
-      let count = visited.gather(links(of: row), count: format.baseLinkCount, into: scratch.rows)
-      walk.fetchRows(count: count)
-      scratch.beam.forEachNear(fetchLinks)
-      walk.score(count: count)
-      for index in 0..<count {
-        let row = scratch.rows[index]
-        if scratch.beam.insert(GraphKey.make(row: row, score: scratch.scores[index])) { fetchLinks(of: row) }
-      }
-    }
-  }
-
-  /// Beam search where dead rows lead on but do not take a place in the beam.
-  private func searchLive(
-    _ walk: Walk, from start: UInt64, entryPoint: UInt32, width: Int, live: LiveRows
-  ) {
-    let scratch = walk.scratch
-    let visited = scratch.startWalk()
-    scratch.frontier.reset()
-    func meet(_ key: UInt64) {
-      guard scratch.beam.admits(key) else { return }
-      scratch.frontier.push(key)
-      if live.contains(Int(GraphKey.row(key))) { scratch.beam.insert(key) }
-    }
-    visited.insert(GraphKey.row(start))
-    meet(start)
-    while true {
-      guard let nearest = scratch.frontier.pop() else {
-        guard scratch.beam.count < width, !visited.contains(entryPoint) else { return }
-        visited.insert(entryPoint)
-        meet(walk.key(of: entryPoint))
-        continue
-      }
-      // A full beam that does not admit the nearest candidate is final; a live candidate may be in the
-      // beam itself, as its last.
-      let full = !scratch.beam.admits(nearest)
-      if full, scratch.beam.keys[scratch.beam.count - 1] != nearest { return }
-      let row = GraphKey.row(nearest)
-      let count = visited.gather(links(of: row), count: format.baseLinkCount, into: scratch.rows)
-      walk.fetchRows(count: count)
-      walk.score(count: count)
-      for index in 0..<count {
-        meet(GraphKey.make(row: scratch.rows[index], score: scratch.scores[index]))
-      }
-    }
   }
 }

@@ -11,6 +11,12 @@ struct GraphLevels {
   /// `counts[l − 1]` rows, the first of `order`, stand on level l.
   let counts: [Int]
 
+  /// The levels of a graph that is there.
+  init(order: [UInt32], counts: [Int]) {
+    self.order = order
+    self.counts = counts
+  }
+
   init(rowCount: Int, m: Int, seed: UInt64) {
     let threshold = UInt64.max / UInt64(m)
     var upper: [(draw: UInt64, row: UInt32)] = []

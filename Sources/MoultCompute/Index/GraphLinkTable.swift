@@ -39,6 +39,10 @@ final class GraphLinkTable {
   @inline(__always)
   func links(of node: Int) -> UnsafeMutablePointer<UInt32> { rows + node &* capacity }
 
+  /// The scores of a node's links.
+  @inline(__always)
+  func scores(of node: Int) -> UnsafePointer<Float> { UnsafePointer(scores + node &* capacity) }
+
   /// Asks for the links of a node.
   @inline(__always)
   func fetchLinks(of node: Int) { KernelTable.prefetch(links(of: node), bytes: 4 &* capacity) }

@@ -11,6 +11,9 @@ final class GraphScratch {
   /// Rows that are still to be expanded when not every visited row may enter the beam.
   var frontier: GraphFrontier
 
+  /// The query for guides that lead the walk; used again for the next one.
+  private var guideQuery: GuideQuery?
+
   private var settledRows: UnsafeMutablePointer<UInt32>?
   private var settledScores: UnsafeMutablePointer<Float>?
   private var settledCapacity = 0
@@ -58,6 +61,19 @@ final class GraphScratch {
     score(rows, count, scores)
     beam.reset(ef: kept)
     for index in 0..<count { beam.insert(GraphKey.make(row: rows[index], score: scores[index])) }
+  }
+
+  /// What the beam holds at a place.
+  func neighbor(_ index: Int) -> Neighbor {
+    Neighbor(row: GraphKey.row(beam.keys[index]), score: GraphKey.score(beam.keys[index]))
+  }
+
+  /// `query` prepared for `guide`, until the next one is.
+  func prepare(_ query: UnsafePointer<Float>, for guide: GraphGuide) -> GuideQuery {
+    let prepared = guideQuery ?? GuideQuery(guide: guide)
+    guideQuery = prepared
+    guide.prepare(query, into: prepared)
+    return prepared
   }
 
   /// Forgets what was visited and returns the marks of the new walk.

@@ -34,9 +34,9 @@ struct GuideMap: Sendable {
       y.update(repeating: 0, count: outputDimension)
       return
     }
-    withUnsafeTemporaryAllocation(byteCount: 8 * outputDimension + 2 * d, alignment: 64) { buffer in
-      let sums = buffer.baseAddress!.bindMemory(to: Int32.self, capacity: 2 * outputDimension)
-      let high = (buffer.baseAddress! + 8 * outputDimension).bindMemory(to: Int8.self, capacity: 2 * d)
+    ThreadScratch.with(Int8.self, count: 8 * outputDimension + 2 * d) { buffer in
+      let sums = UnsafeMutableRawPointer(buffer).bindMemory(to: Int32.self, capacity: 2 * outputDimension)
+      let high = buffer + 8 * outputDimension
       let low = high + d
       var highTotal: Int32 = 0
       var lowTotal: Int32 = 0

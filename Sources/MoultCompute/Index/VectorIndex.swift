@@ -25,7 +25,7 @@ public final class IndexQueries {
   public let count: Int
 
   /// For codes that are scored row by row.
-  public private(set) lazy var prepared = (0..<count).map { encoder.prepare(vector($0)) }
+  public private(set) lazy var prepared = QueryBatch(encoder: encoder, queries: vectors, count: count)
   /// For codes in blocks; `nil` for codes that have none.
   public private(set) lazy var blocks = BlockQueries(encoder: encoder, queries: vectors, count: count)
 
@@ -94,11 +94,9 @@ public struct GraphVectorIndex: VectorIndex {
   public func search(
     _ queries: IndexQueries, codes: CodeView, live: LiveRows, k: Int, breadth: Int
   ) -> [[Neighbor]] {
-    (0..<queries.count).map { query in
-      graph.search(
-        encoder: queries.encoder, query: queries.prepared[query], codes: codes, live: live, k: k, ef: breadth,
-        guide: guide?.prepare(queries.vector(query)))
-    }
+    let lists = NeighborLists()
+    graph.search(queries.prepared, codes: codes, live: live, k: k, ef: breadth, guide: guide, into: lists)
+    return (0..<queries.count).map { Array(lists[$0]) }
   }
 }
 

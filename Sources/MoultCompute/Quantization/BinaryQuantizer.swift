@@ -104,8 +104,8 @@ struct BinaryQuantizer: NormalizingQuantizer {
 
   /// `floats`: ‖w‖. `constants`: factors of ⟨bits, v⟩ and of n, the constant beside them (all three times
   /// S), and what is added to every score.
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    prepare(query, planes: BinaryQuantizer.queryPlanes)
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    prepare(query, planes: BinaryQuantizer.queryPlanes, into: target)
   }
 
   /// Bits that a query's entries are rounded to. With 4 a scan of rows takes 0.6 of the time and recall@10
@@ -113,15 +113,15 @@ struct BinaryQuantizer: NormalizingQuantizer {
   static let queryPlanes = 8
 
   /// - Parameter planes: 1 … 8. Stored codes are the same for all.
-  func prepare(_ query: UnsafePointer<Float>, planes planeCount: Int) -> PreparedQuery {
+  func prepare(_ query: UnsafePointer<Float>, planes planeCount: Int, into target: PreparedQuery) {
     precondition((1...8).contains(planeCount))
     let kernels = KernelTable.best
     let padded = paddedDimension
     let byteCount = padded / 8 * planeCount
-    return PreparedQuery(floatCount: 1, byteCount: byteCount, planeCount: planeCount) { norm, planes in
-      withUnsafeTemporaryAllocation(byteCount: 5 * padded, alignment: 64) { scratch in
-        let w = scratch.baseAddress!.bindMemory(to: Float.self, capacity: padded)
-        let v = (scratch.baseAddress! + 4 * padded).bindMemory(to: UInt8.self, capacity: padded)
+    target.set(floatCount: 1, byteCount: byteCount, planeCount: planeCount) { norm, planes in
+      ThreadScratch.with(UInt8.self, count: 5 * padded) { scratch in
+        let w = UnsafeMutableRawPointer(scratch).bindMemory(to: Float.self, capacity: padded)
+        let v = scratch + 4 * padded
         centre(query, into: w)
         rotation.apply(w)
         let squared = VectorNorm.squared(w, padded)

@@ -107,7 +107,8 @@ final class CodeLayout: Sendable {
     place: (_ zone: Zone, _ segment: Int, _ group: Int) -> Int
   ) {
     var start = 0
-    for zone in zones {
+    for number in 0..<zones.count {
+      let zone = zones[number]
       for segment in 0..<zone.segments {
         for group in 0..<8 {
           let at = target + start + 4 * place(zone, segment, group)

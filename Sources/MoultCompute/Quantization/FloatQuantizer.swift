@@ -31,8 +31,8 @@ struct FloatQuantizer: Quantizer {
     UnsafeMutableRawPointer(vector).copyMemory(from: codes.rows + row * codes.rowStride, byteCount: rowBytes)
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    PreparedQuery(floatCount: dimension) { floats, _ in
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    target.set(floatCount: dimension) { floats, _ in
       if metric == .cosine && storesInverseNorm {
         VectorNorm.normalize(query, dimension, into: floats)
       } else {

@@ -80,8 +80,8 @@ struct HalfQuantizer: Quantizer {
     codes.side!.load(fromByteOffset: row * codes.sideStride, as: Float.self)
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    PreparedQuery(floatCount: dimension) { floats, _ in
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    target.set(floatCount: dimension) { floats, _ in
       floats.update(from: query, count: dimension)
       return (0, 0, 0, 0)
     }

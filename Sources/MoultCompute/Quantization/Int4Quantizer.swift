@@ -126,10 +126,11 @@ struct Int4Quantizer: LevelCoded {
 
   // MARK: Queries and scores
 
-  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery {
+  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery { levelQuery(query, reusing: nil) }
+
+  private func levelQuery(_ query: UnsafePointer<Float>, reusing target: PreparedQuery?) -> LevelQuery {
     let padded = layout.dimension
-    return withUnsafeTemporaryAllocation(byteCount: 4 * padded, alignment: 64) { scratch in
-      let w = scratch.baseAddress!.bindMemory(to: Float.self, capacity: padded)
+    return ThreadScratch.with(Float.self, count: padded) { w in
       let isDistance = metric == .squaredEuclidean
       if isDistance {
         KernelTable.best.subtract(query, centre.pointer, w, dimension)
@@ -141,7 +142,7 @@ struct Int4Quantizer: LevelCoded {
       (w + dimension).update(repeating: 0, count: padded - dimension)
       // Rounding to a step is an error of variance step²/12.
       let variance = KernelTable.best.sumOfSquares(w, dimension) / 12
-      var result = LevelQuery(rounding: UnsafeBufferPointer(start: w, count: padded))
+      var result = LevelQuery(rounding: UnsafeBufferPointer(start: w, count: padded), reusing: target)
       if isDistance {
         result.base = Float(-squared)
       } else {
@@ -152,7 +153,9 @@ struct Int4Quantizer: LevelCoded {
     }
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery { prepared(levelQuery(query)) }
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    set(target, to: levelQuery(query, reusing: target))
+  }
 
   func prepare(row: Int, of codes: CodeView) -> PreparedQuery { prepareDecoded(row: row, of: codes) }
 

@@ -4,16 +4,19 @@ internal import MoultModel
 extension LevelCoded {
   /// `floats`: the query's `deviation`. `constants`: scale, offset, base, and the bits of the integer that
   /// takes the kernel's 128 a level off its sums.
-  func prepared(_ query: LevelQuery) -> PreparedQuery {
+  func set(_ target: PreparedQuery, to query: LevelQuery) {
     let layout = layout
-    return PreparedQuery(floatCount: 1, byteCount: layout.dimension) { floats, bytes in
+    target.set(floatCount: 1, byteCount: layout.dimension) { floats, bytes in
       floats.pointee = query.deviation
       let target = UnsafeMutableRawPointer(bytes).bindMemory(to: Int8.self, capacity: layout.dimension)
-      query.weights.withUnsafeBufferPointer { layout.writeRowOrder($0.baseAddress!, to: target) }
       var bias: Int32 = 0
-      for weight in query.weights { bias -= 128 * Int32(weight) }
+      query.weights.withUnsafeBufferPointer { weights in
+        layout.writeRowOrder(weights.baseAddress!, to: target)
+        for j in 0..<weights.count { bias -= 128 * Int32(weights[j]) }
+      }
       return (query.scale, query.offset, query.base, Float(bitPattern: UInt32(bitPattern: bias)))
     }
+    target.keep(query.weights)
   }
 
   /// - Parameter factors: the factor and additive term in a row's side data.

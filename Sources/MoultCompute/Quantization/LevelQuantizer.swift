@@ -25,6 +25,8 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
   let table: LevelTableKind
   let layout: CodeLayout
   let headZoneCount: Int
+  /// Segments of those zones.
+  let headSegments: Int
   /// σ_s: one a segment that has codes.
   let spreads: [Float]
   /// What a coordinate of the dimensions without codes has: mean variance over the whole, 0 when all have.
@@ -69,6 +71,7 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
       if segment < headSegments { headZoneCount = zones.count }
     }
     self.headZoneCount = max(1, headZoneCount)
+    self.headSegments = zones[..<self.headZoneCount].reduce(0) { $0 + $1.segments }
     layout = CodeLayout(zones: zones, levels: zones.map { table.table(bits: $0.bits).levels })
     gains = zip(segmentTables, spreads).map { table, spread in
       table.unit * spread / Float(1 - table.distortion)
@@ -87,8 +90,6 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
       dimension: dimension, metric: metric, centre: centre, rotation: rotation, table: table, widths: widths,
       spreads: spreads, headSegments: headSegments, droppedVariance: droppedVariance, errorScale: errorScale)
   }
-
-  var headSegments: Int { layout.zones[..<headZoneCount].reduce(0) { $0 + $1.segments } }
 
   // MARK: Codes
 
@@ -230,17 +231,18 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
   private func readRotated(row: Int, of codes: CodeView, into r: UnsafeMutablePointer<Float>) {
     let side = codes.side! + row * codes.sideStride
     let factor = side.load(as: Float.self) * (metric == .squaredEuclidean ? 0.5 : 1)
-    withUnsafeTemporaryAllocation(of: Int8.self, capacity: layout.dimension) { levels in
-      layout.readLevels(codes.rows + row * codes.rowStride, into: levels.baseAddress!)
+    ThreadScratch.with(Int8.self, count: layout.dimension) { levels in
+      layout.readLevels(codes.rows + row * codes.rowStride, into: levels)
       for j in 0..<layout.dimension { r[j] = factor * gains[j / 32] * Float(levels[j]) }
     }
   }
 
   // MARK: Queries
 
-  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery {
-    withUnsafeTemporaryAllocation(byteCount: 4 * (dimension + layout.dimension), alignment: 64) { scratch in
-      let v = scratch.baseAddress!.bindMemory(to: Float.self, capacity: dimension + layout.dimension)
+  func levelQuery(_ query: UnsafePointer<Float>) -> LevelQuery { levelQuery(query, reusing: nil) }
+
+  private func levelQuery(_ query: UnsafePointer<Float>, reusing target: PreparedQuery?) -> LevelQuery {
+    ThreadScratch.with(Float.self, count: dimension + layout.dimension) { v in
       let w = v + dimension
       let kernels = KernelTable.best
       kernels.subtract(query, centre.pointer, v, dimension)
@@ -249,44 +251,65 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
       clearOverflow(w, squared: squared)
       let base =
         metric == .squaredEuclidean ? -squared : kernels.dotDouble(query, centre.pointer, dimension)
-      return folded(w, squared: squared, base: Float(base))
+      return folded(w, squared: squared, base: Float(base), reusing: target)
     }
   }
 
   /// - Parameters:
   ///   - w: the rotated query; overwritten.
   ///   - squared: its squared length, dimensions without codes included.
-  private func folded(_ w: UnsafeMutablePointer<Float>, squared: Double, base: Float) -> LevelQuery {
+  private func folded(
+    _ w: UnsafeMutablePointer<Float>, squared: Double, base: Float, reusing target: PreparedQuery? = nil
+  ) -> LevelQuery {
     var tail = 0.0
     var variance = 0.0
     var left = squared
-    for segment in 0..<spreads.count {
-      let own = w + 32 * segment
-      let energy = KernelTable.best.sumOfSquares(own, 32)
-      left -= energy
-      variance += Double(errors[segment]) * energy
-      if segment >= headSegments { tail += Double(spreads[segment] * spreads[segment]) * energy }
-      for j in 0..<32 { own[j] *= gains[segment] }
+    withSegments { spreads, errors, gains in
+      for segment in 0..<spreads.count {
+        let own = w + 32 * segment
+        let energy = KernelTable.best.sumOfSquares(own, 32)
+        left -= energy
+        variance += Double(errors[segment]) * energy
+        if segment >= headSegments { tail += Double(spreads[segment] * spreads[segment]) * energy }
+        let gain = gains[segment]
+        for j in 0..<32 { own[j] *= gain }
+      }
     }
     variance += Double(droppedVariance) * max(0, left)
-    var query = LevelQuery(rounding: UnsafeBufferPointer(start: w, count: layout.dimension))
+    var query = LevelQuery(
+      rounding: UnsafeBufferPointer(start: w, count: layout.dimension), reusing: target)
     query.base = base
     query.tailDeviation = Float(tail.squareRoot())
     query.deviation = errorScale * Float(variance.squareRoot())
     return query
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery { prepared(levelQuery(query)) }
+  /// Spread, error and gain of each segment, as memory: without the optimizer reading an array's element may
+  /// take from the heap, and a test counts that.
+  private func withSegments(_ body: (_ spreads: Floats, _ errors: Floats, _ gains: Floats) -> Void) {
+    spreads.withUnsafeBufferPointer { spreads in
+      errors.withUnsafeBufferPointer { errors in
+        gains.withUnsafeBufferPointer { body(spreads, errors, $0) }
+      }
+    }
+  }
+
+  private typealias Floats = UnsafeBufferPointer<Float>
+
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    set(target, to: levelQuery(query, reusing: target))
+  }
 
   /// A code as the query: what it stands for, folded; no rotation.
   func prepare(row: Int, of codes: CodeView) -> PreparedQuery {
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: layout.dimension) { scratch in
-      let w = scratch.baseAddress!
+    ThreadScratch.with(Float.self, count: layout.dimension) { w in
       readRotated(row: row, of: codes, into: w)
       let additive = (codes.side! + row * codes.sideStride).load(fromByteOffset: 4, as: Float.self)
       let squared = KernelTable.best.sumOfSquares(w, layout.dimension)
       let base = metric == .squaredEuclidean ? additive : additive + centreSquared
-      return prepared(folded(w, squared: squared, base: base))
+      let target = PreparedQuery()
+      set(target, to: folded(w, squared: squared, base: base))
+      return target
     }
   }
 

@@ -108,8 +108,8 @@ struct OptimizedScalarQuantizer: Quantizer {
 
   /// `floats`: ‖q − c‖ times what makes it a standard error. `constants`: a', l', Σv, and what is added to
   /// every score.
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    PreparedQuery(floatCount: 1, byteCount: layout.dimension) { deviation, bytes in
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    target.set(floatCount: 1, byteCount: layout.dimension) { deviation, bytes in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
         let w = scratch.baseAddress!
         let kernels = KernelTable.best

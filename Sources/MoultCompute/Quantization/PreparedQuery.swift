@@ -1,27 +1,55 @@
 /// A query in the form in which an encoder scores codes with it: transformed, normalized under cosine, and
-/// for the integer codes quantized. Made once per query; immutable.
+/// for the integer codes quantized. Written by `VectorEncoder.prepare` only; its memory is used again when the
+/// same object takes another query.
 public final class PreparedQuery: @unchecked Sendable {
   /// The float form: code dimension entries (the padded dimension, rotated, for binary codes).
-  let floats: UnsafePointer<Float>
-  let floatCount: Int
+  private(set) var floats: UnsafePointer<Float>
+  private(set) var floatCount = 0
   /// The integer form: two int8 limbs, or bit planes. 64-byte aligned.
-  let bytes: UnsafePointer<UInt8>
-  let byteCount: Int
+  private(set) var bytes: UnsafePointer<UInt8>
+  private(set) var byteCount = 0
   /// Bit planes of a query for binary codes.
-  let planeCount: Int
+  private(set) var planeCount = 0
   /// What the integers mean; see the quantizer that made this.
-  let constants: (Float, Float, Float, Float)
+  private(set) var constants: (Float, Float, Float, Float) = (0, 0, 0, 0)
 
-  private let storage: UnsafeMutableRawPointer
+  private var storage: UnsafeMutableRawPointer
+  private var storageBytes = 64
+  /// Weights of a `LevelQuery` that was written here: memory for those of the next one.
+  private var spareWeights: [Int8] = []
+
+  /// A query that nothing is known of yet.
+  init() {
+    storage = .allocate(byteCount: storageBytes, alignment: 64)
+    floats = UnsafePointer(storage.bindMemory(to: Float.self, capacity: 0))
+    bytes = UnsafePointer(storage.bindMemory(to: UInt8.self, capacity: 0))
+  }
+
+  convenience init(
+    floatCount: Int, byteCount: Int = 0, planeCount: Int = 0,
+    fill: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<UInt8>) -> (Float, Float, Float, Float)
+  ) {
+    self.init()
+    set(floatCount: floatCount, byteCount: byteCount, planeCount: planeCount, fill: fill)
+  }
+
+  deinit {
+    storage.deallocate()
+  }
 
   /// - Parameter fill: fills the floats and bytes (zeroed before) and returns the constants.
-  init(
+  func set(
     floatCount: Int, byteCount: Int = 0, planeCount: Int = 0,
     fill: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<UInt8>) -> (Float, Float, Float, Float)
   ) {
     let floatBytes = (floatCount * 4 + 63) / 64 * 64
-    storage = .allocate(byteCount: max(64, floatBytes + byteCount), alignment: 64)
-    storage.initializeMemory(as: UInt8.self, repeating: 0, count: floatBytes + byteCount)
+    let needed = floatBytes + byteCount
+    if needed > storageBytes {
+      storage.deallocate()
+      storage = .allocate(byteCount: needed, alignment: 64)
+      storageBytes = needed
+    }
+    storage.initializeMemory(as: UInt8.self, repeating: 0, count: needed)
     let floats = storage.bindMemory(to: Float.self, capacity: floatCount)
     let bytes = (storage + floatBytes).bindMemory(to: UInt8.self, capacity: byteCount)
     constants = fill(floats, bytes)
@@ -32,7 +60,12 @@ public final class PreparedQuery: @unchecked Sendable {
     self.planeCount = planeCount
   }
 
-  deinit {
-    storage.deallocate()
+  /// Memory for the weights of the next `LevelQuery`; whoever takes it puts weights back.
+  func takeSpareWeights() -> [Int8] {
+    let weights = spareWeights
+    spareWeights = []
+    return weights
   }
+
+  func keep(_ weights: [Int8]) { spareWeights = weights }
 }

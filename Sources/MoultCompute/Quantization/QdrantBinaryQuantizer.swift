@@ -82,8 +82,8 @@ struct QdrantBinaryQuantizer: LevelCoded {
     return LevelQuery(weights: weights, scale: mapping.scale, base: mapping.base, deviation: deviation)
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
-    PreparedQuery(floatCount: 0, byteCount: rowBytes) { _, bytes in
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    target.set(floatCount: 0, byteCount: rowBytes) { _, bytes in
       encodeOne(query, into: bytes)
       return (mapping.scale, mapping.base, deviation, 0)
     }

@@ -122,7 +122,9 @@ struct QdrantScalarQuantizer: LevelCoded {
       base: Float(isDistance ? own : own + Double(dimension) * middle * middle), deviation: Float(deviation))
   }
 
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery { prepared(levelQuery(query)) }
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    set(target, to: levelQuery(query))
+  }
 
   func prepare(row: Int, of codes: CodeView) -> PreparedQuery {
     let code = (codes.rows + row * codes.rowStride).assumingMemoryBound(to: UInt8.self)
@@ -133,7 +135,9 @@ struct QdrantScalarQuantizer: LevelCoded {
       let value = middle + Double(step) * Double(weights[j])
       squared += value * value
     }
-    return prepared(levelQuery(weights, squared: squared))
+    let target = PreparedQuery()
+    set(target, to: levelQuery(weights, squared: squared))
+    return target
   }
 
   func score(

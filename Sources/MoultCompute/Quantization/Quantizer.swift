@@ -18,8 +18,8 @@ protocol Quantizer: Sendable {
   /// What a code stands for.
   func decode(row: Int, of codes: CodeView, into vector: UnsafeMutablePointer<Float>)
 
-  /// The query, `dimension` entries, of unit length (or zero) under cosine.
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery
+  /// The query, `dimension` entries, of unit length (or zero) under cosine, in the place of what `target` held.
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery)
 
   /// A stored code as the query.
   func prepare(row: Int, of codes: CodeView) -> PreparedQuery
@@ -56,11 +56,17 @@ extension NormalizingQuantizer {
 }
 
 extension Quantizer {
+  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
+    let target = PreparedQuery()
+    prepare(query, into: target)
+    return target
+  }
+
   /// Decodes the row and prepares it like any query.
   func prepareDecoded(row: Int, of codes: CodeView) -> PreparedQuery {
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { vector in
-      decode(row: row, of: codes, into: vector.baseAddress!)
-      return prepare(vector.baseAddress!)
+    ThreadScratch.with(Float.self, count: dimension) { vector in
+      decode(row: row, of: codes, into: vector)
+      return prepare(vector)
     }
   }
 }

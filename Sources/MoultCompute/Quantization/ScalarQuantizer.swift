@@ -40,7 +40,8 @@ struct ScalarQuantizer: NormalizingQuantizer {
     self.centre = centre
     self.step = step
     inverseStep = 1 / step
-    centreQuery = ScalarQuantizer.limbs(of: centre.pointer, dimension)
+    centreQuery = PreparedQuery()
+    ScalarQuantizer.setLimbs(of: centre.pointer, dimension, in: centreQuery)
   }
 
   /// Learns centre and step from the least and the largest value of each dimension in a sample of `count`.
@@ -148,25 +149,26 @@ struct ScalarQuantizer: NormalizingQuantizer {
 
   /// `constants`: weights of the high and the low limb's sums, the constant beside them, and `‖q‖²`
   /// (`‖q − c‖²` for squared Euclidean).
-  func prepare(_ query: UnsafePointer<Float>) -> PreparedQuery {
+  func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
     if metric == .squaredEuclidean {
-      return withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { buffer in
-        let centred = buffer.baseAddress!
+      ThreadScratch.with(Float.self, count: dimension) { centred in
         for j in 0..<dimension { centred[j] = query[j] - centre.pointer[j] }
-        return ScalarQuantizer.limbs(of: centred, dimension, step: step, constant: 0)
+        ScalarQuantizer.setLimbs(of: centred, dimension, step: step, constant: 0, in: target)
       }
+      return
     }
     var alongCentre = 0.0
     for j in 0..<dimension { alongCentre += Double(query[j]) * Double(centre.pointer[j]) }
-    return ScalarQuantizer.limbs(of: query, dimension, step: step, constant: alongCentre)
+    ScalarQuantizer.setLimbs(of: query, dimension, step: step, constant: alongCentre, in: target)
   }
 
   /// Splits a vector into limbs. The constants are ready for `score` when `step` is given; without it they
   /// are the limbs' weights, Σv and ‖v‖².
-  private static func limbs(
-    of vector: UnsafePointer<Float>, _ dimension: Int, step: Float? = nil, constant: Double = 0
-  ) -> PreparedQuery {
-    PreparedQuery(floatCount: 0, byteCount: 2 * dimension) { _, bytes in
+  private static func setLimbs(
+    of vector: UnsafePointer<Float>, _ dimension: Int, step: Float? = nil, constant: Double = 0,
+    in target: PreparedQuery
+  ) {
+    target.set(floatCount: 0, byteCount: 2 * dimension) { _, bytes in
       var largest: Float = 0
       var sum = 0.0
       for j in 0..<dimension {

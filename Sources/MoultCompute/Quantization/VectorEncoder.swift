@@ -156,11 +156,15 @@ public final class VectorEncoder: Sendable {
     withMapped(query) { quantizer.prepare($0) }
   }
 
+  /// The same in the place of what `target` held: nothing is allocated once it had a query of this encoder.
+  public func prepare(_ query: UnsafePointer<Float>, into target: PreparedQuery) {
+    withMapped(query) { quantizer.prepare($0, into: target) }
+  }
+
   /// The query as the quantizer sees it: transformed, of unit length under cosine.
   func withMapped<T>(_ query: UnsafePointer<Float>, _ body: (UnsafePointer<Float>) -> T) -> T {
     if specification.isIdentity { return body(query) }
-    return withUnsafeTemporaryAllocation(of: Float.self, capacity: codeDimension) { buffer in
-      let mapped = buffer.baseAddress!
+    return ThreadScratch.with(Float.self, count: codeDimension) { mapped in
       transform.applyToOne(query, dimension: dimension, into: mapped)
       if metric == .cosine { VectorNorm.normalize(mapped, codeDimension, into: mapped) }
       return body(mapped)

@@ -20,21 +20,27 @@ struct LevelQuery: Sendable {
 
   /// Rounds `values` to signed bytes of one scale, max|values|/127; all 0 where that is no normal number.
   ///
-  /// - Parameter limbs: 1, or 2 for a second limb with 1/254 of the scale.
-  init(rounding values: UnsafeBufferPointer<Float>, limbs: Int = 1) {
+  /// - Parameters:
+  ///   - limbs: 1, or 2 for a second limb with 1/254 of the scale.
+  ///   - target: whose spare memory takes the weights, where it has as many.
+  init(rounding values: UnsafeBufferPointer<Float>, limbs: Int = 1, reusing target: PreparedQuery? = nil) {
     var largest: Float = 0
-    for value in values { largest = max(largest, abs(value)) }
+    for j in 0..<values.count { largest = max(largest, abs(values[j])) }
     let unit = largest / 127
-    weights = [Int8](repeating: 0, count: values.count)
+    weights = target?.takeSpareWeights() ?? []
+    if weights.count != values.count { weights = [Int8](repeating: 0, count: values.count) }
     low = limbs == 2 ? weights : nil
     guard unit.isNormal && (1 / unit).isFinite else {
       scale = 0
+      for j in 0..<weights.count { weights[j] = 0 }
+      low = low.map { [Int8](repeating: 0, count: $0.count) }
       return
     }
     scale = unit
     lowScale = limbs == 2 ? unit / 254 : 0
     let inverse = 1 / unit
-    for (j, value) in values.enumerated() {
+    for j in 0..<values.count {
+      let value = values[j]
       // 1.5·2²³ leaves the nearest integer in the low bits; converting would be a library call.
       let whole = value * inverse + LevelQuery.magic
       weights[j] = Int8(truncatingIfNeeded: whole.bitPattern)

@@ -51,10 +51,22 @@ struct BenchGraph: AsyncParsableCommand {
   @Flag(
     name: .customLong("no-guide"), help: "Let the codes lead the walk, instead of guides of 64 bytes a row.")
   var isUnguided = false
+  @Option(help: "End a walk when so many rows were expanded without a better hit.")
+  var patience: Int?
+  @Option(
+    name: .customLong("refine-with"), help: "Code by whose scores the graph's links are chosen anew, locally."
+  )
+  var refineWith: CodeName?
+  @Option(name: .customLong("refine-breadth"), help: "Rows that are looked at around each row then.")
+  var refineBreadth: Int?
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     try validateWidths(ef)
+    if let patience, patience < 1 { throw ValidationError("--patience must be at least 1, got \(patience)") }
+    if let refineBreadth, refineBreadth < 1 {
+      throw ValidationError("--refine-breadth must be at least 1, got \(refineBreadth)")
+    }
     if let wrong = rescore?.values.first(where: { !($0 >= 1 && $0.isFinite) }) {
       throw ValidationError("--rescore must be at least 1, got \(wrong)")
     }
@@ -73,7 +85,8 @@ struct BenchGraph: AsyncParsableCommand {
       GraphBenchmark.Plan(
         shape: graph.shape, buildWith: buildWith, widths: ef?.values ?? [],
         oversamplings: rescore?.values ?? [], readPath: readGraph, writePath: writeGraph,
-        isGuided: !isUnguided), printer.put)
+        isGuided: !isUnguided, patience: patience, refineWith: refineWith, refineBreadth: refineBreadth),
+      printer.put)
     printer.finish()
   }
 }
