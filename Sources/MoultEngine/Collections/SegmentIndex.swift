@@ -17,7 +17,11 @@ struct SegmentIndex: Sendable {
     if case .graph(_, let guide) = content { guide } else { nil }
   }
 
-  var isGraph: Bool { guide != nil }
+  var graph: GraphIndex? {
+    if case .graph(let graph, _) = content { graph } else { nil }
+  }
+
+  var isGraph: Bool { graph != nil }
 
   var name: String { isGraph ? "hnsw" : "ivf" }
 

@@ -4,8 +4,8 @@ import MoultJobs
 import MoultModel
 import MoultStorage
 
-/// Indexes of the sealed segments: kept where there are some, built where there are none; graphs are built anew when
-/// the gate asks for it.
+/// Indexes of the sealed segments: kept where there are some, built where there are none; graphs are refined or
+/// rebuilt when the gate asks for it.
 extension GenerationBuilder {
   /// Where the indexes of an attempt came from.
   final class IndexOrigins: @unchecked Sendable {  // only the round's one task writes
@@ -81,11 +81,18 @@ extension GenerationBuilder {
     return index
   }
 
-  /// Replaces the graphs of the attached generation one by one by new ones. (Lists do not depend on codes: to make
+  /// What is done about graphs that do not serve the new codes.
+  enum GraphImprovement: CaseIterable {
+    /// Links are chosen anew among what is near: a part of what a new graph takes.
+    case refining
+    case rebuilding
+  }
+
+  /// Replaces the graphs of the attached generation one by one by better ones. (Lists do not depend on codes: to make
   /// them anew would make the same ones.)
   ///
   /// The generation answers nothing yet, and each file is exchanged in one instant, so a crash leaves whole graphs.
-  func rebuildGraphs() async throws {
+  func improveGraphs(by improvement: GraphImprovement) async throws {
     let sealed = collection.snapshot.segments.filter(\.isSealed)
     let total = Int64(sealed.reduce(0) { $0 + $1.count })
     var done = Int64(0)
@@ -93,12 +100,12 @@ extension GenerationBuilder {
       let snapshot = collection.snapshot
       let kind = specification.index.kind(rowCount: segment.count)
       guard case .hnsw = kind, let building = snapshot.building, building.id == generationID,
-        let present = building.indexes[segment.id], present.isGraph
+        let present = building.indexes[segment.id], let graph = present.graph
       else { continue }
       let improved = try await resources.background.run { [done] in
         try indexBuild.run(
           kind, of: segment, encoder: building.encoder, codes: snapshot.codes(of: building, segment: segment),
-          guide: present.guide, done: done, total: total)
+          guide: present.guide, refining: improvement == .refining ? graph : nil, done: done, total: total)
       }
       await collection.writers.run {
         var snapshot = collection.snapshot

@@ -3,7 +3,7 @@ import MoultJobs
 import MoultModel
 
 /// Measures an attached generation and settles what becomes of its indexes: kept as long as they serve the new
-/// codes, otherwise rebuilt.
+/// codes; graphs are refined otherwise, and rebuilt where that is not enough.
 struct GenerationVerification: Sendable {
   struct Outcome: Sendable {
     var measurement: RecallGate.Measurement
@@ -65,16 +65,19 @@ struct GenerationVerification: Sendable {
         ).searched
       }
       outcome.measurement.flat = flat
+      var reasons: [String] = []
       // What lists miss they miss with any codes: only graphs are worth building anew.
-      if hasGraphs, let fault = fault(outcome.measurement, flat: flat) {
+      for improvement in GenerationBuilder.GraphImprovement.allCases where hasGraphs {
+        guard let fault = fault(outcome.measurement, flat: flat) else { break }
+        reasons.append((reasons.isEmpty ? "" : "refined it was not enough: ") + fault)
         let start = ContinuousClock.now
-        try await builder.rebuildGraphs()
+        try await builder.improveGraphs(by: improvement)
         outcome.indexSeconds += start.secondsToNow
-        work.kind = .rebuilt
-        work.reason = fault
-        work.seconds += outcome.indexSeconds
-        let rebuilt = try attached().1.indexes
-        for id in generation.indexes.keys { generation.indexes[id] = rebuilt[id] }
+        work.kind = improvement == .refining ? .refined : .rebuilt
+        work.reason = reasons.joined(separator: "; ")
+        work.seconds = costs.indexSeconds + outcome.indexSeconds
+        let improved = try attached().1.indexes
+        for id in generation.indexes.keys { generation.indexes[id] = improved[id] }
         snapshot.updateGeneration(generation.id) { [generation] in $0.indexes = generation.indexes }
         outcome.measurement = try await measure(snapshot, generation)
         outcome.measurement.flat = flat

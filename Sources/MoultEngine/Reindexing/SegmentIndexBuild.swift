@@ -15,12 +15,13 @@ struct SegmentIndexBuild: Sendable {
   ///   - kind: not `automatic`.
   ///   - codes: of the segment's rows, written by `encoder`.
   ///   - guide: of the segment in the graph's space, made here if it is not yet.
+  ///   - refining: a graph of the segment to make better in place of a new one.
   ///   - done: rows of other segments before this one, of `total`, for the job's progress.
   /// - Returns: `nil` for `flat`.
   /// - Throws: `cancelled`; what writing throws.
   func run(
     _ kind: IndexSpecification, of segment: SegmentView, encoder: VectorEncoder, codes: CodeView,
-    guide: SegmentGuide?, done: Int64 = 0, total: Int64? = nil
+    guide: SegmentGuide?, refining: GraphIndex? = nil, done: Int64 = 0, total: Int64? = nil
   ) throws -> SegmentIndex? {
     let progress: @Sendable (Int) -> Void = { [context] rows in
       try? context.reportProgress(
@@ -33,9 +34,17 @@ struct SegmentIndexBuild: Sendable {
     switch kind {
     case .flat: return nil
     case .hnsw(let m, let efConstruction):
-      bytes = try GraphIndexBuilder.build(
-        encoder: graphSource.encoder, codes: graphSource.codes, m: m, efConstruction: efConstruction,
-        seed: seed, parallel: parallel, isCancelled: { [context] in context.isCancelled }, progress: progress)
+      bytes =
+        if let refining {
+          try GraphRefiner.refine(
+            refining, encoder: graphSource.encoder, codes: graphSource.codes, efConstruction: efConstruction,
+            parallel: parallel, isCancelled: { [context] in context.isCancelled }, progress: progress)
+        } else {
+          try GraphIndexBuilder.build(
+            encoder: graphSource.encoder, codes: graphSource.codes, m: m, efConstruction: efConstruction,
+            seed: seed, parallel: parallel, isCancelled: { [context] in context.isCancelled },
+            progress: progress)
+        }
       path = files.graphPath(segment)
     case .ivf(let lists):
       bytes = try IVFIndexBuilder.build(

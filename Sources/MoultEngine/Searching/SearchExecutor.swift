@@ -118,7 +118,8 @@ enum SearchExecutor {
       if index?.isScarce(liveCount, of: segment.count, breadth: breadth) ?? (8 * liveCount < segment.count) {
         // A scan reads codes in order and sixteen at a time, about eight times as fast as rows picked one by one.
         neighbors = (0..<queryCount).map {
-          FlatIndex.searchAllowed(encoder: encoder, query: asked.prepared[$0], codes: codes, allowed: live, k: wanted)
+          FlatIndex.searchAllowed(
+            encoder: encoder, query: asked.prepared[$0], codes: codes, allowed: live, k: wanted)
         }
       } else {
         neighbors = searchedIndex(

@@ -3,7 +3,9 @@ public struct GraphWork: Sendable, Codable, Equatable {
   public enum Kind: String, Sendable, Codable, CaseIterable {
     /// The indexes of the earlier generation serve the new codes too.
     case kept
-    /// The earlier graphs were not good enough for the new codes.
+    /// The links of the earlier graphs were chosen anew by the new codes, from what was near.
+    case refined
+    /// The earlier graphs were not good enough for the new codes, and refining them was not enough.
     case rebuilt
     /// There were none to keep.
     case built

@@ -820,7 +820,7 @@ enum OpenAPI {
                 "type": "object",
                 "description": "What became of the indexes, why, and what it cost.",
                 "properties": {
-                  "kind": {"type": "string", "enum": ["kept", "rebuilt", "built"]},
+                  "kind": {"type": "string", "enum": ["kept", "refined", "rebuilt", "built"]},
                   "index": {"type": "string", "description": "hnsw, ivf or both, with a comma."},
                   "reason": {"type": "string"},
                   "seconds": {"type": "number"}
