@@ -46,6 +46,56 @@ extension Engine {
       change: { try $0.delete(ids) })
   }
 
+  /// Deletes what matches at the moment when it is this write's turn.
+  ///
+  /// - Throws: `invalidArgument` for a filter that is too large.
+  package func delete(matching filter: PointFilter, from name: String) async throws -> WriteResult {
+    try Self.check(filter)
+    return try await withWriter(
+      of: name, check: { _ in },
+      change: { [resources] writer in
+        let matching = try resources.directory.read { db in
+          try writer.collection.points.live(matching: filter, limit: .max, payloads: false, in: db)
+        }
+        return matching.isEmpty ? [] : try writer.delete(matching.map(\.id))
+      })
+  }
+
+  /// Points that match, in the order of their ids.
+  ///
+  /// - Parameters:
+  ///   - filter: `nil` matches all.
+  ///   - after: only points with greater ids.
+  ///   - limit: 1 … 100,000.
+  package func query(
+    _ name: String, filter: PointFilter?, after: PointID? = nil, limit: Int, offset: Int = 0,
+    includeVectors: Bool, includePayload: Bool
+  ) async throws -> PointPage {
+    guard (1...100_000).contains(limit), offset >= 0 else {
+      throw MoultError(
+        .invalidArgument, "limit must be in 1 … 100000 and offset at least 0, got \(limit) and \(offset)")
+    }
+    let collection = try aliases.resolveReady(name)
+    if let filter { try Self.check(filter) }
+    if let after {
+      try PointValidation.checkKeys([after], kind: collection.schema.keyKind, collection: collection.name)
+    }
+    return try await read(collection, includeVectors: includeVectors) { db in
+      try collection.points.live(
+        matching: filter, after: after, limit: limit, offset: offset, payloads: includePayload, in: db)
+    }
+  }
+
+  /// How many points match.
+  package func count(_ name: String, filter: PointFilter) async throws -> (count: Int, servedBy: ServedBy) {
+    let collection = try aliases.resolveReady(name)
+    try Self.check(filter)
+    let count = try await resources.directory.read { db in
+      try collection.points.liveCount(matching: filter, in: db)
+    }
+    return (count, collection.servedBy(collection.snapshot))
+  }
+
   /// Runs `change` as the only writer of the collection that `name` stands for at that moment: whoever waited
   /// while a cut-over moved the name follows it to the new collection, so nothing is written to the old one.
   private func withWriter(

@@ -154,7 +154,7 @@ extension Engine {
     }
   }
 
-  private static func check(_ filter: PointFilter) throws {
+  static func check(_ filter: PointFilter) throws {
     guard filter.depth <= PointFilter.depthMax, filter.valueCount <= PointFilter.valueCountMax,
       filter.conditionCount <= PointFilter.conditionCountMax
     else {

@@ -6,7 +6,7 @@ import Synchronization
 /// A collection that is open: its current snapshot, and the gate its writers go through.
 final class Collection: Sendable {
   let id: Int64
-  let name: String
+  /// Its annotations are those it was opened with; `info` has the present ones.
   let schema: CollectionSchema
   let createdAt: Int64
   let points: PointStore
@@ -21,6 +21,8 @@ final class Collection: Sendable {
   let mergePause = MergePause()
 
   private struct State {
+    var name: String
+    var annotations: String?
     var snapshot: CollectionSnapshot
     var isReady: Bool
     var nextRow: Int64
@@ -36,7 +38,6 @@ final class Collection: Sendable {
     nextKey: Int64
   ) {
     self.id = id
-    self.name = name
     self.schema = schema
     self.createdAt = createdAt
     self.points = points
@@ -44,9 +45,16 @@ final class Collection: Sendable {
     recentQueries = RecentQueries(dimension: schema.dimension)
     state = Mutex(
       State(
-        snapshot: snapshot, isReady: isReady, nextRow: nextRow, nextKey: nextKey,
+        name: name, annotations: schema.annotations, snapshot: snapshot, isReady: isReady, nextRow: nextRow,
+        nextKey: nextKey,
         updatedAt: max(createdAt, snapshot.live.publishedAt ?? 0)))
   }
+
+  /// Changes under the gate of names only.
+  var name: String { state.withLock { $0.name } }
+
+  func rename(to name: String) { state.withLock { $0.name = name } }
+  func annotate(_ annotations: String?) { state.withLock { $0.annotations = annotations } }
 
   /// The snapshot to answer a request from, taken once a request.
   var snapshot: CollectionSnapshot { state.withLock { $0.snapshot } }
@@ -89,9 +97,12 @@ final class Collection: Sendable {
   }
 
   func info(aliases: [String]) -> CollectionInfo {
-    let (snapshot, isReady, updatedAt) = state.withLock { ($0.snapshot, $0.isReady, $0.updatedAt) }
+    let state = state.withLock { $0 }
+    let (snapshot, isReady, updatedAt) = (state.snapshot, state.isReady, state.updatedAt)
+    var schema = schema
+    schema.annotations = state.annotations
     return CollectionInfo(
-      name: name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
+      name: state.name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
       generation: snapshot.live.info(state: .live),
       previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt,
       updatedAt: updatedAt,

@@ -123,9 +123,8 @@ struct ReindexJob: Sendable {
         }
       }
       let (collection, first) = try directory.catalog.insertCollection(
-        name: arguments.target, schema: source.schema, specification: EncodingSpecification(),
-        state: .building,
-        in: db)
+        name: arguments.target, schema: source.info(aliases: []).schema,
+        specification: EncodingSpecification(), state: .building, in: db)
       let generation =
         arguments.specification == EncodingSpecification()
         ? nil

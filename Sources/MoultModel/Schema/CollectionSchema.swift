@@ -25,13 +25,15 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
   public var vectorField: String
   public var elementType: ElementType
   public var summary: String
+  /// What protocols keep about a collection beside this, as text of theirs. It is stored and never read here.
+  public var annotations: String?
 
   public static let dimensionRange = 1...32_768
 
   public init(
     dimension: Int, metric: Metric = .cosine, keyKind: KeyKind = .int64, automaticKeys: Bool = false,
     keyField: String = "id", vectorField: String = "vector", elementType: ElementType = .float32,
-    summary: String = ""
+    summary: String = "", annotations: String? = nil
   ) {
     self.dimension = dimension
     self.metric = metric
@@ -41,5 +43,6 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
     self.vectorField = vectorField
     self.elementType = elementType
     self.summary = summary
+    self.annotations = annotations
   }
 }

@@ -3,6 +3,8 @@
 /// A field that is missing, or of another type than what it is compared with, does not match; `not` of that does.
 public indirect enum PointFilter: Sendable, Hashable {
   case ids(Set<PointID>)
+  /// Points whose ids lie between others; a bound that is `nil` does not bind.
+  case idsBetween(lower: IDBound?, upper: IDBound?)
   /// A member of the payload, named by the path of names to it.
   case field(FieldPath, Comparison)
   case all([PointFilter])
@@ -15,6 +17,30 @@ public indirect enum PointFilter: Sendable, Hashable {
     case isBetween(lower: Bound?, upper: Bound?)
     /// There is such a member, `null` included.
     case exists
+    /// Texts between bounds, by their UTF-8 bytes; a bound that is `nil` does not bind.
+    case isTextBetween(lower: TextBound?, upper: TextBound?)
+    /// Texts that a pattern fits from end to end: `*` stands for any characters, `?` for one, `[…]` for one of these.
+    case matches(glob: String)
+  }
+
+  public struct IDBound: Sendable, Hashable {
+    public var id: PointID
+    public var isInclusive: Bool
+
+    public init(_ id: PointID, isInclusive: Bool) {
+      self.id = id
+      self.isInclusive = isInclusive
+    }
+  }
+
+  public struct TextBound: Sendable, Hashable {
+    public var text: String
+    public var isInclusive: Bool
+
+    public init(_ text: String, isInclusive: Bool) {
+      self.text = text
+      self.isInclusive = isInclusive
+    }
   }
 
   /// A value of JSON that is no object or array.
@@ -46,7 +72,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// How deep conditions lie in each other, 1 for a single one.
   public var depth: Int {
     switch self {
-    case .ids, .field: 1
+    case .ids, .idsBetween, .field: 1
     case .all(let parts), .any(let parts): 1 + (parts.map(\.depth).max() ?? 0)
     case .not(let part): 1 + part.depth
     }
@@ -55,7 +81,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// Conditions in all, those that hold others included.
   public var conditionCount: Int {
     switch self {
-    case .ids, .field: 1
+    case .ids, .idsBetween, .field: 1
     case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.conditionCount }
     case .not(let part): 1 + part.conditionCount
     }
@@ -66,7 +92,7 @@ public indirect enum PointFilter: Sendable, Hashable {
     switch self {
     case .ids(let ids): ids.count
     case .field(_, .isOneOf(let values)): values.count
-    case .field: 2
+    case .idsBetween, .field: 2
     case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.valueCount }
     case .not(let part): part.valueCount
     }

@@ -35,6 +35,16 @@ extension Catalog {
     return try generation(db.lastInsertedRowID, in: db)
   }
 
+  /// Says how a generation without codes and graphs is to hold its vectors.
+  package func setSpecification(
+    _ specification: EncodingSpecification, ofGeneration id: Int64, in db: Database
+  ) throws {
+    try db.execute(
+      sql: "UPDATE generations SET specification = ? WHERE id = ?",
+      arguments: [try encodeJSON(specification), id])
+    try requireChange(db, "generation", id)
+  }
+
   /// Sets what is given. States change through `publishGeneration` and `rollback`.
   ///
   /// - Parameter report: JSON.

@@ -94,6 +94,25 @@ package struct Catalog: Sendable {
     try PointStore(collectionID: id, keyKind: collection.schema.keyKind).dropTable(in: db)
   }
 
+  /// Gives a collection another schema; what is stored of its points must fit it.
+  package func setSchema(_ schema: CollectionSchema, of id: Int64, in db: Database) throws {
+    try db.execute(
+      sql: "UPDATE collections SET schema = ? WHERE id = ?", arguments: [try encodeJSON(schema), id])
+    try requireChange(db, "collection", id)
+  }
+
+  /// - Throws: `collectionExists`, `nameConflict`.
+  package func rename(_ id: Int64, to name: String, in db: Database) throws {
+    guard try collection(named: name, in: db) == nil else {
+      throw MoultError(.collectionExists, "there is a collection '\(name)' already")
+    }
+    guard try alias(named: name, in: db) == nil else {
+      throw MoultError(.nameConflict, "there is an alias '\(name)': a collection needs a name of its own")
+    }
+    try db.execute(sql: "UPDATE collections SET name = ? WHERE id = ?", arguments: [name, id])
+    try requireChange(db, "collection", id)
+  }
+
   package func setCollectionState(
     _ state: CollectionRecord.State, of id: Int64, in db: Database
   ) throws {

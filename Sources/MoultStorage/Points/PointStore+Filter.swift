@@ -18,6 +18,43 @@ extension PointStore {
       arguments: StatementArguments(arguments))
   }
 
+  /// Live points that match, in the order of their keys, after `after`.
+  ///
+  /// - Parameter filter: `nil` matches all.
+  /// - Complexity: reads the payloads of all live points in the worst case.
+  package func live(
+    matching filter: PointFilter?, after: PointID? = nil, limit: Int, offset: Int = 0, payloads: Bool,
+    in db: Database
+  ) throws -> [StoredPoint] {
+    var arguments: [(any DatabaseValueConvertible)?] = []
+    var conditions = ["died IS NULL"]
+    if let after {
+      conditions.append("key > ?")
+      arguments.append(try storableKey(after))
+    }
+    if let filter { conditions.append(try sql(filter, &arguments)) }
+    return try Row.fetchAll(
+      db,
+      sql: """
+        SELECT row, key\(payloads ? ", payload" : "") FROM \(table) WHERE \(conditions.joined(separator: " AND "))
+        ORDER BY key LIMIT ? OFFSET ?
+        """, arguments: StatementArguments(arguments + [limit, offset])
+    ).map { row in
+      StoredPoint(
+        row: row[0], id: keyKind == .int64 ? .int64(row[1]) : .string(row[1]),
+        payload: payloads ? row[2] : nil)
+    }
+  }
+
+  /// - Complexity: as for the points themselves.
+  package func liveCount(matching filter: PointFilter, in db: Database) throws -> Int {
+    var arguments: [(any DatabaseValueConvertible)?] = []
+    let condition = try sql(filter, &arguments)
+    return try Int.fetchOne(
+      db, sql: "SELECT count(*) FROM \(table) WHERE died IS NULL AND \(condition)",
+      arguments: StatementArguments(arguments)) ?? 0
+  }
+
   /// A condition that is 0 or 1, never NULL, so that NOT turns it round.
   private func sql(
     _ filter: PointFilter, _ arguments: inout [(any DatabaseValueConvertible)?]
@@ -35,6 +72,14 @@ extension PointStore {
             ids.compactMap { if case .string(let text) = $0, !text.utf8.contains(0) { text } else { nil } }))
       }
       return "key IN (SELECT value FROM json_each(?))"
+    case .idsBetween(let lower, let upper):
+      var parts = ["1"]
+      for (bound, sign) in [(lower, ">"), (upper, "<")] {
+        guard let bound else { continue }
+        arguments.append(try storableKey(bound.id))
+        parts.append("key \(sign)\(bound.isInclusive ? "=" : "") ?")
+      }
+      return "(" + parts.joined(separator: " AND ") + ")"
     case .all(let parts): return try join(parts, "AND", empty: "1", &arguments)
     case .any(let parts): return try join(parts, "OR", empty: "0", &arguments)
     case .not(let part): return "NOT \(try sql(part, &arguments))"
@@ -71,6 +116,19 @@ extension PointStore {
         parts.append("coalesce(json_extract(payload, ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
       }
       return "(" + parts.joined(separator: " AND ") + ")"
+    case .isTextBetween(let lower, let upper):
+      arguments.append(path)
+      var parts = ["coalesce(json_type(payload, ?) = 'text', 0)"]
+      for (bound, sign) in [(lower, ">"), (upper, "<")] {
+        guard let bound else { continue }
+        arguments += [path, bound.text]
+        parts.append("coalesce(json_extract(payload, ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
+      }
+      return "(" + parts.joined(separator: " AND ") + ")"
+    case .matches(let glob):
+      arguments += [path, path, glob]
+      return
+        "(coalesce(json_type(payload, ?) = 'text', 0) AND coalesce(json_extract(payload, ?) GLOB ?, 0))"
     case .isOneOf(let values): return try sql(path, oneOf: values, &arguments)
     }
   }

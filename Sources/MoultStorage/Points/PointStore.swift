@@ -195,7 +195,7 @@ package struct PointStore: Sendable {
   // MARK: Keys
 
   /// - Throws: `invalidArgument` when the collection cannot hold the id.
-  private func storableKey(_ id: PointID) throws -> DatabaseValue {
+  func storableKey(_ id: PointID) throws -> DatabaseValue {
     if let key = searchableKey(id) { return key }
     switch (keyKind, id) {
     case (.int64, .string(let text)):

@@ -1,0 +1,118 @@
+import GRDB
+import MoultCompute
+import MoultJobs
+package import MoultModel
+import MoultStorage
+
+// What a collection is called and how it is defined, changed while it is there.
+extension Engine {
+  /// Gives a collection another name; its aliases follow.
+  ///
+  /// - Throws: `collectionNotFound`, `invalidArgument` when `name` is an alias, `collectionExists`, `nameConflict`
+  ///   (an alias has the new name), `switchInProgress`.
+  package func renameCollection(_ name: String, to newName: String) async throws {
+    try Name.validate(newName, what: "collection")
+    try await names.run {
+      let map = aliases.current
+      if let target = map.aliases[name] {
+        throw MoultError(
+          .invalidArgument, "'\(name)' is an alias of '\(target)'; rename the collection by its own name")
+      }
+      guard let collection = map.collections[name] else {
+        throw MoultError(.collectionNotFound, "there is no collection '\(name)'")
+      }
+      try await collection.writers.run {
+        try await resources.writing.run { [resources] in
+          try resources.directory.write { db in
+            try self.ensureNoJob(on: collection, in: db)
+            try resources.directory.catalog.rename(collection.id, to: newName, in: db)
+          }
+        }
+        aliases.publish { map in
+          collection.rename(to: newName)
+          map.collections[name] = nil
+          map.collections[newName] = collection
+          for alias in map.aliases(of: name) { map.aliases[alias] = newName }
+        }
+      }
+    }
+  }
+
+  /// Replaces what protocols keep about a collection.
+  ///
+  /// - Parameter change: gets the present text and gives the next one. It runs under the gate of names.
+  /// - Throws: `collectionNotFound`; what `change` throws.
+  package func annotate(
+    _ name: String, _ change: @Sendable (CollectionInfo) throws -> String?
+  ) async throws {
+    try await names.run {
+      let collection = try aliases.resolve(name)
+      var schema = collection.info(aliases: []).schema
+      let annotations = try change(collection.info(aliases: []))
+      guard annotations != schema.annotations else { return }
+      schema.annotations = annotations
+      try await resources.directory.write { [resources, schema] db in
+        try resources.directory.catalog.setSchema(schema, of: collection.id, in: db)
+      }
+      collection.annotate(annotations)
+    }
+  }
+
+  /// Gives a collection that has learned nothing from its vectors another metric or index, at once: full precision
+  /// fits every metric, and graphs are built in the background as those of new segments are.
+  ///
+  /// - Throws: `unsupported` when there are codes, or a generation to go back to: that takes a switch, and a
+  ///   metric a new collection. `switchInProgress`, `collectionNotFound`.
+  package func redefine(
+    _ name: String, metric: Metric, index: IndexSpecification
+  ) async throws {
+    try await names.run {
+      let collection = try aliases.resolveReady(name)
+      let live = collection.snapshot.live
+      if collection.schema.metric == metric, live.specification.index == index { return }
+      let schema = { schema in
+        var schema = schema
+        schema.metric = metric
+        return schema
+      }(collection.info(aliases: []).schema)
+      let specification = { specification in
+        var specification = specification
+        specification.index = index
+        return specification
+      }(live.specification)
+      try Self.check(specification, schema: schema)
+      try await collection.writers.run {
+        let snapshot = collection.snapshot
+        guard specification.isIdentity, snapshot.previous == nil, snapshot.building == nil,
+          snapshot.live.graphs.isEmpty
+        else {
+          throw MoultError(
+            .unsupported,
+            "collection '\(collection.name)' has been switched to another form; its metric stays. Make a new "
+              + "collection with the other metric, copy the points and move an alias to it")
+        }
+        let record = try await resources.writing.run { [resources, schema, specification] in
+          try resources.directory.write { db in
+            guard try resources.queue.unfinished(subject: collection.name, in: db).isEmpty else {
+              throw MoultError(
+                .switchInProgress,
+                "a job is at work on collection '\(collection.name)'; wait for it or cancel it first")
+            }
+            try resources.directory.catalog.setSchema(schema, of: collection.id, in: db)
+            try resources.directory.catalog.setSpecification(specification, ofGeneration: live.id, in: db)
+            return try resources.directory.catalog.collection(collection.id, in: db)
+          }
+        }
+        // Opened again, as after a restart: whatever holds the metric is made anew.
+        let fresh = try await resources.background.run { [resources] in
+          try CollectionLoader(
+            directory: resources.directory, parallel: resources.background.parallelFor,
+            logger: resources.logger
+          ).load(record)
+        }
+        aliases.publish { $0.collections[fresh.name] = fresh }
+        IndexJob.enqueueIfNeeded(for: fresh, in: resources)
+      }
+    }
+  }
+}
