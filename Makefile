@@ -30,6 +30,7 @@ test: ## Run every check and test; .ci/run calls this.
 	for level in $$(scripts/kernel-levels); do \
 	  MOULT_ISA=$$level swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.' || exit 1; \
 	done
+	Tests/Clients/run
 	kernels/check-neon
 	kernels/check-emulated
 

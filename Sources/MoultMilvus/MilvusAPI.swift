@@ -10,11 +10,15 @@ package struct MilvusAPI: WireAPI {
   /// The only database there is.
   static let database = "default"
 
-  let engine: Engine
+  let operations: MilvusOperations
   let bodyBytesMax: Int
+  /// Of this server's run.
+  let clock = HybridClock()
+
+  var engine: Engine { operations.engine }
 
   package init(engine: Engine, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax) {
-    self.engine = engine
+    operations = MilvusOperations(engine: engine)
     self.bodyBytesMax = bodyBytesMax
   }
 
@@ -38,6 +42,7 @@ package struct MilvusAPI: WireAPI {
     addLoadRoutes(to: group)
     addEntityRoutes(to: group)
     addSearchRoute(to: group)
+    addIndexRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

@@ -11,9 +11,13 @@ struct MilvusError: Error, Equatable {
   /// The codes of Milvus that Moult has a use for.
   enum Code {
     static let serviceUnavailable = 2
+    static let rateLimited = 8
     static let quotaExceeded = 9
     static let collectionNotFound = 100
     static let collectionNotLoaded = 101
+    static let collectionLoaded = 104
+    static let schemaMismatch = 109
+    static let indexNotFound = 700
     static let partitionNotFound = 200
     static let databaseNotFound = 800
     static let invalidParameter = 1100

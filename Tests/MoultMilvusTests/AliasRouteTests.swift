@@ -172,7 +172,7 @@ struct AliasRouteTests {
       let name = #""collectionName":"current""#
       #expect(try await server.success("collections/has", "{\(name)}")["has"] == .bool(true))
       #expect(try await server.success("collections/get_stats", "{\(name)}")["rowCount"] == .int(4))
-      for action in ["load", "release", "flush", "get_load_state"] {
+      for action in ["release", "load", "flush", "get_load_state"] {
         try await server.success("collections/\(action)", "{\(name)}")
       }
       let upserted = try await server.success(

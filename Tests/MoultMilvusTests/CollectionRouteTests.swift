@@ -95,7 +95,15 @@ struct CollectionRouteTests {
       (#""dimension":2,"primaryFieldName":"a b""#, "a b"),
       (#""dimension":2,"params":{"enableDynamicField":false}"#, "enableDynamicField"),
       (#""dimension":2,"params":{"ttlSeconds":60}"#, "ttlSeconds"),
-      (#""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true}]}"#, "enableDynamicField"),
+      (#""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true}]}"#, "vector field"),
+      (
+        #""schema":{"fields":[{"fieldName":"a","dataType":"VarChar","isPrimary":true},{"fieldName":"v","dataType":"FloatVector","elementTypeParams":{"dim":2}}]}"#,
+        "max_length"
+      ),
+      (
+        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"v","dataType":"BinaryVector","elementTypeParams":{"dim":8}}]}"#,
+        "BinaryVector"
+      ),
       (
         #""schema":{"enableDynamicField":true,"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true}]}"#,
         "vector field"
@@ -106,7 +114,7 @@ struct CollectionRouteTests {
       ),
       (
         #""schema":{"enableDynamicField":true,"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"b","dataType":"JSON"}]}"#,
-        "JSON"
+        "vector field"
       ),
     ])
   func refused(body: String, says: String) async throws {

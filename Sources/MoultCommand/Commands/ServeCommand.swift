@@ -11,7 +11,7 @@ internal import MoultServer
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Serve a data directory over HTTP: Milvus' REST API and Moult's own.",
+    abstract: "Serve a data directory: Milvus' REST and gRPC APIs and Moult's own, on one port.",
     discussion: """
       Runs until Ctrl-C or SIGTERM, then answers what is under way and ends. The data directory is made when \
       it is missing. Clients must show the token (\(ServerOptions.defaultToken), as Milvus' default user, \

@@ -25,13 +25,13 @@ extension MilvusAPI {
     var collection: String
     var filter: String
     var partition: String
-    var hasTemplates: Bool
+    var templates: [String: JSON]
 
     init(_ fields: inout MilvusFields) throws {
       collection = try fields.requiredString("collectionName")
       filter = try fields.requiredString("filter")
       partition = try fields.string("partitionName")
-      hasTemplates = try fields.fields.fields("exprParams")?.object.members.isEmpty == false
+      templates = MilvusFields.templates(try fields.fields.fields("exprParams"))
     }
   }
 
@@ -46,6 +46,24 @@ extension MilvusAPI {
       id = fields.required("id") ?? .null
       outputFields = try fields.strings("outputFields") ?? ["*"]
       partitions = try fields.strings("partitionNames") ?? []
+    }
+  }
+
+  private struct QueryRequest {
+    var collection: String
+    var query: MilvusQuery
+
+    init(_ fields: inout MilvusFields) throws {
+      collection = try fields.requiredString("collectionName")
+      query = MilvusQuery(
+        filter: try fields.string("filter"),
+        templates: MilvusFields.templates(try fields.fields.fields("exprParams")),
+        limit: try fields.fields.int("limit") ?? 100, offset: try fields.fields.int("offset") ?? 0,
+        outputFields: try fields.strings("outputFields") ?? ["*"],
+        partitions: try fields.strings("partitionNames") ?? [])
+      for name in ["orderByFields", "groupByFields"] where try fields.fields.array(name)?.isEmpty == false {
+        throw MilvusError.invalidParameter("\(name) is not supported by this version of Moult")
+      }
     }
   }
 
@@ -71,7 +89,8 @@ extension MilvusAPI {
     route("entities/delete", type: "CollectionFilterReq", to: group) {
       try DeleteRequest(&$0)
     } answer: { input, _ in
-      let result = try await delete(input)
+      let result = try await operations.delete(
+        input.filter, templates: input.templates, from: input.collection, partition: input.partition)
       return MilvusAnswer.success(cost: true, servedBy: result.servedBy) { json in
         json.beginObject()
         json.member("deleteCount", result.ids.count)
@@ -81,7 +100,12 @@ extension MilvusAPI {
     route("entities/get", type: "CollectionIDReq", to: group) {
       try GetRequest(&$0)
     } answer: { input, call in
-      try await engine.reading(input.collection) { try await get(input, from: $0, call) }
+      try await operations.reading(input.collection) { try await get(input, from: $0, call) }
+    }
+    route("entities/query", type: "QueryReqV2", to: group) {
+      try QueryRequest(&$0)
+    } answer: { input, call in
+      try await operations.reading(input.collection) { try await query(input, in: $0, call) }
     }
   }
 
@@ -94,39 +118,19 @@ extension MilvusAPI {
   }
 
   private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
-    let schema = try engine.describeCollection(input.collection).schema
-    try Self.checkPartitions([input.partition])
+    let collection = try operations.describe(input.collection)
     guard !input.partialUpdate else {
       throw MilvusError.invalidParameter("partialUpdate is not supported by this version of Moult")
     }
-    let batch = try RowTranslation(schema: schema, body: call.body).batch(input.rows)
-    return try await engine.write(batch, to: input.collection, mode: .upsert)
+    try MilvusOperations.checkPartitions([input.partition])
+    let batch = try RowTranslation(collection, body: call.body).batch(input.rows)
+    return try await operations.write(batch, to: input.collection, partition: input.partition)
   }
 
-  private func delete(_ input: DeleteRequest) async throws -> WriteResult {
-    let schema = try engine.describeCollection(input.collection).schema
-    try Self.checkPartitions([input.partition])
-    let ids: [PointID]
-    do {
-      guard !input.hasTemplates else {
-        throw KeyFilterError(message: "exprParams are not supported by this version of Moult")
-      }
-      ids = try KeyFilter(field: schema.keyField, kind: schema.keyKind).ids(input.filter)
-    } catch let error as KeyFilterError {
-      throw MilvusError.invalidParameter(
-        """
-        failed to create query plan: cannot parse expression: \(input.filter), error: \(error.message); this \
-        version of Moult deletes by '\(schema.keyField) == value' and '\(schema.keyField) in [value, …]' only
-        """)
-    }
-    return try await engine.delete(ids, from: input.collection)
-  }
-
-  private func get(_ input: GetRequest, from info: CollectionInfo, _ call: MilvusCall) async throws
+  private func get(_ input: GetRequest, from collection: DescribedCollection, _ call: MilvusCall) async throws
     -> Response
   {
-    let schema = info.schema
-    try Self.checkPartitions(input.partitions)
+    let schema = collection.info.schema
     var ids: [PointID] = []
     for value in input.id.array ?? [input.id] {
       guard let id = schema.keyKind.pointID(value) else {
@@ -139,10 +143,35 @@ extension MilvusAPI {
       }
       ids.append(id)
     }
-    let output = OutputFields(input.outputFields, schema: schema)
+    try operations.requireLoaded(collection, input.collection)
+    try MilvusOperations.checkPartitions(input.partitions)
+    let output = try OutputFields(input.outputFields, of: collection)
     let page = try await engine.get(
-      ids, from: info.name, includeVectors: output.includesVector, includePayload: output.includesPayload)
-    return MilvusAnswer.success(cost: true, servedBy: page.servedBy) { json in
+      ids, from: collection.info.name, includeVectors: output.includesVector,
+      includePayload: output.includesPayload)
+    return answer(page, output, call)
+  }
+
+  private func query(_ input: QueryRequest, in collection: DescribedCollection, _ call: MilvusCall)
+    async throws
+    -> Response
+  {
+    let output = try OutputFields(input.query.outputFields, of: collection)
+    guard input.query.outputFields != [MilvusOperations.countField] else {
+      let (count, servedBy) = try await operations.count(input.query, in: collection)
+      return MilvusAnswer.success(cost: true, servedBy: servedBy) { json in
+        json.beginArray()
+        json.beginObject()
+        json.member(MilvusOperations.countField, count)
+        json.endObject()
+        json.endArray()
+      }
+    }
+    return answer(try await operations.query(input.query, in: collection, output: output), output, call)
+  }
+
+  private func answer(_ page: PointPage, _ output: OutputFields, _ call: MilvusCall) -> Response {
+    MilvusAnswer.success(cost: true, servedBy: page.servedBy) { json in
       json.beginArray()
       for point in page.points {
         output.write(
@@ -152,12 +181,5 @@ extension MilvusAPI {
       }
       json.endArray()
     }
-  }
-
-  /// There is one partition, and it may be named.
-  static func checkPartitions(_ names: [String]) throws {
-    guard let other = names.first(where: { !$0.isEmpty && $0 != "_default" }) else { return }
-    throw MilvusError(
-      code: MilvusError.Code.partitionNotFound, message: "partition not found[partition=\(other)]")
   }
 }

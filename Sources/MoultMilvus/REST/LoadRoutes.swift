@@ -3,25 +3,34 @@ internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
 
-/// Loading, releasing and flushing: every collection is loaded and every write durable, so these only say so.
+/// Loading, releasing and flushing: everything is in place and every write durable, so a release only closes the
+/// door to searches.
 extension MilvusAPI {
   func addLoadRoutes(to group: RouterGroup<Context>) {
-    for action in ["load", "release", "flush", "refresh_load"] {
+    for (action, isLoaded) in [("load", true), ("refresh_load", true), ("release", false)] {
       route("collections/\(action)", type: "CollectionNameReq", to: group) {
         try CollectionNameRequest(&$0)
       } answer: { input, _ in
-        let info = try engine.describeCollection(input.collection)
+        let info = try await operations.setLoaded(input.collection, isLoaded)
         return MilvusAnswer.success(servedBy: info.servedBy)
       }
+    }
+    route("collections/flush", type: "CollectionNameReq", to: group) {
+      try CollectionNameRequest(&$0)
+    } answer: { input, _ in
+      let collection = try operations.describe(input.collection)
+      try await operations.catchUpIndex(of: collection)
+      return MilvusAnswer.success(servedBy: collection.info.servedBy)
     }
     route("collections/get_load_state", type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
-      let info = try engine.describeCollection(input.collection)
-      return MilvusAnswer.success(message: "", servedBy: info.servedBy) { json in
+      let collection = try operations.describe(input.collection)
+      let state = collection.loadState
+      return MilvusAnswer.success(message: "", servedBy: collection.info.servedBy) { json in
         json.beginObject()
-        if info.ready { json.member("loadProgress", 100) }
-        json.member("loadState", info.ready ? "LoadStateLoaded" : "LoadStateLoading")
+        if state == "LoadStateLoaded" { json.member("loadProgress", 100) }
+        json.member("loadState", state)
         json.endObject()
       }
     }

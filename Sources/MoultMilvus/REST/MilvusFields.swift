@@ -17,6 +17,11 @@ struct MilvusFields {
     self.type = type
   }
 
+  /// Values of a filter's placeholders.
+  static func templates(_ fields: RequestFields?) -> [String: JSON] {
+    Dictionary((fields?.object.members ?? []).map { ($0.key, $0.value) }) { _, last in last }
+  }
+
   func string(_ name: String) throws(MoultError) -> String { try fields.string(name) ?? "" }
 
   /// Missing and empty are the same.

@@ -43,7 +43,7 @@ extension MilvusAPI {
           input = try read(&reader)
           let database = try reader.string("dbName")
           try reader.requireAll()
-          try Self.checkDatabase(database.isEmpty ? request.headers[.databaseName] : database)
+          try MilvusOperations.checkDatabase(database.isEmpty ? request.headers[.databaseName] : database)
         } catch let error as MoultError {
           throw MilvusError.badFormat(error.message)
         }
@@ -70,12 +70,6 @@ extension MilvusAPI {
     case .object(let object): return RequestFields(object, ignoresCase: true)
     default: throw MilvusError.badFormat("expected an object, got \(json.kind)")
     }
-  }
-
-  private static func checkDatabase(_ name: String?) throws {
-    guard let name, !name.isEmpty, name != database else { return }
-    throw MilvusError(
-      code: MilvusError.Code.databaseNotFound, message: "database not found[database=\(name)]")
   }
 
   private static func wantsText(_ request: Request) -> Bool {

@@ -13,10 +13,10 @@ extension MilvusAPI {
     route("entities/search", type: "SearchReqV2", to: group, floatKeys: Self.queryField) {
       try MilvusSearchRequest(&$0)
     } answer: { input, call in
-      let (response, output) = try await engine.reading(input.collection) { info in
-        let output = OutputFields(input.outputFields, schema: info.schema)
-        let request = try input.searchRequest(info.schema, output)
-        return (try await engine.search(request, in: info.name), output)
+      let (response, output) = try await operations.reading(input.collection) { collection in
+        let output = try OutputFields(input.outputFields, of: collection)
+        let search = try input.search(collection.info.schema)
+        return (try await operations.search(search, in: collection, output: output), output)
       }
       return MilvusAnswer.success(
         cost: true, topks: response.hits.map(\.count), servedBy: response.servedBy

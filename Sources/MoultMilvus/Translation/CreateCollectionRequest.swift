@@ -33,8 +33,13 @@ struct CreateCollectionRequest {
     if schema?.fields.isEmpty == true { schema = nil }
   }
 
-  func collectionSchema() throws -> CollectionSchema {
-    if let schema { return try collectionSchema(of: schema) }
+  func newCollection() throws -> NewCollection {
+    try refuseWhatIsNotKept()
+    if let schema {
+      return NewCollection(
+        name: collection, definition: try schema.definition(),
+        summary: schema.description.isEmpty ? description : schema.description)
+    }
     guard dimension != 0 else {
       throw MilvusError.missing(
         """
@@ -42,13 +47,18 @@ struct CreateCollectionRequest {
         invalid parameter[expected=collectionName & dimension][actual=collectionName]
         """)
     }
-    try refuseWhatIsNotKept()
-    return CollectionSchema(
-      dimension: try Self.checked(dimension), metric: try Self.metric(metricType),
-      keyKind: try Self.keyKind(idType), automaticKeys: automaticKeys,
-      keyField: keyField.isEmpty ? "id" : keyField,
-      vectorField: try Self.vectorField(vectorField.isEmpty ? "vector" : vectorField, beside: keyField),
-      summary: description)
+    let metric = try Self.metric(metricType)
+    let key = keyField.isEmpty ? "id" : keyField
+    let quick = CollectionSchema(
+      dimension: dimension, metric: metric, keyKind: try Self.keyKind(idType), automaticKeys: automaticKeys,
+      keyField: key, vectorField: vectorField.isEmpty ? "vector" : vectorField, summary: description)
+    return NewCollection(
+      name: collection, definition: CollectionDefinition(quick: quick), summary: description, metric: metric)
+  }
+
+  /// Of the schema form: each field once.
+  var indexes: [IndexRequest] {
+    get throws { schema == nil ? [] : try indexParams.map(IndexRequest.init) }
   }
 
   /// What would change the meaning of data and cannot be kept yet must not be passed over.
@@ -69,46 +79,6 @@ struct CreateCollectionRequest {
     }
   }
 
-  private func collectionSchema(of form: SchemaForm) throws -> CollectionSchema {
-    let later =
-      "is not supported by this version of Moult, which holds one primary key, one FloatVector and dynamic fields"
-    guard form.enableDynamicField else {
-      throw MilvusError.invalidParameter("a schema without enableDynamicField \(later)")
-    }
-    try refuseWhatIsNotKept()
-    var key: SchemaForm.Field?
-    var vector: SchemaForm.Field?
-    for field in form.fields {
-      if field.isPrimary, key == nil {
-        key = field
-      } else if !field.isPrimary, field.dataType.lowercased() == "floatvector", vector == nil {
-        vector = field
-      } else {
-        throw MilvusError.invalidParameter("field \(field.name) of type \(field.dataType) \(later)")
-      }
-    }
-    guard let key else { throw MilvusError.invalidParameter("primary key is not specified") }
-    guard let vector else {
-      throw MilvusError.invalidParameter("schema does not contain vector field")
-    }
-    let index = indexParams.first { $0["fieldName"]?.string == vector.name }
-    return CollectionSchema(
-      dimension: try Self.checked(vector.dimension),
-      metric: try Self.metric(try index?.string("metricType") ?? ""),
-      keyKind: try Self.keyKind(key.dataType), automaticKeys: form.automaticKeys || key.automaticKeys,
-      keyField: key.name, vectorField: try Self.vectorField(vector.name, beside: key.name),
-      summary: form.description.isEmpty ? description : form.description)
-  }
-
-  private static func checked(_ dimension: Int) throws -> Int {
-    guard CollectionSchema.dimensionRange.contains(dimension) else {
-      throw MilvusError.invalidParameter(
-        "invalid dimension: \(dimension). should be in range 1 ~ \(CollectionSchema.dimensionRange.upperBound)"
-      )
-    }
-    return dimension
-  }
-
   private static func metric(_ text: String) throws -> Metric {
     guard !text.isEmpty else { return .cosine }
     guard let metric = Metric(milvusName: text) else {
@@ -127,29 +97,49 @@ struct CreateCollectionRequest {
         "idType can only be [Int64, VarChar], default: Int64", expected: "Int64, Varchar", actual: text)
     }
   }
+}
 
-  private static func vectorField(_ name: String, beside keyField: String) throws -> String {
-    guard name != (keyField.isEmpty ? "id" : keyField) else {
-      throw MilvusError.invalidParameter("duplicated field name: \(name)")
+/// One of `indexParams`, or what `indexes/create` asks for.
+struct IndexRequest {
+  var field: String
+  var name: String
+  var parameters: [CollectionDefinition.Parameter]
+
+  init(_ fields: RequestFields) throws {
+    field = try fields.string("fieldName") ?? ""
+    name = try fields.string("indexName") ?? ""
+    parameters = []
+    let inner = try fields.fields("params")
+    let type = try fields.string("indexType") ?? inner?.string("index_type") ?? ""
+    let metric = try fields.string("metricType") ?? inner?.string("metric_type") ?? ""
+    if !type.isEmpty { parameters.append(.init(key: "index_type", value: type)) }
+    if !metric.isEmpty { parameters.append(.init(key: "metric_type", value: metric)) }
+    for member in inner?.object.members ?? [] where !["index_type", "metric_type"].contains(member.key) {
+      parameters.append(.init(key: member.key, value: JSONParameter.text(member.value)))
     }
-    return name
+  }
+}
+
+/// Parameters that clients write as numbers, booleans or texts are kept as text.
+enum JSONParameter {
+  static func text(_ json: JSON) -> String {
+    if let text = json.string { return text }
+    var writer = JSONWriter()
+    writer.value(json)
+    return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  static func list(_ fields: RequestFields?) -> [CollectionDefinition.Parameter] {
+    (fields?.object.members ?? []).map { .init(key: $0.key, value: text($0.value)) }
   }
 }
 
 /// `schema` of `collections/create`.
 private struct SchemaForm {
-  struct Field {
-    var name: String
-    var dataType: String
-    var isPrimary: Bool
-    var automaticKeys: Bool
-    var dimension: Int
-  }
-
   var automaticKeys: Bool
   var enableDynamicField: Bool
   var description: String
-  var fields: [Field] = []
+  var fields: [CollectionDefinition.Field] = []
 
   init(_ schema: RequestFields) throws {
     automaticKeys = try schema.bool("autoID") ?? false
@@ -159,21 +149,39 @@ private struct SchemaForm {
       guard let object = value.object else {
         throw schema.mismatch("fields[\(index)]", expected: "an object", value)
       }
-      let field = RequestFields(object, path: "schema.fields[\(index)].", ignoresCase: true)
       fields.append(
-        Field(
-          name: try field.string("fieldName") ?? "", dataType: try field.string("dataType") ?? "",
-          isPrimary: try field.bool("isPrimary") ?? false, automaticKeys: try field.bool("autoID") ?? false,
-          dimension: Self.number(try field.fields("elementTypeParams")?["dim"])))
+        try Self.field(RequestFields(object, path: "schema.fields[\(index)].", ignoresCase: true)))
     }
   }
 
-  /// A number, or the text of one: clients send both.
-  private static func number(_ json: JSON?) -> Int {
-    switch json {
-    case .int(let value): Int(clamping: value)
-    case .string(let text): Int(text) ?? 0
-    default: 0
+  private static func field(_ fields: RequestFields) throws -> CollectionDefinition.Field {
+    let typeName = try fields.string("dataType") ?? ""
+    guard let type = MilvusType(name: typeName) else {
+      throw MilvusError.invalidParameter("data type \(typeName) is invalid(case sensitive).")
     }
+    var field = CollectionDefinition.Field(name: try fields.string("fieldName") ?? "", type: type)
+    field.elementType = try fields.string("elementDataType").flatMap(MilvusType.init(name:))
+    field.isPrimary = try fields.bool("isPrimary") ?? false
+    field.automaticKeys = try fields.bool("autoID") ?? false
+    field.isPartitionKey = try fields.bool("isPartitionKey") ?? false
+    field.isClusteringKey = try fields.bool("isClusteringKey") ?? false
+    field.isNullable = try fields.bool("nullable") ?? false
+    field.summary = try fields.string("description") ?? ""
+    field.parameters = JSONParameter.list(try fields.fields("elementTypeParams"))
+    if let value = fields["defaultValue"] {
+      if let fault = field.fault(of: value) {
+        throw MilvusError.invalidParameter("default value of field \(field.name): \(fault)")
+      }
+      var writer = JSONWriter()
+      writer.value(value)
+      field.defaultValue = String(decoding: writer.bytes, as: UTF8.self)
+    }
+    return field
+  }
+
+  func definition() throws -> CollectionDefinition {
+    var fields = fields
+    if automaticKeys, let key = fields.firstIndex(where: \.isPrimary) { fields[key].automaticKeys = true }
+    return CollectionDefinition(fields: fields, isDynamic: enableDynamicField)
   }
 }

@@ -5,6 +5,7 @@ enum NameCheck {
   static func collection(_ name: String) throws {
     try check(name, "collection name", "Invalid collection name")
   }
+  static func field(_ name: String) throws { try check(name, "field name", "Invalid field name") }
   static func alias(_ name: String) throws { try check(name, "collection alias", "Invalid collection alias") }
 
   private static func check(_ name: String, _ what: String, _ opening: String) throws {

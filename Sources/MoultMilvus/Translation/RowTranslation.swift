@@ -5,8 +5,15 @@ internal import NIOCore
 /// Rows of `insert` and `upsert`: the key, the vector, and everything else as payload.
 struct RowTranslation {
   let schema: CollectionSchema
+  let definition: CollectionDefinition
   /// The request, of which payload is taken byte for byte.
   let body: ByteBuffer
+
+  init(_ collection: DescribedCollection, body: ByteBuffer) {
+    schema = collection.info.schema
+    definition = collection.definition
+    self.body = body
+  }
 
   func batch(_ rows: [JSONObject]) throws(MilvusError) -> PointBatch {
     guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
@@ -61,11 +68,26 @@ struct RowTranslation {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
+      if let field = definition.field(member.key) {
+        if let fault = field.fault(of: member.value) {
+          throw .insertData("row \(index): field '\(field.name)': \(fault)")
+        }
+      } else if !definition.isDynamic {
+        throw .insertData(
+          "row \(index): has pass more field without dynamic schema, please check it: '\(member.key)'")
+      }
       guard member.key != "$meta" else {
         throw .insertData(
           "row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
       }
       json.member(member.key, raw: body.text(member.text))
+    }
+    for field in definition.scalars where row[field.name] == nil {
+      if let value = field.defaultValue {
+        json.member(field.name, raw: value)
+      } else if !field.isNullable {
+        throw .insertData("row \(index): field '\(field.name)' is missing; expected \(field.type.name)")
+      }
     }
     json.endObject()
     return json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self)
@@ -87,14 +109,26 @@ extension CollectionSchema.KeyKind {
 /// Which fields of a stored point an answer carries.
 struct OutputFields {
   private let schema: CollectionSchema
+  private let definition: CollectionDefinition
   private let names: Set<String>
-  private let all: Bool
+  let all: Bool
 
-  init(_ names: [String], schema: CollectionSchema) {
-    self.schema = schema
+  /// - Throws: 1100 for a field that is not there, where there are no dynamic ones.
+  init(_ names: [String], of collection: DescribedCollection) throws {
+    schema = collection.info.schema
+    definition = collection.definition
     self.names = Set(names)
     all = names.contains("*")
+    guard !definition.isDynamic else { return }
+    for name in names
+    where name != "*" && definition.field(name) == nil && name != MilvusOperations.countField {
+      throw MilvusError.invalidParameter("field \(name) not exist")
+    }
   }
+
+  func includes(_ name: String) -> Bool { all || names.contains(name) }
+  /// Every member of the dynamic field.
+  var includesAllDynamic: Bool { all || names.contains(CollectionDefinition.dynamicField) }
 
   var includesVector: Bool { all || names.contains(schema.vectorField) }
   var includesPayload: Bool { all || !names.subtracting([schema.keyField, schema.vectorField]).isEmpty }
@@ -108,7 +142,7 @@ struct OutputFields {
     if let distance { json.member("distance", distance) }
     json.key(schema.keyField)
     json.value(id, int64AsText: int64AsText)
-    if includesPayload, let payload { write(payload: payload, beside: distance, to: &json) }
+    if includesPayload { write(payload: payload ?? "{}", beside: distance, to: &json) }
     if includesVector, let vector { json.member(schema.vectorField, vector) }
     json.endObject()
   }
@@ -117,13 +151,37 @@ struct OutputFields {
     let bytes = Array(payload.utf8)
     // It was checked when it was stored; a payload that cannot be read has no members.
     guard let object = (try? JSONReader.parse(bytes))?.object else { return }
-    for member in object.members where all || names.contains(member.key) {
+    for member in object.members where includes(member.key) {
       let isTaken =
         member.key == schema.keyField || member.key == schema.vectorField
         || (distance != nil && member.key == "distance")
       if isTaken { continue }
       json.key(member.key)
-      json.raw(bytes[member.text])
+      switch definition.field(member.key)?.type {
+      // Text that holds JSON.
+      case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
+      case .array where member.value != .null:
+        json.raw("{\"Data\":{\"\(Self.arrayName(definition.field(member.key)?.elementType))\":{\"data\":")
+        json.raw(bytes[member.text])
+        json.raw("}}}")
+      default: json.raw(bytes[member.text])
+      }
+    }
+    for field in definition.scalars where includes(field.name) && object[field.name] == nil {
+      json.key(field.name)
+      json.null()
+    }
+  }
+
+  /// As Milvus' own encoder calls arrays.
+  private static func arrayName(_ type: MilvusType?) -> String {
+    switch type {
+    case .bool: "BoolData"
+    case .int8, .int16, .int32: "IntData"
+    case .int64: "LongData"
+    case .float: "FloatData"
+    case .double: "DoubleData"
+    default: "StringData"
     }
   }
 }

@@ -29,74 +29,86 @@ extension CollectionSchema.KeyKind {
 
 /// A collection as `collections/describe` tells of it.
 enum SchemaTranslation {
-  /// The longest VarChar there is; Moult's string keys have no limit of their own.
-  private static let varCharLengthMax = 65_535
-
   /// - Parameter name: what the client asked for, which may be an alias.
-  static func write(_ info: CollectionInfo, askedAs name: String, to json: inout JSONWriter) {
-    let schema = info.schema
+  static func write(_ collection: DescribedCollection, askedAs name: String, to json: inout JSONWriter) {
+    let (info, definition) = (collection.info, collection.definition)
     json.beginObject()
     json.key("aliases")
     json.value(strings: info.aliases)
-    json.member("autoId", schema.automaticKeys)
+    json.member("autoId", info.schema.automaticKeys)
     json.member("collectionID", info.id)
     json.member("collectionName", name)
-    json.member("consistencyLevel", "Bounded")
-    json.member("description", schema.summary)
-    json.member("enableDynamicField", true)
+    json.member("consistencyLevel", consistencyName(definition.consistencyLevel))
+    json.member("description", info.schema.summary)
+    json.member("enableDynamicField", definition.isDynamic)
     json.key("fields")
     json.beginArray()
-    writeField(
-      name: schema.keyField, id: 100, type: schema.keyKind.milvusName, isPrimary: true,
-      automaticKeys: schema.automaticKeys,
-      parameter: schema.keyKind == .string ? ("max_length", varCharLengthMax) : nil, to: &json)
-    writeField(
-      name: schema.vectorField, id: 101, type: "FloatVector", isPrimary: false, automaticKeys: false,
-      parameter: ("dim", schema.dimension), to: &json)
+    for field in definition.fields { write(field, id: definition.id(of: field), to: &json) }
     json.endArray()
     json.key("functions")
     json.value(strings: [])
     json.key("indexes")
     json.beginArray()
-    json.beginObject()
-    json.member("fieldName", schema.vectorField)
-    json.member("indexName", schema.vectorField)
-    json.member("metricType", schema.metric.milvusName)
-    json.endObject()
+    for index in definition.indexes {
+      json.beginObject()
+      json.member("fieldName", index.field)
+      json.member("indexName", index.name)
+      json.member("metricType", IndexKind.value("metric_type", in: index) ?? "")
+      json.endObject()
+    }
     json.endArray()
-    json.member("load", info.ready ? "LoadStateLoaded" : "LoadStateLoading")
+    json.member("load", collection.loadState)
     json.member("partitionsNum", 1)
     json.key("properties")
-    json.value(strings: [])
+    write(definition.properties, to: &json)
     json.member("shardsNum", 1)
     json.key("structFields")
     json.value(strings: [])
     json.endObject()
   }
 
-  private static func writeField(
-    name: String, id: Int, type: String, isPrimary: Bool, automaticKeys: Bool, parameter: (String, Int)?,
-    to json: inout JSONWriter
-  ) {
-    json.beginObject()
-    json.member("autoId", automaticKeys)
-    json.member("clusteringKey", false)
-    json.member("description", "")
-    json.member("id", id)
-    json.member("name", name)
-    json.member("nullable", false)
-    if let (key, value) = parameter {
-      json.key("params")
-      json.beginArray()
+  static func consistencyName(_ level: Int) -> String {
+    let names = ["Strong", "Session", "Bounded", "Eventually", "Customized"]
+    return names.indices.contains(level) ? names[level] : "Bounded"
+  }
+
+  private static func write(_ parameters: [CollectionDefinition.Parameter], to json: inout JSONWriter) {
+    json.beginArray()
+    for parameter in parameters {
       json.beginObject()
-      json.member("key", key)
-      json.member("value", String(value))
+      json.member("key", parameter.key)
+      json.member("value", parameter.value)
       json.endObject()
-      json.endArray()
     }
-    json.member("partitionKey", false)
-    json.member("primaryKey", isPrimary)
-    json.member("type", type)
+    json.endArray()
+  }
+
+  private static func write(_ field: CollectionDefinition.Field, id: Int64, to json: inout JSONWriter) {
+    json.beginObject()
+    json.member("autoId", field.automaticKeys)
+    json.member("clusteringKey", field.isClusteringKey)
+    if let value = field.defaultValue {
+      json.key("defaultValue")
+      json.raw(value)
+    }
+    json.member("description", field.summary)
+    if let type = field.elementType { json.member("elementType", type.name) }
+    json.member("id", id)
+    json.member("name", field.name)
+    json.member("nullable", field.isNullable)
+    if !field.parameters.isEmpty {
+      json.key("params")
+      write(field.parameters, to: &json)
+    }
+    json.member("partitionKey", field.isPartitionKey)
+    json.member("primaryKey", field.isPrimary)
+    json.member("type", field.type.name)
     json.endObject()
+  }
+}
+
+extension DescribedCollection {
+  var loadState: String {
+    info.ready ? definition.isLoaded ? "LoadStateLoaded" : "LoadStateNotLoad" : "LoadStateLoading"
   }
 }

@@ -43,6 +43,7 @@ extension AdminAPI {
       summary: try fields.string("summary") ?? "")
     return try await engine.createCollection(
       name, schema: schema,
-      specification: try fields.encodingSpecification("specification") ?? EncodingSpecification())
+      specification: try fields.encodingSpecification("specification", index: .automatic)
+        ?? EncodingSpecification(index: .automatic))
   }
 }

@@ -1,0 +1,51 @@
+internal import MilvusProto
+internal import MoultServer
+internal import SwiftProtobuf
+
+/// What clients ask before anything else, and databases, of which there is one.
+extension MilvusAPI {
+  /// Whose protocol is spoken: clients look at it to know what they may ask.
+  private static let serverVersion = "v2.6.0-moult"
+
+  var connectionCalls: [RPCMethod] {
+    [
+      rpc("Connect", ProtoConnectRequest.self) { _ in
+        ProtoConnectResponse.with {
+          // 0 would mean a server that knows no connections.
+          $0.identifier = Int64(clock.next() >> 1)
+          $0.serverInfo.buildTags = Self.serverVersion
+          $0.serverInfo.deployMode = "STANDALONE"
+        }
+      },
+      rpc("GetVersion", ProtoGetVersionRequest.self) { _ in
+        ProtoGetVersionResponse.with { $0.version = Self.serverVersion }
+      },
+      rpc("CheckHealth", ProtoCheckHealthRequest.self) { _ in
+        ProtoCheckHealthResponse.with { $0.isHealthy = true }
+      },
+      rpc("AllocTimestamp", ProtoAllocTimestampRequest.self) { _ in
+        ProtoAllocTimestampResponse.with { $0.timestamp = clock.next() }
+      },
+    ]
+  }
+
+  var databaseCalls: [RPCMethod] {
+    [
+      rpc("ListDatabases", ProtoListDatabasesRequest.self) { _ in
+        ProtoListDatabasesResponse.with {
+          $0.dbNames = [Self.database]
+          $0.dbIds = [1]
+          $0.createdTimestamp = [1]
+        }
+      },
+      rpc("DescribeDatabase", ProtoDescribeDatabaseRequest.self) { request in
+        try MilvusOperations.checkDatabase(request.dbName)
+        return ProtoDescribeDatabaseResponse.with {
+          $0.dbName = Self.database
+          $0.dbID = 1
+          $0.createdTimestamp = 1
+        }
+      },
+    ]
+  }
+}

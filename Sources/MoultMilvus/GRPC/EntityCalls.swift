@@ -1,0 +1,360 @@
+internal import Foundation
+internal import MilvusProto
+internal import MoultEngine
+internal import MoultModel
+internal import MoultServer
+internal import SwiftProtobuf
+
+extension MilvusAPI {
+  var entityCalls: [RPCMethod] {
+    [
+      rpc("Insert", ProtoInsertRequest.self) { request in
+        let ids = try await write(
+          request.fieldsData, count: Int(request.numRows), to: request.collectionName,
+          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp)
+        return mutation(ids) { $0.insertCnt = Int64(ids.count) }
+      },
+      rpc("Upsert", ProtoUpsertRequest.self) { request in
+        guard !request.partialUpdate, request.fieldOps.isEmpty else {
+          throw MilvusError.invalidParameter("partial_update is not supported by this version of Moult")
+        }
+        let ids = try await write(
+          request.fieldsData, count: Int(request.numRows), to: request.collectionName,
+          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp)
+        return mutation(ids) { $0.upsertCnt = Int64(ids.count) }
+      },
+      rpc("Delete", ProtoDeleteRequest.self) { request in
+        let result = try await operations.delete(
+          request.expr, templates: try FilterTemplates.values(request.exprTemplateValues),
+          from: request.collectionName, partition: request.partitionName)
+        // Clients take ids for an answer of another kind.
+        return mutation([]) { $0.deleteCnt = Int64(result.ids.count) }
+      },
+      rpc("Query", ProtoQueryRequest.self) { request in
+        let query = try MilvusQuery(request)
+        return try await operations.reading(request.collectionName) { try await answer(query, request, $0) }
+      },
+      rpc("Search", ProtoSearchRequest.self) { request in
+        try await operations.reading(request.collectionName) { try await answer(request, $0) }
+      },
+      rpc("HybridSearch", ProtoHybridSearchRequest.self) { request in
+        try await operations.reading(request.collectionName) { try await answer(request, $0) }
+      },
+    ]
+  }
+
+  // MARK: Writing
+
+  private func write(
+    _ fields: [ProtoFieldData], count: Int, to name: String, partition: String, schemaTimestamp: UInt64
+  ) async throws -> [PointID] {
+    let collection = try operations.describe(name)
+    // A client that still has the schema of the collection before: it reads the new one and comes again.
+    guard schemaTimestamp == 0 || schemaTimestamp == collection.schemaTimestamp else {
+      throw MilvusError(
+        code: MilvusError.Code.schemaMismatch, message: "collection schema mismatch[collection=\(name)]")
+    }
+    let batch = try ColumnReader(fields, count: count, of: collection).batch()
+    return try await operations.write(batch, to: name, partition: partition).ids
+  }
+
+  private func mutation(_ ids: [PointID], _ count: (inout ProtoMutationResult) -> Void) -> ProtoMutationResult
+  {
+    .with { result in
+      var isInteger = true
+      if case .string? = ids.first { isInteger = false }
+      result.ids = ColumnWriter.ids(ids, isInteger ? .int64 : .string)
+      result.succIndex = (0..<UInt32(ids.count)).map(\.self)
+      result.acknowledged = true
+      result.timestamp = clock.next()
+      count(&result)
+    }
+  }
+
+  // MARK: Reading
+
+  private func answer(
+    _ query: MilvusQuery, _ request: ProtoQueryRequest, _ collection: DescribedCollection
+  ) async throws -> ProtoQueryResults {
+    var answer = ProtoQueryResults.with {
+      $0.collectionName = request.collectionName
+      $0.sessionTs = clock.next()
+      $0.primaryFieldName = collection.info.schema.keyField
+    }
+    guard !query.outputFields.contains(MilvusOperations.countField) else {
+      let (count, _) = try await operations.count(query, in: collection)
+      answer.outputFields = [MilvusOperations.countField]
+      answer.fieldsData = [
+        .with {
+          $0.type = .int64
+          $0.fieldName = MilvusOperations.countField
+          $0.scalars.longData.data = [Int64(count)]
+        }
+      ]
+      return answer
+    }
+    let output = try OutputFields(query.outputFields, of: collection)
+    let points = try await operations.query(query, in: collection, output: output).points
+    let columns = ColumnWriter(query.outputFields, output: output, of: collection)
+    answer.outputFields = columns.outputFields
+    if !answer.outputFields.contains(answer.primaryFieldName) {
+      answer.outputFields.append(answer.primaryFieldName)
+    }
+    answer.fieldsData = columns.columns(
+      ids: points.map(\.id), vectors: points.map(\.vector), payloads: points.map(\.payload), withKey: true)
+    return answer
+  }
+
+  private func answer(_ request: ProtoSearchRequest, _ collection: DescribedCollection) async throws
+    -> ProtoSearchResults
+  {
+    let parameters = try SearchParameters(request.searchParams)
+    let search = try parameters.search(request, collection)
+    let output = try OutputFields(request.outputFields, of: collection)
+    let response = try await operations.search(search, in: collection, output: output)
+    var results = results(
+      response, limit: search.limit,
+      columns: ColumnWriter(request.outputFields, output: output, of: collection),
+      collection, parameters)
+    results.collectionName = request.collectionName
+    if let field = collection.definition.field(search.groupingField) {
+      results.results.groupByFieldValue = .with {
+        $0.fieldName = field.name
+        $0.type = ProtoDataType(rawValue: field.type.rawValue) ?? .none
+        $0.scalars = ColumnWriter.scalars(
+          response.hits.joined().map { $0.group.map(JSON.init) ?? .null }, field.type, nil)
+      }
+    }
+    return results
+  }
+
+  private func answer(_ request: ProtoHybridSearchRequest, _ collection: DescribedCollection) async throws
+    -> ProtoSearchResults
+  {
+    let parameters = try SearchParameters(request.rankParams)
+    let output = try OutputFields(request.outputFields, of: collection)
+    let searches = try request.requests.map { try SearchParameters($0.searchParams).search($0, collection) }
+    let limit = try parameters.limit
+    let response = try await operations.hybridSearch(
+      searches, ranker: try parameters.ranker(), limit: limit, offset: try parameters.offset, in: collection,
+      output: output)
+    var results = results(
+      response, limit: limit, columns: ColumnWriter(request.outputFields, output: output, of: collection),
+      collection,
+      parameters)
+    results.collectionName = request.collectionName
+    return results
+  }
+
+  private func results(
+    _ response: SearchResponse, limit: Int, columns: ColumnWriter, _ collection: DescribedCollection,
+    _ parameters: SearchParameters
+  ) -> ProtoSearchResults {
+    let hits = response.hits.flatMap(\.self)
+    return .with { answer in
+      answer.sessionTs = clock.next()
+      answer.results.numQueries = Int64(response.hits.count)
+      answer.results.topK = Int64(limit)
+      answer.results.topks = response.hits.map { Int64($0.count) }
+      answer.results.ids = ColumnWriter.ids(hits.map(\.id), collection.info.schema.keyKind)
+      answer.results.scores = hits.map { parameters.rounded($0.score) }
+      answer.results.outputFields = columns.outputFields
+      answer.results.primaryFieldName = collection.info.schema.keyField
+      answer.results.allSearchCount = Int64(collection.info.count)
+      answer.results.fieldsData = columns.columns(
+        ids: hits.map(\.id), vectors: hits.map(\.vector), payloads: hits.map(\.payload), withKey: false)
+    }
+  }
+}
+
+extension JSON {
+  fileprivate init(_ scalar: PointFilter.Scalar) {
+    switch scalar {
+    case .string(let text): self = .string(text)
+    case .int(let number): self = .int(number)
+    case .double(let number): self = .double(number)
+    case .bool(let bool): self = .bool(bool)
+    case .null: self = .null
+    }
+  }
+}
+
+extension MilvusQuery {
+  fileprivate init(_ request: ProtoQueryRequest) throws {
+    self.init(
+      filter: request.expr, templates: try FilterTemplates.values(request.exprTemplateValues),
+      outputFields: request.outputFields, partitions: request.partitionNames)
+    for pair in request.queryParams {
+      switch pair.key {
+      case "limit":
+        // -1 asks for all.
+        let number = try SearchParameters.integer(pair)
+        limit = number < 0 ? nil : number
+      case "offset": offset = try SearchParameters.integer(pair)
+      default: break
+      }
+    }
+  }
+}
+
+/// `search_params` of a search: pairs of texts, of which `params` is JSON.
+struct SearchParameters {
+  private var texts: [String: String] = [:]
+  private var inner: RequestFields
+
+  init(_ pairs: [ProtoKeyValuePair]) throws {
+    for pair in pairs { texts[pair.key] = pair.value }
+    let text = texts["params"] ?? ""
+    guard let object = (try? JSONReader.parse(text.isEmpty ? "{}" : text))?.object else {
+      throw MilvusError.invalidParameter("search params in wrong format: \(text.prefix(200))")
+    }
+    inner = RequestFields(object)
+    if texts["iterator"]?.lowercased() == "true" {
+      throw MilvusError.invalidParameter("search iterators are not supported by this version of Moult")
+    }
+  }
+
+  static func integer(_ pair: ProtoKeyValuePair) throws -> Int {
+    guard let number = Int(pair.value) else {
+      throw MilvusError.invalidParameter(
+        "\(pair.key) [\(pair.value.prefix(100))] is invalid, it should be an integer")
+    }
+    return number
+  }
+
+  private func integer(_ key: String) throws -> Int? {
+    guard let text = texts[key] else { return nil }
+    return try Self.integer(ProtoKeyValuePair(.init(key: key, value: text)))
+  }
+
+  var limit: Int {
+    get throws {
+      guard let limit = try integer("topk") ?? integer("limit") else {
+        throw MilvusError.invalidParameter("topk not found in search_params")
+      }
+      return limit
+    }
+  }
+
+  var offset: Int {
+    get throws { try integer("offset") ?? inner.int("offset") ?? 0 }
+  }
+
+  /// `strategy` with its `params`.
+  func ranker() throws -> HybridRanker {
+    switch texts["strategy"]?.lowercased() ?? "rrf" {
+    case "rrf":
+      let k = try inner.double("k") ?? 60
+      guard k > 0, k < 16_384 else {
+        throw MilvusError.invalidParameter("The rank params k should be in range (0, 16384), got \(k)")
+      }
+      return .reciprocal(k: k)
+    case "weighted":
+      let weights = try (inner.array("weights") ?? []).map { weight in
+        guard let value = weight.double, (0...1).contains(value) else {
+          throw MilvusError.invalidParameter("rank param weight should be in range [0, 1]")
+        }
+        return value
+      }
+      return .weighted(weights, normalizes: try inner.bool("norm_score") ?? true)
+    default: throw MilvusError.invalidParameter("unsupported rank type \(texts["strategy"] ?? "")")
+    }
+  }
+
+  func search(_ request: ProtoSearchRequest, _ collection: DescribedCollection) throws -> MilvusSearch {
+    guard request.functionScore.functions.isEmpty else {
+      throw MilvusError.invalidParameter("rankers are not supported by this version of Moult")
+    }
+    var search = MilvusSearch(queries: try Self.queries(request, collection.info.schema), limit: try limit)
+    search.offset = try offset
+    search.filter = request.dsl
+    search.templates = try FilterTemplates.values(request.exprTemplateValues)
+    search.field = texts["anns_field"] ?? ""
+    search.metricType = texts["metric_type"] ?? ""
+    search.groupingField = texts["group_by_field"] ?? ""
+    search.groupSize = try integer("group_size") ?? 1
+    search.partitions = request.partitionNames
+    search.parameters.ef = try inner.int("ef")
+    search.parameters.probes = try inner.int("nprobe")
+    search.parameters.exact = try inner.bool("exact") ?? false
+    search.parameters.oversampling = try inner.double("oversampling")
+    search.parameters.radius = try inner.double("radius")
+    search.parameters.rangeFilter = try inner.double("range_filter")
+    return search
+  }
+
+  /// `round_decimal` digits after the point; negative for all.
+  func rounded(_ score: Float) -> Float {
+    guard let digits = texts["round_decimal"].flatMap({ Int($0) }), (0...6).contains(digits) else {
+      return score
+    }
+    let scale = Float(pow(10.0, Double(digits)))
+    return (score * scale).rounded() / scale
+  }
+
+  private static func queries(_ request: ProtoSearchRequest, _ schema: CollectionSchema) throws -> [Float] {
+    guard case .placeholderGroup(let bytes)? = request.searchInput else {
+      throw MilvusError.invalidParameter(
+        "a search by ids is not supported by this version of Moult; send vectors")
+    }
+    let placeholders: [ProtoPlaceholderValue]
+    do {
+      placeholders = try ProtoPlaceholderGroup(serializedBytes: bytes).placeholders
+    } catch {
+      throw MilvusError.invalidParameter("the placeholder group cannot be read: \(error)")
+    }
+    guard let placeholder = placeholders.first, placeholders.count == 1, !placeholder.values.isEmpty else {
+      throw MilvusError.invalidParameter("a search takes one placeholder with its query vectors")
+    }
+    guard placeholder.type == .floatVector else {
+      throw MilvusError.invalidParameter(
+        "vector type must be the same, field \(schema.vectorField) - type FloatVector, search info type \(placeholder.type)"
+      )
+    }
+    var queries: [Float] = []
+    queries.reserveCapacity(placeholder.values.count * schema.dimension)
+    for value in placeholder.values {
+      guard value.count == schema.dimension * MemoryLayout<Float>.size else {
+        throw MilvusError.invalidParameter(
+          "vector dimension mismatch, expected vector size(byte) \(schema.dimension * MemoryLayout<Float>.size), actual \(value.count)"
+        )
+      }
+      value.withUnsafeBytes { bytes in
+        for place in stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.size) {
+          let bits = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+          queries.append(Float(bitPattern: bits))
+        }
+      }
+    }
+    return queries
+  }
+}
+
+/// Values of a filter's placeholders.
+enum FilterTemplates {
+  static func values(_ templates: [String: ProtoTemplateValue]) throws -> [String: JSON] {
+    try templates.mapValues { template in
+      switch template.val {
+      case .boolVal(let value): return .bool(value)
+      case .int64Val(let value): return .int(value)
+      case .floatVal(let value): return .double(value)
+      case .stringVal(let value): return .string(value)
+      case .arrayVal(let array): return .array(try list(array))
+      case .bytesVal, nil:
+        throw MilvusError.invalidParameter("a value of a filter's placeholder is of no known type")
+      }
+    }
+  }
+
+  private static func list(_ array: ProtoTemplateArrayValue) throws -> [JSON] {
+    switch array.data {
+    case .boolData(let values): return values.data.map { .bool($0) }
+    case .longData(let values): return values.data.map { .int($0) }
+    case .doubleData(let values): return values.data.map { .double($0) }
+    case .stringData(let values): return values.data.map { .string($0) }
+    case nil: return []
+    case .arrayData, .jsonData:
+      throw MilvusError.invalidParameter("a list of a filter's placeholder is of no known type")
+    }
+  }
+}

@@ -1,0 +1,75 @@
+internal import MilvusProto
+internal import MoultModel
+internal import MoultServer
+internal import SwiftProtobuf
+
+extension MilvusAPI {
+  var loadCalls: [RPCMethod] {
+    [
+      rpc("LoadCollection", ProtoLoadCollectionRequest.self) { request in
+        try await load(request.collectionName)
+        return ProtoStatus()
+      },
+      rpc("ReleaseCollection", ProtoReleaseCollectionRequest.self) { request in
+        _ = try await operations.setLoaded(request.collectionName, false)
+        return ProtoStatus()
+      },
+      rpc("LoadPartitions", ProtoLoadPartitionsRequest.self) { request in
+        try MilvusOperations.checkPartitions(request.partitionNames)
+        try await load(request.collectionName)
+        return ProtoStatus()
+      },
+      rpc("ReleasePartitions", ProtoReleasePartitionsRequest.self) { request in
+        try MilvusOperations.checkPartitions(request.partitionNames)
+        _ = try await operations.setLoaded(request.collectionName, false)
+        return ProtoStatus()
+      },
+      rpc("GetLoadingProgress", ProtoGetLoadingProgressRequest.self) { request in
+        let collection = try operations.describe(request.collectionName)
+        try MilvusOperations.checkPartitions(request.partitionNames)
+        try operations.requireLoaded(collection, request.collectionName)
+        return ProtoGetLoadingProgressResponse.with {
+          $0.progress = 100
+          $0.refreshProgress = 100
+        }
+      },
+      rpc("GetLoadState", ProtoGetLoadStateRequest.self) { request in
+        guard try operations.has(request.collectionName) else {
+          return ProtoGetLoadStateResponse.with { $0.state = .notExist }
+        }
+        let collection = try operations.describe(request.collectionName)
+        return ProtoGetLoadStateResponse.with {
+          $0.state = collection.info.ready ? collection.definition.isLoaded ? .loaded : .notLoad : .loading
+        }
+      },
+      rpc("Flush", ProtoFlushRequest.self) { request in
+        // Every write is durable when it is answered.
+        var response = ProtoFlushResponse.with { $0.dbName = Self.database }
+        for name in request.collectionNames {
+          let collection = try operations.describe(name)
+          try await operations.catchUpIndex(of: collection)
+          let timestamp = clock.next()
+          response.collSegIds[name] = ProtoLongArray()
+          response.flushCollSegIds[name] = ProtoLongArray()
+          response.collSealTimes[name] = Int64(timestamp >> 18) / 1000
+          response.collFlushTs[name] = timestamp
+        }
+        return response
+      },
+      rpc("GetFlushState", ProtoGetFlushStateRequest.self) { _ in
+        ProtoGetFlushStateResponse.with { $0.flushed = true }
+      },
+      rpc("FlushAll", ProtoFlushAllRequest.self) { _ in
+        ProtoFlushAllResponse.with { $0.flushAllTs = clock.next() }
+      },
+      rpc("GetFlushAllState", ProtoGetFlushAllStateRequest.self) { _ in
+        ProtoGetFlushAllStateResponse.with { $0.flushed = true }
+      },
+    ]
+  }
+
+  private func load(_ name: String) async throws {
+    _ = try await operations.setLoaded(name, true)
+    try await operations.catchUpIndex(of: try operations.describe(name))
+  }
+}

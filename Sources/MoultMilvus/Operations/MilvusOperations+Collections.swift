@@ -1,0 +1,136 @@
+internal import MoultEngine
+internal import MoultModel
+
+/// A collection that is asked for.
+struct NewCollection {
+  var name: String
+  var definition: CollectionDefinition
+  var summary: String
+  /// `nil` while no index says it.
+  var metric: Metric?
+}
+
+/// A collection as it is, with its definition.
+struct DescribedCollection {
+  var info: CollectionInfo
+  var definition: CollectionDefinition
+
+  /// What clients keep a schema by: never 0, another one for each collection.
+  var schemaTimestamp: UInt64 {
+    HybridClock.timestamp(milliseconds: info.createdAt, counter: UInt64(truncatingIfNeeded: info.id))
+  }
+}
+
+extension MilvusOperations {
+  /// The same request again is no error, one for a collection of another kind is.
+  func create(_ new: NewCollection) async throws {
+    try NameCheck.collection(new.name)
+    let schema = try new.definition.schema(metric: new.metric, summary: new.summary)
+    do {
+      _ = try await engine.createCollection(new.name, schema: schema)
+    } catch let error as MoultError where error.code == .collectionExists {
+      let there = try describe(new.name)
+      guard there.definition.hasFields(of: new.definition), there.info.schema.summary == new.summary,
+        new.metric == nil || there.info.schema.metric == new.metric
+      else {
+        throw MilvusError.invalidParameter(
+          "create duplicate collection with different parameters, collection: \(new.name)")
+      }
+    } catch let error as MoultError where error.code == .nameConflict {
+      throw MilvusError(
+        code: MilvusError.Code.nameConflict,
+        message: """
+          collection name [\(new.name)] conflicts with an existing alias, please choose a unique name: \
+          \(error.milvusError(MilvusNames(collection: new.name)).message)
+          """)
+    }
+  }
+
+  /// By name or alias. - Throws: 1100 for a name that cannot be one, `collectionNotFound`.
+  func describe(_ name: String) throws -> DescribedCollection {
+    try NameCheck.collection(name)
+    let info = try engine.describeCollection(name)
+    return DescribedCollection(info: info, definition: try CollectionDefinition(of: info))
+  }
+
+  /// A missing collection is no failure.
+  func drop(_ name: String) async throws {
+    try NameCheck.collection(name)
+    do {
+      try await engine.dropCollection(name)
+    } catch let error as MoultError where error.code == .collectionNotFound {
+      return
+    } catch let error as MoultError where error.code == .collectionHasAliases {
+      let aliases = (try? engine.listAliases(of: name)) ?? []
+      throw MilvusError.invalidParameter(
+        """
+        unable to drop the collection [\(name)] because it has associated aliases \
+        [\(aliases.map(\.alias).joined(separator: " "))], please remove all aliases before dropping the collection
+        """)
+    } catch let error as MoultError where error.code == .invalidArgument && isAlias(name) {
+      throw MilvusError.invalidParameter("cannot drop the collection via alias = \(name)")
+    }
+  }
+
+  /// Of collections that can be used.
+  func list() throws -> [CollectionInfo] { try engine.listCollections().filter(\.ready) }
+
+  func has(_ name: String) throws -> Bool {
+    try NameCheck.collection(name)
+    return engine.hasCollection(name)
+  }
+
+  func rename(_ name: String, to newName: String, database: String) async throws {
+    try Self.checkDatabase(database)
+    try NameCheck.collection(newName)
+    do {
+      try await engine.renameCollection(name, to: newName)
+    } catch let error as MoultError where error.code == .invalidArgument && isAlias(name) {
+      throw MilvusError.invalidParameter("unsupported use an alias to rename collection, alias:\(name)")
+    } catch let error as MoultError where error.code == .collectionExists {
+      throw MilvusError.invalidParameter(
+        "duplicated new collection name \(newName) in database \(Self.database) with other collection name or alias"
+      )
+    } catch let error as MoultError where error.code == .nameConflict {
+      throw error.milvusError(MilvusNames(collection: newName))
+    }
+  }
+
+  private func isAlias(_ name: String) -> Bool {
+    (try? engine.describeAlias(name)) != nil
+  }
+
+  // MARK: Loading
+
+  /// Everything is in place at any time, so this opens and closes a door: a released collection answers no search.
+  func setLoaded(_ name: String, _ isLoaded: Bool) async throws -> CollectionInfo {
+    let collection = try describe(name)
+    if isLoaded,
+      !collection.definition.indexes.contains(where: { $0.field == collection.info.schema.vectorField })
+    {
+      throw MilvusError(
+        code: MilvusError.Code.indexNotFound, message: "index not found[collection=\(name)]")
+    }
+    try await alter(name) { $0.isLoaded = isLoaded }
+    return collection.info
+  }
+
+  /// - Throws: 101 for a collection that is released, or not ready.
+  func requireLoaded(_ collection: DescribedCollection, _ name: String) throws {
+    guard collection.definition.isLoaded, collection.info.ready else {
+      throw MilvusError(
+        code: MilvusError.Code.collectionNotLoaded, message: "collection not loaded[collection=\(name)]")
+    }
+  }
+
+  func alter(
+    _ name: String, _ change: @escaping @Sendable (inout CollectionDefinition) throws -> Void
+  ) async throws {
+    try await engine.annotate(name) { info in
+      let old = try CollectionDefinition(of: info)
+      var new = old
+      try change(&new)
+      return new == old ? info.schema.annotations : try new.annotations
+    }
+  }
+}

@@ -1,0 +1,182 @@
+internal import MoultEngine
+internal import MoultModel
+internal import MoultServer
+
+/// A search that is understood but for the collection it goes to.
+struct MilvusSearch {
+  var queries: [Float]
+  var limit: Int
+  var offset = 0
+  var filter = ""
+  var templates: [String: JSON] = [:]
+  /// The vector field; empty for the only one.
+  var field = ""
+  var metricType = ""
+  var parameters = Parameters()
+  var groupingField = ""
+  var groupSize = 1
+  var partitions: [String] = []
+
+  /// What may stand in `params`.
+  struct Parameters {
+    var ef: Int?
+    var probes: Int?
+    var exact = false
+    var oversampling: Double?
+    var radius: Double?
+    var rangeFilter: Double?
+  }
+}
+
+/// A question for points that fulfil a condition.
+struct MilvusQuery {
+  var filter = ""
+  var templates: [String: JSON] = [:]
+  /// `nil` asks for all that match.
+  var limit: Int?
+  var offset = 0
+  var outputFields: [String] = []
+  var partitions: [String] = []
+}
+
+extension MilvusOperations {
+  static let countField = "count(*)"
+  private static let countMax = 16_384
+  /// Of a query without a limit.
+  private static let rowsMax = 100_000
+
+  func write(_ batch: PointBatch, to name: String, partition: String) async throws -> WriteResult {
+    try Self.checkPartitions([partition])
+    return try await engine.write(batch, to: name, mode: .upsert)
+  }
+
+  func delete(_ filter: String, templates: [String: JSON], from name: String, partition: String) async throws
+    -> WriteResult
+  {
+    let collection = try describe(name)
+    try Self.checkPartitions([partition])
+    switch try FilterParser.parse(filter, collection, templates: templates) {
+    case .ids(let ids): return try await engine.delete(Array(ids).sorted(), from: name)
+    case let condition: return try await engine.delete(matching: condition, from: name)
+    }
+  }
+
+  // MARK: Reading
+
+  /// - Returns: points in the order of their keys, with what the query's output fields need.
+  func query(_ query: MilvusQuery, in collection: DescribedCollection, output: OutputFields) async throws
+    -> PointPage
+  {
+    try requireLoaded(collection, collection.info.name)
+    try Self.checkPartitions(query.partitions)
+    let filter = try condition(query.filter, query.templates, collection)
+    if filter == nil, query.limit == nil {
+      throw MilvusError.invalidParameter("empty expression should be used with limit")
+    }
+    if let limit = query.limit, !(1...Self.countMax).contains(limit) {
+      throw MilvusError.invalidParameter(
+        "invalid max query result window, limit [\(limit)] is invalid, it should be in range [1, \(Self.countMax)], but got \(limit)"
+      )
+    }
+    guard query.offset >= 0, query.offset <= Self.countMax - (query.limit ?? 0) else {
+      throw MilvusError.invalidParameter(
+        "invalid max query result window, (offset+limit) should be in range [1, \(Self.countMax)], but got \(query.offset.addingReportingOverflow(query.limit ?? 0).partialValue)"
+      )
+    }
+    if case .ids(let ids) = filter, query.offset == 0 {
+      var page = try await engine.get(
+        ids.sorted(), from: collection.info.name, includeVectors: output.includesVector,
+        includePayload: output.includesPayload)
+      if let limit = query.limit, page.points.count > limit {
+        page.points.removeLast(page.points.count - limit)
+      }
+      return page
+    }
+    let page = try await engine.query(
+      collection.info.name, filter: filter, limit: query.limit ?? Self.rowsMax, offset: query.offset,
+      includeVectors: output.includesVector, includePayload: output.includesPayload)
+    guard query.limit != nil || page.points.count < Self.rowsMax else {
+      throw MilvusError.invalidParameter(
+        "query results exceed \(Self.rowsMax - 1) rows; give a limit, or read them with an iterator")
+    }
+    return page
+  }
+
+  /// `count(*)`.
+  func count(_ query: MilvusQuery, in collection: DescribedCollection) async throws -> (
+    count: Int, servedBy: ServedBy
+  ) {
+    try requireLoaded(collection, collection.info.name)
+    try Self.checkPartitions(query.partitions)
+    guard let filter = try condition(query.filter, query.templates, collection) else {
+      return (collection.info.count, collection.info.servedBy)
+    }
+    return try await engine.count(collection.info.name, filter: filter)
+  }
+
+  private func condition(
+    _ text: String, _ templates: [String: JSON], _ collection: DescribedCollection
+  ) throws -> PointFilter? {
+    guard !text.allSatisfy(\.isWhitespace) else { return nil }
+    return try FilterParser.parse(text, collection, templates: templates)
+  }
+
+  func search(_ search: MilvusSearch, in collection: DescribedCollection, output: OutputFields) async throws
+    -> SearchResponse
+  {
+    let schema = collection.info.schema
+    try requireLoaded(collection, collection.info.name)
+    try Self.checkPartitions(search.partitions)
+    try check(search, schema)
+    var grouping: SearchGrouping?
+    if !search.groupingField.isEmpty {
+      grouping = SearchGrouping(field: [search.groupingField], size: search.groupSize)
+    }
+    let request = SearchRequest(
+      queries: search.queries, dimension: schema.dimension, limit: search.limit, offset: search.offset,
+      ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact, oversampling: search.parameters.oversampling,
+      filter: try condition(search.filter, search.templates, collection),
+      range: Self.range(search.parameters, schema.metric), grouping: grouping,
+      includePayload: output.includesPayload, includeVectors: output.includesVector)
+    return try await engine.search(request, in: collection.info.name)
+  }
+
+  /// `radius` bounds from afar and `range_filter` from near: for distances `range_filter <= d < radius`, for
+  /// similarities `radius < s <= range_filter`.
+  private static func range(_ parameters: MilvusSearch.Parameters, _ metric: Metric) -> SearchRange? {
+    guard let radius = parameters.radius else { return nil }
+    let far = SearchRange.Bound(Float(radius), isInclusive: false)
+    let near = parameters.rangeFilter.map { SearchRange.Bound(Float($0), isInclusive: true) }
+    return metric.higherIsNearer ? SearchRange(lower: far, upper: near) : SearchRange(lower: near, upper: far)
+  }
+
+  private func check(_ search: MilvusSearch, _ schema: CollectionSchema) throws {
+    guard search.field.isEmpty || search.field == schema.vectorField else {
+      throw MilvusError.invalidParameter(
+        "failed to create query plan: failed to get field schema by name: fieldName(\(search.field)) not found"
+      )
+    }
+    guard search.parameters.radius != nil || search.parameters.rangeFilter == nil else {
+      throw MilvusError.invalidParameter("range_filter needs a radius")
+    }
+    let metric = schema.metric.milvusName
+    guard search.metricType.isEmpty || search.metricType.uppercased() == metric else {
+      throw MilvusError.invalidParameter("metric type not match", expected: metric, actual: search.metricType)
+    }
+    guard (1...Self.countMax).contains(search.limit) else {
+      throw MilvusError.invalidParameter(
+        "topk [\(search.limit)] is invalid, it should be in range [1, 16384], but got \(search.limit)")
+    }
+    guard search.offset >= 0, search.offset <= Self.countMax - search.limit else {
+      throw MilvusError.invalidParameter(
+        "(offset+limit) should be in range [1, 16384], but got \(search.offset.addingReportingOverflow(search.limit).partialValue)"
+      )
+    }
+    let count = search.queries.count / schema.dimension
+    guard (1...Self.countMax).contains(count) else {
+      throw MilvusError.invalidParameter(
+        "nq [\(count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(count)"
+      )
+    }
+  }
+}

@@ -1,0 +1,185 @@
+internal import Foundation
+internal import MoultModel
+
+/// What Milvus' clients said about a collection beyond what the engine has to know: kept word for word in the
+/// collection's annotations, so that it is described as it was given.
+///
+/// The property names are in stored data: changing one makes existing definitions unreadable.
+struct CollectionDefinition: Codable, Equatable, Sendable {
+  struct Parameter: Codable, Equatable, Sendable {
+    var key: String
+    var value: String
+  }
+
+  struct Field: Codable, Equatable, Sendable {
+    var name: String
+    var type: MilvusType
+    var elementType: MilvusType?
+    var isPrimary = false
+    var automaticKeys = false
+    var isPartitionKey = false
+    var isClusteringKey = false
+    var isNullable = false
+    var summary = ""
+    var parameters: [Parameter] = []
+    /// JSON.
+    var defaultValue: String?
+
+    func parameter(_ key: String) -> String? { parameters.first { $0.key == key }?.value }
+  }
+
+  struct Index: Codable, Equatable, Sendable {
+    var name: String
+    var field: String
+    /// As they were given.
+    var parameters: [Parameter]
+
+    func parameter(_ key: String) -> String? { parameters.first { $0.key == key }?.value }
+  }
+
+  var fields: [Field]
+  var isDynamic: Bool
+  var indexes: [Index] = []
+  var isLoaded = false
+  var properties: [Parameter] = []
+  /// Milvus' number; reads see all writes that were answered whatever it is.
+  var consistencyLevel = CollectionDefinition.bounded
+
+  static let bounded = 2
+  /// The number of the first field; the others follow.
+  static let firstFieldID = 100
+  /// The longest VarChar there is.
+  static let varCharLengthMax = 65_535
+  /// The name of the column that holds members without a field.
+  static let dynamicField = "$meta"
+
+  /// That of a collection, given or derived: a collection made without a word about fields is dynamic, indexed and
+  /// loaded, as the quick form makes them.
+  init(of info: CollectionInfo) throws {
+    guard let annotations = info.schema.annotations else {
+      self.init(quick: info.schema)
+      return
+    }
+    do {
+      self = try JSONDecoder().decode(CollectionDefinition.self, from: Data(annotations.utf8))
+    } catch {
+      throw MoultError(.corrupted, "the definition of collection '\(info.name)' cannot be read: \(error)")
+    }
+  }
+
+  init(fields: [Field], isDynamic: Bool) {
+    self.fields = fields
+    self.isDynamic = isDynamic
+  }
+
+  init(quick schema: CollectionSchema) {
+    var key = Field(name: schema.keyField, type: schema.keyKind == .int64 ? .int64 : .varChar)
+    key.isPrimary = true
+    key.automaticKeys = schema.automaticKeys
+    if key.type == .varChar {
+      key.parameters = [Parameter(key: "max_length", value: String(Self.varCharLengthMax))]
+    }
+    var vector = Field(name: schema.vectorField, type: .floatVector)
+    vector.parameters = [Parameter(key: "dim", value: String(schema.dimension))]
+    self.init(fields: [key, vector], isDynamic: true)
+    indexes = [
+      Index(
+        name: schema.vectorField, field: schema.vectorField,
+        parameters: [
+          Parameter(key: "index_type", value: "AUTOINDEX"),
+          Parameter(key: "metric_type", value: schema.metric.milvusName),
+        ])
+    ]
+    isLoaded = true
+  }
+
+  var annotations: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+
+  /// Fields beside key and vector.
+  var scalars: [Field] { fields.filter { !$0.isPrimary && !$0.type.isVector } }
+  func field(_ name: String) -> Field? { fields.first { $0.name == name } }
+  func id(of field: Field) -> Int64 {
+    Int64(Self.firstFieldID + (fields.firstIndex { $0.name == field.name } ?? 0))
+  }
+
+  /// Whether both describe the same kind of points; indexes and state apart.
+  func hasFields(of other: CollectionDefinition) -> Bool {
+    fields == other.fields && isDynamic == other.isDynamic
+  }
+
+  /// The engine's schema.
+  ///
+  /// - Parameter metric: `nil` while no index says it.
+  /// - Throws: 1100 for what cannot be kept.
+  func schema(metric: Metric?, summary: String) throws -> CollectionSchema {
+    let later =
+      "is not supported by this version of Moult, which holds one primary key, one FloatVector and scalar fields"
+    for (place, field) in fields.enumerated() {
+      try NameCheck.field(field.name)
+      if fields[..<place].contains(where: { $0.name == field.name }) {
+        throw MilvusError.invalidParameter("duplicated field name: \(field.name)")
+      }
+    }
+    let keys = fields.filter(\.isPrimary)
+    guard let key = keys.first else { throw MilvusError.invalidParameter("primary key is not specified") }
+    guard keys.count == 1 else {
+      throw MilvusError.invalidParameter(
+        "there are more than one primary key: \(keys[0].name), \(keys[1].name)")
+    }
+    let vectors = fields.filter(\.type.isVector)
+    guard let vector = vectors.first(where: { $0.type == .floatVector }) ?? vectors.first else {
+      throw MilvusError.invalidParameter("schema does not contain vector field")
+    }
+    if let other = fields.first(where: {
+      $0.name != key.name && $0.name != vector.name && !$0.type.isKeptScalar
+    }) ?? (vector.type == .floatVector ? nil : vector) {
+      throw MilvusError.invalidParameter("field \(other.name) of type \(other.type.name) \(later)")
+    }
+    guard !vector.isNullable else {
+      throw MilvusError.invalidParameter("field \(vector.name): a vector that may be null \(later)")
+    }
+    try Self.checkLengths(fields)
+    return CollectionSchema(
+      dimension: try Self.dimension(vector), metric: metric ?? .squaredEuclidean,
+      keyKind: try Self.keyKind(key), automaticKeys: key.automaticKeys, keyField: key.name,
+      vectorField: vector.name, summary: summary, annotations: try annotations)
+  }
+
+  private static func checkLengths(_ fields: [Field]) throws {
+    for field in fields where field.type == .varChar {
+      guard let text = field.parameter("max_length") else {
+        throw MilvusError.invalidParameter(
+          "type param(max_length) should be specified for the field(\(field.name)) of type VarChar")
+      }
+      guard let length = Int(text), (1...varCharLengthMax).contains(length) else {
+        throw MilvusError.invalidParameter(
+          "the maximum length specified for the field(\(field.name)) should be in (0, \(varCharLengthMax)], but got \(text)"
+        )
+      }
+    }
+  }
+
+  private static func dimension(_ field: Field) throws -> Int {
+    let text = field.parameter("dim") ?? ""
+    guard let dimension = Int(text), CollectionSchema.dimensionRange.contains(dimension) else {
+      throw MilvusError.invalidParameter(
+        "invalid dimension: \(text). should be in range 1 ~ \(CollectionSchema.dimensionRange.upperBound)")
+    }
+    return dimension
+  }
+
+  private static func keyKind(_ field: Field) throws -> CollectionSchema.KeyKind {
+    switch field.type {
+    case .int64: return .int64
+    case .varChar: return .string
+    default:
+      throw MilvusError.invalidParameter("the data type of primary key should be Int64 or VarChar")
+    }
+  }
+}

@@ -1,0 +1,74 @@
+"""A Moult server for tests with unmodified clients: the program named by MOULT, on a free port."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+import requests
+
+TOKEN = "root:Milvus"
+
+
+class Server:
+    """`moult serve` on one data directory; stopped and started again it keeps its port."""
+
+    def __init__(self, directory: pathlib.Path):
+        self.directory = directory
+        self.port = 0
+        self.process = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        log = self.directory / "log"
+        log.write_text("")
+        self.process = subprocess.Popen(
+            [os.environ["MOULT"], "serve", "--data", str(self.directory / "data"), "--port", str(self.port)],
+            stdout=subprocess.DEVNULL, stderr=log.open("w"))
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for line in log.read_text().split("\n")[:-1]:
+                if "listening on http://" in line:
+                    self.port = int(line.rsplit(":", 1)[1])
+                    return
+            assert self.process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        raise AssertionError("the server did not start:\n" + log.read_text())
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        self.process.wait(60)
+
+    def rest(self, path: str, body: dict) -> dict:
+        """The answer of `POST /v2/vectordb/<path>`."""
+        answer = requests.post(
+            f"{self.uri}/v2/vectordb/{path}", json=body, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("moult"))
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def client(server):
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(uri=server.uri, token=TOKEN)
+    yield client
+    for name in client.list_collections():
+        for alias in client.list_aliases(name)["aliases"]:
+            client.drop_alias(alias)
+        client.drop_collection(name)
+    client.close()

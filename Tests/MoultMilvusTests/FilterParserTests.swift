@@ -1,0 +1,159 @@
+import MoultModel
+import MoultServer
+import MoultTesting
+import Testing
+
+@testable import MoultMilvus
+
+@Suite("FilterParser")
+struct FilterParserTests {
+  /// Key `id`, fields `age` Int64, `name` VarChar, `meta` JSON, `score` Float, maybe dynamic ones.
+  static func collection(isDynamic: Bool = true, keyKind: MilvusType = .int64) -> DescribedCollection {
+    var key = CollectionDefinition.Field(name: "id", type: keyKind)
+    key.isPrimary = true
+    var vector = CollectionDefinition.Field(name: "v", type: .floatVector)
+    vector.parameters = [.init(key: "dim", value: "2")]
+    let definition = CollectionDefinition(
+      fields: [
+        key, vector, .init(name: "age", type: .int64), .init(name: "name", type: .varChar),
+        .init(name: "meta", type: .json), .init(name: "score", type: .float),
+      ], isDynamic: isDynamic)
+    let schema = CollectionSchema(
+      dimension: 2, keyKind: keyKind == .int64 ? .int64 : .string, keyField: "id", vectorField: "v")
+    return DescribedCollection(
+      info: CollectionInfo(
+        name: "c", id: 1, schema: schema, count: 0, aliases: [],
+        generation: GenerationInfo(
+          id: 1, state: .live, specification: EncodingSpecification(), bytesPerVector: 8, createdAt: 0,
+          publishedAt: nil, report: nil), previousGeneration: nil, createdAt: 0, updatedAt: 0, ready: true),
+      definition: definition)
+  }
+
+  static func parse(_ text: String, templates: [String: JSON] = [:]) throws -> PointFilter {
+    try FilterParser.parse(text, collection(), templates: templates)
+  }
+
+  @Test(
+    "keys",
+    arguments: [
+      ("id == 5", [5]), ("id==-5", [-5]), (" id in [1,2 , 3] ", [1, 2, 3]), ("id IN [ 7 , ]", [7]),
+      ("id in []", []), ("5 == id", [5]), ("id == 0x10", [16]), ("id == 0b11", [3]), ("id in[1]", [1]),
+      ("id in [9223372036854775807,-9223372036854775808]", [.max, .min]),
+    ] as [(String, [Int64])])
+  func keys(text: String, ids: [Int64]) throws {
+    #expect(try Self.parse(text) == .ids(Set(ids.map { .int64($0) })))
+  }
+
+  @Test(
+    "string keys, in either quotes, escaped and raw",
+    arguments: [
+      (#"id == "a b""#, ["a b"]), ("id in ['a', \"b\"]", ["a", "b"]), (#"id == 'it\'s'"#, ["it's"]),
+      (#"id == "q\"\\\n""#, ["q\"\\\n"]), ("id in ['ä', '日本', ']']", ["ä", "日本", "]"]),
+      (#"id == r"a\n""#, [#"a\n"#]),
+    ])
+  func stringKeys(text: String, ids: [String]) throws {
+    let filter = try FilterParser.parse(text, Self.collection(keyKind: .varChar))
+    #expect(filter == .ids(Set(ids.map { .string($0) })))
+  }
+
+  @Test("comparisons, ranges, members of JSON and of the dynamic field")
+  func conditions() throws {
+    let atLeast3 = PointFilter.Bound(3, isInclusive: true)
+    let below5 = PointFilter.Bound(5, isInclusive: false)
+    #expect(try Self.parse("age >= 3") == .field(["age"], .isBetween(lower: atLeast3, upper: nil)))
+    #expect(try Self.parse("3 <= age") == .field(["age"], .isBetween(lower: atLeast3, upper: nil)))
+    #expect(
+      try Self.parse("3 <= age < 5")
+        == .all([
+          .field(["age"], .isBetween(lower: atLeast3, upper: nil)),
+          .field(["age"], .isBetween(lower: nil, upper: below5)),
+        ]))
+    #expect(
+      try Self.parse(#"meta["a"]["b"] == true"#) == .field(["meta", "a", "b"], .isOneOf([.bool(true)])))
+    #expect(try Self.parse(#"$meta["x"] == 1"#) == .field(["x"], .isOneOf([.int(1)])))
+    #expect(try Self.parse("x == 1") == .field(["x"], .isOneOf([.int(1)])))
+    #expect(try Self.parse("name like 'a%b_[*'") == .field(["name"], .matches(glob: "a*b?[[][*]")))
+    #expect(
+      try Self.parse("name > 'm'")
+        == .field(["name"], .isTextBetween(lower: .init("m", isInclusive: false), upper: nil)))
+    #expect(try Self.parse(#"exists meta["a"]"#) == .field(["meta", "a"], .exists))
+    #expect(try Self.parse("id > 7") == .idsBetween(lower: .init(.int64(7), isInclusive: false), upper: nil))
+    #expect(try Self.parse("score == 0.1") == .field(["score"], .isOneOf([.double(0.1)])))
+  }
+
+  @Test("and binds tighter than or; both may be signs")
+  func precedence() throws {
+    func is1(_ name: String) -> PointFilter { .field(FieldPath([name]), .isOneOf([.int(1)])) }
+    let expected = PointFilter.any([is1("a"), .all([is1("b"), is1("c")])])
+    #expect(try Self.parse("a == 1 or b == 1 and c == 1") == expected)
+    #expect(try Self.parse("a == 1 || (b == 1 && c == 1)") == expected)
+    #expect(try Self.parse("(a == 1 OR b == 1) AND c == 1") == .all([.any([is1("a"), is1("b")]), is1("c")]))
+  }
+
+  @Test("what is missing or null is neither equal nor unequal")
+  func threeValued() throws {
+    let isSet = PointFilter.all([.field(["age"], .exists), .not(.field(["age"], .isOneOf([.null])))])
+    let not1 = PointFilter.all([isSet, .not(.field(["age"], .isOneOf([.int(1)])))])
+    #expect(try Self.parse("age != 1") == not1)
+    #expect(try Self.parse("not (age == 1)") == not1)
+    #expect(try Self.parse("age not in [1]") == not1)
+    #expect(try Self.parse("not (not (age == 1))") == .field(["age"], .isOneOf([.int(1)])))
+    #expect(try Self.parse("age is not null") == isSet)
+    #expect(try Self.parse("age is null") == .not(isSet))
+  }
+
+  @Test("placeholders are filled, missing ones refused")
+  func placeholders() throws {
+    let filter = try Self.parse(
+      "age in {list} and id == {key}", templates: ["list": .array([.int(1)]), "key": .int(2)])
+    #expect(filter == .all([.field(["age"], .isOneOf([.int(1)])), .ids([.int64(2)])]))
+    #expect(throws: MilvusError.self) { try Self.parse("id == {key}") }
+  }
+
+  @Test(
+    "everything else is refused with its place",
+    arguments: [
+      "", "id", "id =", "id == ", "id == 'a'", "id in 1", "id in [", "id in [1", "id in [1 2]", "id in [,]",
+      "id in (1)", "id in [1]]", "id == 1.5", "id == 99999999999999999999", "id inn [1]", "not age > 3",
+      "1 == 2",
+      "age == id", "age + 1 == 2", "age == 'x'", "name > 1", "v == 1", "name['a'] == 1", "age == 1 and",
+      "(age == 1", "text_match(name, 'a')", "age < 3 > 1", "meta[0] == 1", "'a' like name", "name == 'a",
+      "name == '\\q'",
+      "age == 1;", "age == --1", "3 <= age == 5", "$meta == 1", "id is like 3",
+    ])
+  func refused(text: String) {
+    let error = #expect(throws: MilvusError.self) { try Self.parse(text) }
+    #expect(error?.code == 1100)
+    #expect(error?.message.contains("at byte ") == true, "\(error?.message ?? "")")
+  }
+
+  @Test("unknown names are refused where there is no dynamic field")
+  func fixed() {
+    let error = #expect(throws: MilvusError.self) {
+      try FilterParser.parse("other == 1", Self.collection(isDynamic: false))
+    }
+    #expect(error?.message.contains("field other not exist") == true)
+  }
+
+  @Test("deep nesting is refused and does not trap")
+  func deep() {
+    for opening in ["(", "not (", "!("] {
+      let text =
+        String(repeating: opening, count: 100_000) + "id == 1" + String(repeating: ")", count: 100_000)
+      #expect(throws: MilvusError.self) { try Self.parse(text) }
+    }
+  }
+
+  @Test("noise never traps", arguments: 0..<300)
+  func noise(seed: Int) {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let pieces = [
+      "id", " ", "in", "==", "[", "]", ",", "'", "\"", "\\", "7", "-", "é", "\0", "a", "not", "(", ")", "and",
+      "{", "}",
+      "0x", "1e", ".", "like", "is", "null", "<", "meta",
+    ]
+    let text = (0..<Int.random(in: 0...20, using: &random)).map { _ in pieces.randomElement(using: &random)! }
+      .joined()
+    _ = try? Self.parse(text)
+  }
+}
