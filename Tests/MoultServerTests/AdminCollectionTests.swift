@@ -43,6 +43,17 @@ struct AdminCollectionTests {
   }
 
   @Test(
+    "the index of a new collection goes by the size of its segments",
+    arguments: ["", #","specification":{}"#])
+  func defaultIndex(specification: String) async throws {
+    try await ServerHarness.with { server in
+      let created = try await server.post(
+        Self.root + "/collections", #"{"name":"x","dimension":2\#(specification)}"#)
+      #expect(created.text.contains(#""index":{"auto":{}}"#), "\(created.text)")
+    }
+  }
+
+  @Test(
     "an index is named by a word or an object, and answered as an object",
     arguments: [
       (#""flat""#, #"{"flat":{}}"#), (#"{"flat":{}}"#, #"{"flat":{}}"#), (#""ivf""#, #"{"ivf":{}}"#),

@@ -134,7 +134,8 @@ extension MilvusOperations {
     }
     let request = SearchRequest(
       queries: search.queries, dimension: schema.dimension, limit: search.limit, offset: search.offset,
-      ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact, oversampling: search.parameters.oversampling,
+      ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact,
+      oversampling: search.parameters.oversampling,
       filter: try condition(search.filter, search.templates, collection),
       range: Self.range(search.parameters, schema.metric), grouping: grouping,
       includePayload: output.includesPayload, includeVectors: output.includesVector)

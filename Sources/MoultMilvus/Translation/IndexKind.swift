@@ -63,7 +63,8 @@ enum IndexKind: String, CaseIterable {
     case .automatic: return .automatic
     case .flat: return .flat
     case .ivfFlat, .ivfSQ8, .ivfPQ, .ivfRaBitQ, .scann:
-      return .ivf(lists: try Self.integer("nlist", in: index, IndexSpecification.listsRange) ?? Self.defaultLists)
+      return .ivf(
+        lists: try Self.integer("nlist", in: index, IndexSpecification.listsRange) ?? Self.defaultLists)
     case .hnsw, .hnswSQ, .hnswPQ, .hnswPRQ, .diskANN:
       return .hnsw(
         m: try Self.integer("M", in: index, 2...2048) ?? 16,
