@@ -273,6 +273,11 @@ struct SearchParameters {
     search.metricType = texts["metric_type"] ?? ""
     search.groupingField = texts["group_by_field"] ?? ""
     search.groupSize = try integer("group_size") ?? 1
+    // Before anything is multiplied with it.
+    guard SearchGrouping.sizeRange.contains(search.groupSize) else {
+      throw MilvusError.invalidParameter(
+        "group_size [\(search.groupSize)] is invalid, it should be in range \(SearchGrouping.sizeRange)")
+    }
     search.partitions = request.partitionNames
     search.parameters.ef = try inner.int("ef")
     search.parameters.probes = try inner.int("nprobe")
@@ -288,8 +293,9 @@ struct SearchParameters {
     guard let digits = texts["round_decimal"].flatMap({ Int($0) }), (0...6).contains(digits) else {
       return score
     }
-    let scale = Float(pow(10.0, Double(digits)))
-    return (score * scale).rounded() / scale
+    // Large scores times the scale are beyond float32.
+    let scale = pow(10.0, Double(digits))
+    return Float((Double(score) * scale).rounded() / scale)
   }
 
   private static func queries(_ request: ProtoSearchRequest, _ schema: CollectionSchema) throws -> [Float] {
@@ -311,14 +317,15 @@ struct SearchParameters {
         "vector type must be the same, field \(schema.vectorField) - type FloatVector, search info type \(placeholder.type)"
       )
     }
+    let size = schema.dimension * MemoryLayout<Float>.size
+    if let other = placeholder.values.first(where: { $0.count != size }) {
+      throw MilvusError.invalidParameter(
+        "vector dimension mismatch, expected vector size(byte) \(size), actual \(other.count)")
+    }
     var queries: [Float] = []
+    // Bounded by the bytes that came, now that every value is known to have its own.
     queries.reserveCapacity(placeholder.values.count * schema.dimension)
     for value in placeholder.values {
-      guard value.count == schema.dimension * MemoryLayout<Float>.size else {
-        throw MilvusError.invalidParameter(
-          "vector dimension mismatch, expected vector size(byte) \(schema.dimension * MemoryLayout<Float>.size), actual \(value.count)"
-        )
-      }
       value.withUnsafeBytes { bytes in
         for place in stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.size) {
           let bits = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
@@ -337,7 +344,7 @@ enum FilterTemplates {
       switch template.val {
       case .boolVal(let value): return .bool(value)
       case .int64Val(let value): return .int(value)
-      case .floatVal(let value): return .double(value)
+      case .floatVal(let value): return .double(try finite(value))
       case .stringVal(let value): return .string(value)
       case .arrayVal(let array): return .array(try list(array))
       case .bytesVal, nil:
@@ -346,11 +353,19 @@ enum FilterTemplates {
     }
   }
 
+  /// Filters know no other numbers: JSON and the filter language cannot say them.
+  private static func finite(_ value: Double) throws -> Double {
+    guard value.isFinite else {
+      throw MilvusError.invalidParameter("a value of a filter's placeholder is not a finite number")
+    }
+    return value
+  }
+
   private static func list(_ array: ProtoTemplateArrayValue) throws -> [JSON] {
     switch array.data {
     case .boolData(let values): return values.data.map { .bool($0) }
     case .longData(let values): return values.data.map { .int($0) }
-    case .doubleData(let values): return values.data.map { .double($0) }
+    case .doubleData(let values): return try values.data.map { .double(try finite($0)) }
     case .stringData(let values): return values.data.map { .string($0) }
     case nil: return []
     case .arrayData, .jsonData:

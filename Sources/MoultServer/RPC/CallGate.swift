@@ -2,10 +2,15 @@ internal import Synchronization
 
 /// Lets a number of calls in; others wait in the order in which they came.
 final class CallGate: Sendable {
+  private typealias Waiter = CheckedContinuation<Void, any Error>
+
   private struct State {
     var free: Int
-    var waiting: [CheckedContinuation<Void, Never>] = []
-    /// Those before it were let in: popping from the front one by one would move all others.
+    /// By their numbers; those that were let in or gave up are gone.
+    var waiting: [Int: Waiter] = [:]
+    /// No number before it waits.
+    var first = 0
+    /// The number of whoever comes next.
     var next = 0
   }
 
@@ -13,42 +18,54 @@ final class CallGate: Sendable {
 
   init(limit: Int) { state = Mutex(State(free: limit)) }
 
-  /// - Throws: what `body` throws; `CancellationError` when the task was cancelled while it waited.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+  /// - Throws: what `body` throws; `CancellationError` when the task is cancelled while it waits, at once.
   func run<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-    await enter()
+    try await enter()
     defer { leave() }
     try Task.checkCancellation()
     return try await body()
   }
 
-  private func enter() async {
-    await withCheckedContinuation { continuation in
-      let isFree = state.withLock { state in
-        guard state.free > 0 else {
-          state.waiting.append(continuation)
-          return false
+  private func enter() async throws {
+    let number = state.withLock { state -> Int in
+      state.next += 1
+      return state.next - 1
+    }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: Waiter) in
+        let outcome = state.withLock { state -> Result<Void, any Error>? in
+          // A handler that ran before now found nobody to remove.
+          if Task.isCancelled { return .failure(CancellationError()) }
+          if state.free > 0 {
+            state.free -= 1
+            return .success(())
+          }
+          state.waiting[number] = continuation
+          // A place may have been given to a later one since the number was taken.
+          state.first = min(state.first, number)
+          return nil
         }
-        state.free -= 1
-        return true
+        if let outcome { continuation.resume(with: outcome) }
       }
-      if isFree { continuation.resume() }
+    } onCancel: {
+      // Whoever removes a waiter resumes it: nobody else does.
+      let waiter = state.withLock { state -> Waiter? in state.waiting.removeValue(forKey: number) }
+      waiter?.resume(throwing: CancellationError())
     }
   }
 
   private func leave() {
-    let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
-      guard state.next < state.waiting.count else {
-        state.free += 1
-        return nil
+    let waiter = state.withLock { state -> Waiter? in
+      while state.first < state.next {
+        let number = state.first
+        state.first += 1
+        if let waiter = state.waiting.removeValue(forKey: number) { return waiter }
       }
-      let next = state.waiting[state.next]
-      state.next += 1
-      if state.next == state.waiting.count {
-        state.waiting = []
-        state.next = 0
-      }
-      return next
+      state.free += 1
+      return nil
     }
-    next?.resume()
+    waiter?.resume()
   }
 }

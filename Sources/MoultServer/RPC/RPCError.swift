@@ -4,6 +4,7 @@
 package struct RPCError: Error, Equatable {
   /// Status codes of gRPC that a server gives.
   package enum Code: Int, Sendable {
+    case invalidArgument = 3
     case deadlineExceeded = 4
     case permissionDenied = 7
     case resourceExhausted = 8

@@ -18,6 +18,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
   private let table: RPCTable
   private var state = State.awaitingHeaders
   private var deadline: Scheduled<Void>?
+  /// Of the budget, until a task has the message.
   private var bytesTaken = 0
 
   init(table: RPCTable) { self.table = table }
@@ -74,6 +75,9 @@ final class RPCStreamHandler: ChannelInboundHandler {
     let message = try reader.message()
     let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
     let eventLoop = context.eventLoop
+    // The task holds the message until it ends, also when the call was given up long before.
+    let bytesHeld = bytesTaken
+    bytesTaken = 0
     state = .answering(
       Task { [table] in
         let outcome: Result<ByteBuffer, RPCError>
@@ -82,6 +86,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
         } catch {
           outcome = .failure(error)
         }
+        table.budget.giveBack(bytesHeld)
         eventLoop.execute {
           let (own, context) = handler.value
           own.send(outcome, context)

@@ -1,4 +1,5 @@
 internal import Logging
+internal import MoultModel
 internal import NIOCore
 internal import NIOHPACK
 
@@ -11,6 +12,8 @@ final class RPCTable: Sendable {
   /// Calls that are worked at the same time; others wait. REST has no such bound: whoever floods one protocol
   /// does not keep the other waiting behind more than these.
   static let callsAtOnceMax = 64
+  /// Of the metadata `moult-requester`, as REST takes it.
+  private static let requesterBytesMax = 200
 
   let messageBytesMax: Int
   let budget: ByteBudget
@@ -72,7 +75,11 @@ final class RPCTable: Sendable {
     defer { metrics.end() }
     let outcome: Result<ByteBuffer, RPCError>
     do {
-      outcome = .success(try await gate.run { try await method.answer(message, RPCCall(headers: headers)) })
+      let name = try requester(headers)
+      outcome = .success(
+        try await Requester.$name.withValue(name) {
+          try await gate.run { try await method.answer(message, RPCCall(headers: headers)) }
+        })
     } catch {
       outcome = .failure(failure(error, method))
     }
@@ -82,6 +89,17 @@ final class RPCTable: Sendable {
     metrics.record(ServerMetrics.Key(method: "gRPC", route: method.path, status: code), seconds: seconds)
     logger.debug("gRPC \(method.path) → \(code)", metadata: ["seconds": "\(seconds)"])
     return try outcome.get()
+  }
+
+  /// Who asks, for the history: what the metadata `moult-requester` says.
+  private func requester(_ headers: HPACKHeaders) throws(RPCError) -> String? {
+    guard let name = headers.first(name: "moult-requester"), !name.isEmpty else { return nil }
+    guard name.utf8.count <= Self.requesterBytesMax else {
+      throw RPCError(
+        .invalidArgument,
+        "moult-requester must have at most \(Self.requesterBytesMax) bytes, got \(name.utf8.count)")
+    }
+    return name
   }
 
   private func failure(_ error: any Error, _ method: RPCMethod) -> RPCError {

@@ -68,6 +68,39 @@ struct CallGateTests {
     #expect(try await third.value == 3)
   }
 
+  @Test("one that is cancelled while it waits leaves at once; the others go in, in their order")
+  func cancelledWaiter() async throws {
+    let gate = CallGate(limit: 1)
+    let (opened, open) = AsyncStream.makeStream(of: Void.self)
+    let (entered, enter) = AsyncStream.makeStream(of: Void.self)
+    let first = Task {
+      try await gate.run {
+        enter.yield()
+        for await _ in opened { break }
+      }
+    }
+    for await _ in entered { break }
+    let order = Mutex<[Int]>([])
+    var waiters: [Task<Void, any Error>] = []
+    for number in 0..<3 {
+      waiters.append(Task { try await gate.run { order.withLock { $0.append(number) } } })
+      while gate.waitingCount <= number { await Task.yield() }
+    }
+    let cancelled = waiters[1]
+    cancelled.cancel()
+    // The first is still inside.
+    await #expect(throws: CancellationError.self) { try await cancelled.value }
+    #expect(gate.waitingCount == 2)
+    open.yield()
+    try await first.value
+    try await waiters[0].value
+    try await waiters[2].value
+    let admitted = order.withLock { $0 }
+    #expect(admitted == [0, 2])
+    let last = try await gate.run { 4 }
+    #expect(last == 4)
+  }
+
   @Test("a budget gives no more than it has, and all of it again")
   func budget() {
     let budget = ByteBudget(limit: 10)

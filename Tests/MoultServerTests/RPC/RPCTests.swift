@@ -22,6 +22,7 @@ private struct EchoAPI: WireAPI {
     [
       RPCMethod(path: "/test.Echo/Echo") { message, _ in message },
       RPCMethod(path: "/test.Echo/Name") { _, call in ByteBuffer(string: call.metadata("name") ?? "") },
+      RPCMethod(path: "/test.Echo/Requester") { _, _ in ByteBuffer(string: Requester.name ?? "nobody") },
       RPCMethod(path: "/test.Echo/Fail") { _, _ in throw RPCError(.unavailable, "100 % späť") },
       RPCMethod(path: "/test.Echo/Wait") { message, _ in
         begun.continuation.yield()
@@ -60,6 +61,16 @@ struct RPCTests {
       let named = try await Self.call(server, "/test.Echo/Name", headers: [("name", "ada")])
       #expect(named.data[1] == Frame.message(Array("ada".utf8)))
       #expect(try await server.get("/healthz").status == 200)
+    }
+  }
+
+  @Test("who asks is known while the call is carried out")
+  func requester() async throws {
+    try await Self.serve { server, _ in
+      let named = try await Self.call(server, "/test.Echo/Requester", headers: [("moult-requester", "ada")])
+      #expect(named.data[1] == Frame.message(Array("ada".utf8)))
+      let unnamed = try await Self.call(server, "/test.Echo/Requester")
+      #expect(unnamed.data[1] == Frame.message(Array("nobody".utf8)))
     }
   }
 
