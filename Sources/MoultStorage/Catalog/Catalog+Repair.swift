@@ -17,6 +17,13 @@ extension Catalog {
       arguments: [generation, segment])
   }
 
+  /// Sets how many rows a segment's file has room for, from which follows where they begin.
+  func setCapacity(_ rowCapacity: Int, of segment: Int64, in db: Database) throws {
+    try db.execute(
+      sql: "UPDATE segments SET row_capacity = ? WHERE id = ?", arguments: [rowCapacity, segment])
+    try requireChange(db, "segment", segment)
+  }
+
   /// Lets an unfinished generation learn its encoder, and encode everything, once more.
   ///
   /// - Returns: the files to remove after the commit.

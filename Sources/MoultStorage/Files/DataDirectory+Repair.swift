@@ -26,9 +26,9 @@ package struct DamagedVectors: Sendable {
 extension DataDirectory {
   /// Looks which rows of a damaged file of vectors are lost. Changes nothing.
   ///
-  /// Rows are found at the places that the catalog and the schema give, whatever the file's header says, and are
-  /// held against the checksums that were stored when they were acknowledged. Rows without one (of an earlier
-  /// Moult) count as lost, unless the file's own checksum is right.
+  /// Rows are found where the file's header says, or where the catalog and the schema say when the header is
+  /// damaged, and are held against the checksums that were stored when they were acknowledged. Rows without one (of
+  /// an earlier Moult) count as lost, unless the file's own checksum is right.
   package func examine(
     _ file: CatalogFile, schema: CollectionSchema, shape: VectorShape
   ) throws -> DamagedVectors {
@@ -91,7 +91,13 @@ extension DataDirectory {
           : VectorChecksum.of(
             rows: rows.baseAddress!, rowStride: damaged.shape.rowStride, side: side.baseAddress,
             sideStride: damaged.shape.sideStride, count: segment.rowCount, at: 0)
-        try write { db in try catalog.replaceChecksums(checksums, of: segment.id, in: db) }
+        try write { db in
+          try catalog.replaceChecksums(checksums, of: segment.id, in: db)
+          // A sealed file has been written with room for its rows only, so they begin elsewhere.
+          if segment.state == .sealed {
+            try catalog.setCapacity(max(1, segment.rowCount), of: segment.id, in: db)
+          }
+        }
       }
     }
   }
@@ -139,19 +145,35 @@ extension DataDirectory {
     _ body: (_ rows: UnsafeRawPointer, _ side: UnsafeRawPointer, _ whole: Int) throws -> Value
   ) throws -> Value {
     let path = absolutePath(segment.file)
-    let header = SegmentHeader(
-      kind: .vectors, identity: segment.identity, rowCapacity: segment.rowCapacity,
-      rowStride: shape.rowStride, sideStride: shape.sideStride)
     let none: [UInt64] = [0]
-    guard let size = try fileSystem.size(atPath: path), size > header.rowsOffset else {
+    guard let size = try fileSystem.size(atPath: path), size > 0 else {
       return try none.withUnsafeBytes { try body($0.baseAddress!, $0.baseAddress!, 0) }
     }
     let file = try fileSystem.open(path, .read)
     defer { fileSystem.close(file) }
+    let rowsOffset = rowsOffset(of: segment, shape, in: file)
+    guard size > rowsOffset else {
+      return try none.withUnsafeBytes { try body($0.baseAddress!, $0.baseAddress!, 0) }
+    }
     let mapping = try MappedFile(file, byteCount: size)
     let base = mapping.bytes.baseAddress!
-    let whole = min(segment.rowCount, (size - header.rowsOffset) / shape.rowStride)
-    return try body(base + header.rowsOffset, base + SegmentHeader.sideOffset, whole)
+    let whole = min(segment.rowCount, (size - rowsOffset) / shape.rowStride)
+    return try body(base + rowsOffset, base + SegmentHeader.sideOffset, whole)
+  }
+
+  /// The header goes first: a crash right after a repair leaves a file whose capacity the catalog does not know yet.
+  private func rowsOffset(of segment: SegmentRecord, _ shape: VectorShape, in file: OpenFile) -> Int {
+    if let header = try? SegmentHeader(readingFrom: file, fileSystem: fileSystem),
+      (try? header.require(kind: .vectors, identity: segment.identity, path: file.path)) != nil,
+      header.rowStride == shape.rowStride, header.sideStride == shape.sideStride,
+      header.rowCapacity >= segment.rowCount
+    {
+      return header.rowsOffset
+    }
+    return SegmentHeader(
+      kind: .vectors, identity: segment.identity, rowCapacity: segment.rowCapacity,
+      rowStride: shape.rowStride, sideStride: shape.sideStride
+    ).rowsOffset
   }
 
   private func isWhole(_ segment: SegmentRecord) -> Bool {
