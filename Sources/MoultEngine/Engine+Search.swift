@@ -120,6 +120,10 @@ extension Engine {
         "limit must be at least 1, offset at least 0, and limit + offset at most \(Self.limitMax); got limit "
           + "\(request.limit), offset \(request.offset)")
     }
+    // Before it is multiplied with.
+    if let size = request.grouping?.size, !SearchGrouping.sizeRange.contains(size) {
+      throw MoultError(.invalidArgument, "a group takes \(SearchGrouping.sizeRange) hits, got \(size)")
+    }
     let perQuery = (request.limit + request.offset) * (request.grouping?.size ?? 1)
     let hits = request.queries.count / dimension * min(perQuery, Self.limitMax)
     guard hits <= Self.hitCountMax, !request.includeVectors || hits * dimension <= Self.vectorEntriesMax
@@ -139,9 +143,6 @@ extension Engine {
     }
     if let filter = request.filter { try Self.check(filter) }
     if let range = request.range { try Self.check(range) }
-    if let size = request.grouping?.size, !SearchGrouping.sizeRange.contains(size) {
-      throw MoultError(.invalidArgument, "a group takes \(SearchGrouping.sizeRange) hits, got \(size)")
-    }
     if let oversampling = request.oversampling { try Self.check(oversampling: oversampling) }
     try PointValidation.checkQueries(request.queries, schema: collection.schema)
   }

@@ -73,6 +73,11 @@ struct FilteredSearchRouteTests {
         "/moult/v1/collections/line/search", #"{"queries":[[0,0]],"filter":{"field":"a\"b","exists":true}}"#)
       #expect(refused.status == 400)
       #expect(try refused.json["error"]?["message"]?.string?.contains("cannot name the field") == true)
+      // Multiplied with the number of hits before it was looked at, this once ended the server.
+      let huge = try await server.post(
+        "/moult/v1/collections/line/search",
+        #"{"queries":[[0,0]],"limit":4,"groupBy":{"field":"word","size":9223372036854775807}}"#)
+      #expect(huge.status == 400 && huge.text.contains("a group takes"), "\(huge.text)")
     }
   }
 }
