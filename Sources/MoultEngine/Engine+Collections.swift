@@ -93,13 +93,10 @@ extension Engine {
         throw MoultError(
           .invalidArgument, "'\(name)' is an alias of '\(target)'; drop the collection by its own name")
       }
+      if map.damaged[name] != nil { return try await dropDamaged(name, pointing: map.aliases(of: name)) }
       let collection = try map.opened(name)
       let pointing = map.aliases(of: name)
-      guard pointing.isEmpty else {
-        throw MoultError(
-          .collectionHasAliases,
-          "collection '\(name)' has aliases (\(pointing.joined(separator: ", "))): drop or move them first")
-      }
+      try Self.check(pointing, of: name)
       let requester = Requester.name
       try await collection.writers.run {
         try await resources.writing.run { [resources] in
@@ -124,10 +121,56 @@ extension Engine {
     }
   }
 
+  /// A collection that could not be opened is dropped by the catalog alone.
+  private func dropDamaged(_ name: String, pointing: [String]) async throws {
+    try Self.check(pointing, of: name)
+    let requester = Requester.name
+    let id = try await resources.writing.run { [resources] in
+      try resources.directory.write { db -> Int64? in
+        let catalog = resources.directory.catalog
+        guard let record = try catalog.collections(in: db).first(where: { $0.name == name }) else {
+          return nil
+        }
+        try catalog.deleteCollection(record.id, in: db)
+        try catalog.record(
+          HistoryEntry(action: .collectionDropped, name: name, before: "damaged", requestedBy: requester),
+          in: db)
+        return record.id
+      }
+    }
+    aliases.publish { $0.damaged[name] = nil }
+    guard let id else { return }
+    do {
+      try resources.directory.removeFiles(ofCollection: id)
+    } catch {
+      resources.logger.warning("files of '\(name)' remain until the next start: \(error)")
+    }
+  }
+
+  private static func check(_ pointing: [String], of name: String) throws {
+    guard pointing.isEmpty else {
+      throw MoultError(
+        .collectionHasAliases,
+        "collection '\(name)' has aliases (\(pointing.joined(separator: ", "))): drop or move them first")
+    }
+  }
+
   /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
   func ensureNoJob(on collection: Collection, in db: Database) throws {
     // Jobs that only add graphs or merge segments keep nobody from anything.
-    let unfinished = try resources.queue.unfinished(in: db).filter { !Upkeep.kinds.contains($0.kind) }
+    let all = try resources.queue.unfinished(in: db)
+    let unfinished = all.filter { !Upkeep.kinds.contains($0.kind) }
+    // But for one that was paused half-way: it keeps the collection until it goes on.
+    let paused = all.first {
+      $0.subject == collection.name && $0.state == .paused && $0.startedAt != nil
+        && Upkeep.kinds.contains($0.kind)
+    }
+    if let paused {
+      throw MoultError(
+        .switchInProgress,
+        "job \(paused.id) (\(paused.kind)) of collection '\(collection.name)' was paused half-way; resume it "
+          + "(`moult jobs resume \(paused.id)`) or cancel it first")
+    }
     let own = unfinished.first { $0.subject == collection.name }
     guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
       return

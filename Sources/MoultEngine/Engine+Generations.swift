@@ -23,16 +23,18 @@ extension Engine {
     let collection = try aliases.resolveReady(name)
     try Self.check(request.specification, gate: request.gate, schema: collection.schema)
     try Self.check(priority: request.priority, swapAt: request.swapAt)
-    let limits = try preflight(
+    var arguments = SwitchJob.Arguments(
+      collection: collection.id, specification: request.specification,
+      minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+      limits: nil)
+    let digest = try Self.digest(SwitchJob.kind, arguments, queries: request.gate.queries)
+    let options = Self.options(priority: request.priority, swapAt: request.swapAt)
+    if let same = try await repeated(digest, on: collection, options: options) { return same }
+    arguments.limits = try preflight(
       request.specification, gate: request.gate, limits: request.limits, of: collection, copiesVectors: false)
-    let arguments = try Self.encoder.encode(
-      SwitchJob.Arguments(
-        collection: collection.id, specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
-        limits: limits))
     return try await enqueue(
-      SwitchJob.kind, on: collection, arguments: arguments, queries: request.gate.queries,
-      options: Self.options(priority: request.priority, swapAt: request.swapAt)
+      SwitchJob.kind, on: collection, arguments: try Self.encoder.encode(arguments), digest: digest,
+      queries: request.gate.queries, options: options
     ) { _ in }
   }
 
@@ -46,17 +48,19 @@ extension Engine {
     guard request.ifCurrent == nil || request.alias != nil else {
       throw MoultError(.invalidArgument, "ifCurrent is about the alias: give alias too")
     }
-    let limits = try preflight(
+    var arguments = ReindexJob.Arguments(
+      source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
+      specification: request.specification,
+      minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+      limits: nil)
+    let digest = try Self.digest(ReindexJob.kind, arguments, queries: request.gate.queries)
+    let options = Self.options(priority: request.priority, swapAt: request.swapAt)
+    if let same = try await repeated(digest, on: source, options: options) { return same }
+    arguments.limits = try preflight(
       request.specification, gate: request.gate, limits: request.limits, of: source, copiesVectors: true)
-    let arguments = try Self.encoder.encode(
-      ReindexJob.Arguments(
-        source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
-        specification: request.specification,
-        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
-        limits: limits))
     return try await enqueue(
-      ReindexJob.kind, on: source, arguments: arguments, queries: request.gate.queries,
-      options: Self.options(priority: request.priority, swapAt: request.swapAt)
+      ReindexJob.kind, on: source, arguments: try Self.encoder.encode(arguments), digest: digest,
+      queries: request.gate.queries, options: options
     ) { [aliases] _ in
       let map = aliases.current
       if map.collections[request.target] != nil {
@@ -124,22 +128,48 @@ extension Engine {
     }
   }
 
-  private func enqueue(
-    _ kind: String, on collection: Collection, arguments: Data, queries: [Float], options: JobQueue.Options,
-    precondition check: @escaping @Sendable (Database) throws -> Void
-  ) async throws -> JobInfo {
+  /// What a request asks for, in short: form, gate and queries, not how fast or when.
+  private static func digest(_ kind: String, _ arguments: some Encodable, queries: [Float]) throws -> String {
     var hash = ContentHash()
     hash.combine(kind.utf8)
-    hash.combine(arguments)
+    hash.combine(try encoder.encode(arguments))
     queries.withUnsafeBytes { hash.combine($0) }
-    let digest = hash.text
+    return hash.text
+  }
+
+  /// The job that the same request has led to already, asked again when and how urgently to go live.
+  private func repeated(
+    _ digest: String, on collection: Collection, options: JobQueue.Options
+  ) async throws -> JobInfo? {
+    try await resources.directory.write { db in
+      try self.repeated(digest, on: collection, options: options, in: db)
+    }
+  }
+
+  private func repeated(
+    _ digest: String, on collection: Collection, options: JobQueue.Options, in db: Database
+  ) throws -> JobInfo? {
+    let version = try resources.directory.catalog.collection(collection.id, in: db).nextSequence
+    guard let same = try job(askedFor: digest, version: version, in: db) else { return nil }
+    if !same.state.isFinal {
+      if let until = options.heldUntil { try resources.queue.hold(same.id, until: until, in: db) }
+      if options.priority != 0 { try resources.queue.setPriority(options.priority, of: same.id, in: db) }
+    }
+    return JobInfo(try resources.queue.record(same.id, in: db))
+  }
+
+  private func enqueue(
+    _ kind: String, on collection: Collection, arguments: Data, digest: String, queries: [Float],
+    options: JobQueue.Options, precondition check: @escaping @Sendable (Database) throws -> Void
+  ) async throws -> JobInfo {
     var options = options
     options.requestedBy = Requester.name
     return try await resources.directory.write { [resources, options] db in
       var options = options
       let version = try resources.directory.catalog.collection(collection.id, in: db).nextSequence
       options.content = .init(hash: digest, version: version)
-      if let same = try self.job(askedFor: digest, version: version, in: db) { return JobInfo(same) }
+      // Asked for twice at the same time.
+      if let same = try self.repeated(digest, on: collection, options: options, in: db) { return same }
       try self.ensureNoJob(on: collection, in: db)
       try check(db)
       let id = try resources.queue.enqueue(

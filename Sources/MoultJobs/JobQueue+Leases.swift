@@ -218,9 +218,13 @@ extension JobQueue {
   @discardableResult
   func hold(_ lease: JobLease, until: Date, in db: Database) throws -> JobState {
     let state = try giveBack(lease, as: .held, in: db)
+    // It may have been released, or its moment brought forward, since the job looked.
     try db.run(
-      "UPDATE jobs SET attempt = 0, run_at = ?, error = NULL, error_code = NULL WHERE id = ? AND state = 'held'",
-      arguments: [until.milliseconds, lease.jobID])
+      """
+      UPDATE jobs SET attempt = 0, run_at = min(?, coalesce(held_until, ?)), error = NULL, error_code = NULL
+      WHERE id = ? AND state = 'held'
+      """,
+      arguments: [until.milliseconds, clock.now(), lease.jobID])
     return state
   }
 

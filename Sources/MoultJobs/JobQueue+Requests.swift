@@ -134,9 +134,13 @@ extension JobQueue {
   /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state.
   @discardableResult
   package func setPriority(_ priority: Int, of id: Int64) throws -> JobRecord {
-    try write { db in
-      try change(id, "priority = :value", ["value": priority], operation: "a change of priority", in: db)
-    }
+    try write { db in try self.setPriority(priority, of: id, in: db) }
+  }
+
+  /// The same in the caller's transaction.
+  @discardableResult
+  package func setPriority(_ priority: Int, of id: Int64, in db: Database) throws -> JobRecord {
+    try change(id, "priority = :value", ["value": priority], operation: "a change of priority", in: db)
   }
 
   /// Puts off the moment at which a job takes effect, brings it forward, or, with `nil`, lets it go now. What was

@@ -115,6 +115,13 @@ struct HistoryTests {
     held.swapAt = JobInfo.untilReleased
     let first = try await engine.startSwitch("words", held)
     #expect(try await engine.startSwitch("words", Self.switchRequest).id == first.id, "while it is at work")
+    var slower = Self.switchRequest
+    slower.limits = JobLimits(rowsPerSecond: 1e6)
+    slower.priority = 3
+    slower.swapAt = JobInfo.untilReleased - 1
+    let asked = try await engine.startSwitch("words", slower)
+    #expect(asked.id == first.id, "how fast and when is no other request")
+    #expect(asked.priority == 3 && asked.heldUntil == JobInfo.untilReleased - 1, "and when is obeyed")
     var other = Self.switchRequest
     other.gate.minimumRecall = 0.1
     await #expect {

@@ -119,7 +119,7 @@ private struct ModelQueue {
     leave(index, to: .held)
     if jobs[index].state == .held {
       jobs[index].attempt = 0
-      jobs[index].runAt = until
+      jobs[index].runAt = min(until, jobs[index].heldUntil ?? now)
       jobs[index].errorCode = nil
     }
     return true

@@ -49,6 +49,17 @@ struct JobPauseTests {
     #expect(job.state == .paused && !job.pauseRequested && job.checkpoint == Data("7".utf8))
   }
 
+  @Test("a release between a job's look at its moment and its end is not lost")
+  func releaseWhileEnding() throws {
+    let jobs = try JobsFixture()
+    let lease = try jobs.job(in: .running).lease
+    try jobs.queue.hold(lease.jobID, until: JobQueue.untilReleased)
+    // The job has seen that it must wait; now a person releases it.
+    try jobs.queue.hold(lease.jobID, until: nil)
+    _ = try jobs.queue.write { db in try jobs.queue.hold(lease, until: JobQueue.untilReleased, in: db) }
+    #expect(try jobs.claim().id == lease.jobID)
+  }
+
   @Test("a running job stops for a pause, keeps its checkpoint and attempt, and goes on from there")
   func pausesRunning() async throws {
     let jobs = try JobsFixture()

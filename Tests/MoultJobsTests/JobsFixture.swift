@@ -153,6 +153,7 @@ struct JobsFixture {
       switch state {
       case .running, .available, .cancelled: break
       case .held:
+        try queue.hold(id, until: Date(timeIntervalSince1970: 2_000))
         _ = try queue.write { db in
           try queue.hold(lease, until: Date(timeIntervalSince1970: 2_000), in: db)
         }
