@@ -50,11 +50,13 @@ extension Engine {
     try limits.validate()
     let snapshot = collection.snapshot
     let dimension = collection.schema.dimension
-    let graphRows = copiesVectors ? snapshot.liveCount : rowsWithoutIndex(specification, snapshot)
-    let largest = snapshot.segments.map(\.count).max() ?? 0
+    let indexes =
+      copiesVectors
+      ? indexesOfCopy(specification, snapshot, dimension: dimension)
+      : indexesOfSwitch(specification, snapshot)
     let memory = SwitchMemory(
       specification, schema: collection.schema, rows: snapshot.liveCount,
-      graphRows: graphRows == 0 ? 0 : max(largest, GenerationBuilder.indexRowsMin),
+      indexRows: indexes.filter(\.mayBeMade).map(\.rows).max() ?? 0,
       queryCount: gate.queries.isEmpty
         ? max(
           RecentQueries.countMax,
@@ -62,7 +64,7 @@ extension Engine {
         : gate.queries.count / dimension)
     let budget = limits.or(resources.configuration.jobLimits).memoryBytes
     let graph: GraphWork.Kind? =
-      specification.index == .flat ? nil : graphRows == 0 && snapshot.rowCount > 0 ? .kept : .built
+      indexes.isEmpty ? nil : indexes.allSatisfy(\.isKept) ? .kept : .built
     let (seconds, basis) = prediction(of: collection, snapshot, buildsGraph: graph == .built)
     return SwitchPlan(
       rows: snapshot.liveCount, bytesPerVectorBefore: snapshot.live.encoder.bytesPerVector,
@@ -70,38 +72,74 @@ extension Engine {
         ? collection.identityEncoder.bytesPerVector : specification.bytesPerVectorMax(dimension),
       graph: graph, trainingRows: try memory.trainingRows(within: budget),
       diskNeeded: diskNeeded(
-        specification, snapshot, dimension: dimension, graphRows: graphRows, copiesVectors: copiesVectors),
+        specification, snapshot, dimension: dimension, indexes: indexes, copiesVectors: copiesVectors),
       diskFree: try resources.directory.fileSystem.freeBytes(at: resources.directory.path),
       memoryNeeded: try memory.bytes(within: budget), memoryFree: FreeMemory.bytes,
       predictedSeconds: seconds, basis: basis)
   }
 
-  /// Rows of segments for which an index has to be built.
-  private func rowsWithoutIndex(_ specification: EncodingSpecification, _ snapshot: CollectionSnapshot) -> Int
-  {
-    snapshot.segments.reduce(0) { rows, segment in
+  /// The index of a segment in the form that is asked for.
+  private struct PlannedIndex {
+    var rows: Int
+    /// Neither `flat` nor `automatic`.
+    var kind: IndexSpecification
+    /// The live generation has it.
+    var isKept: Bool
+
+    /// The gate may have graphs refined or built anew that were kept; lists are the same for any codes.
+    var mayBeMade: Bool {
+      if case .hnsw = kind { true } else { !isKept }
+    }
+  }
+
+  private func indexesOfSwitch(
+    _ specification: EncodingSpecification, _ snapshot: CollectionSnapshot
+  ) -> [PlannedIndex] {
+    snapshot.segments.compactMap { segment in
       let kind = specification.index.kind(rowCount: segment.count)
-      let isKept =
-        snapshot.live.specification.index.kind(rowCount: segment.count) == kind
-        && snapshot.live.indexes[segment.id] != nil
-      return rows + (kind == .flat || isKept ? 0 : segment.count)
+      guard segment.count > 0, kind != .flat else { return nil }
+      return PlannedIndex(
+        rows: segment.count, kind: kind,
+        isKept: snapshot.live.specification.index.kind(rowCount: segment.count) == kind
+          && snapshot.live.indexes[segment.id] != nil)
+    }
+  }
+
+  /// A copy fills one segment after the other, whatever those of the source are.
+  private func indexesOfCopy(
+    _ specification: EncodingSpecification, _ snapshot: CollectionSnapshot, dimension: Int
+  ) -> [PlannedIndex] {
+    let rows = snapshot.liveCount
+    let rowsMax = max(
+      1,
+      min(
+        resources.configuration.segmentRowsMax,
+        CollectionWriter.segmentBytesMax / (dimension * MemoryLayout<Float>.stride)))
+    return stride(from: 0, to: rows, by: rowsMax).compactMap { first in
+      let count = min(rowsMax, rows - first)
+      let kind = specification.index.kind(rowCount: count)
+      return kind == .flat ? nil : PlannedIndex(rows: count, kind: kind, isKept: false)
     }
   }
 
   private func diskNeeded(
-    _ specification: EncodingSpecification, _ snapshot: CollectionSnapshot, dimension: Int, graphRows: Int,
-    copiesVectors: Bool
+    _ specification: EncodingSpecification, _ snapshot: CollectionSnapshot, dimension: Int,
+    indexes: [PlannedIndex], copiesVectors: Bool
   ) -> Int {
     // Headers and checksums of a segment's files, the encoder's matrices, and the catalog with its log.
     var bytes = 16 << 20 + 16_384 * snapshot.segments.count + 12 * dimension * dimension
     let rows = copiesVectors ? snapshot.liveCount : snapshot.rowCount
     if !specification.isIdentity { bytes += rows * specification.bytesPerVectorMax(dimension) }
     if copiesVectors { bytes += rows * (4 * dimension + 64) }
-    switch specification.index.kind(rowCount: .max) {
-    case .hnsw(let m, _): bytes += graphRows * (4 * (2 * m) + 16)
-    case .ivf(let lists):
-      bytes += 4 * (graphRows + dimension * (lists ?? 4 * Int(Double(graphRows).squareRoot())))
-    case .flat, .automatic: break
+    for index in indexes where !index.isKept {
+      switch index.kind {
+      case .hnsw(let m, _): bytes += index.rows * (4 * (2 * m) + 16)
+      case .ivf(let wanted):
+        let lists = SwitchMemory.listCount(wanted, rowCount: index.rows)
+        // Lists are put into groups of 64, which have centroids too.
+        bytes += 4 * (index.rows + (dimension + 2) * (lists + lists / 64 + 1))
+      case .flat, .automatic: break
+      }
     }
     return bytes
   }

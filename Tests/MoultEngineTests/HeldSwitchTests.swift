@@ -1,8 +1,9 @@
 import Foundation
-import MoultEngine
 import MoultModel
 import MoultTesting
 import Testing
+
+@testable import MoultEngine
 
 @Suite("Putting off the cut-over")
 struct HeldSwitchTests {
@@ -102,6 +103,37 @@ struct HeldSwitchTests {
     #expect(try harness.engine.describeAlias("words") == "v2")
     #expect(try harness.engine.describeCollection("words").count == 2_498)
     try await harness.shutDown()
+  }
+
+  @Test("a verdict reached anew tells what the attempts before it spent")
+  func costsOfEarlierAttempts() {
+    let first = SwitchReport(
+      trainSeconds: 2, encodeSeconds: 4, indexSeconds: 8, verifySeconds: 1, totalSeconds: 16,
+      graph: GraphWork(kind: .built, index: "hnsw", reason: "none yet", seconds: 8), trainingRows: 1_000)
+
+    // The generation was still attached.
+    var again = SwitchReport(verifySeconds: 3, totalSeconds: 3, trainingRows: 1_000)
+    again.addCosts(of: first)
+    #expect(again.trainSeconds == 2 && again.encodeSeconds == 4 && again.indexSeconds == 8)
+    #expect(again.verifySeconds == 3 && again.totalSeconds == 19 && again.trainingRows == 1_000)
+    #expect(again.graph == first.graph)
+
+    // After a restart it was loaded, and what was built before was found.
+    again = SwitchReport(
+      indexSeconds: 0.5, graph: GraphWork(kind: .kept, index: "hnsw", reason: "at hand", seconds: 0.5))
+    again.addCosts(of: first)
+    #expect(again.trainingRows == 1_000 && again.indexSeconds == 8.5)
+    #expect(again.graph == GraphWork(kind: .built, index: "hnsw", reason: "none yet", seconds: 8.5))
+
+    // What this attempt did to graphs is told, with the time of both.
+    again = SwitchReport(
+      indexSeconds: 2, graph: GraphWork(kind: .refined, index: "hnsw", reason: "a loss", seconds: 2))
+    again.addCosts(of: first)
+    #expect(again.graph == GraphWork(kind: .refined, index: "hnsw", reason: "a loss", seconds: 10))
+
+    var alone = first
+    alone.addCosts(of: nil)
+    #expect(alone == first)
   }
 
   @Test(

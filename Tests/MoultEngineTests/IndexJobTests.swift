@@ -1,7 +1,10 @@
-import MoultEngine
+import Logging
 import MoultModel
 import MoultTesting
+import ServiceLifecycle
 import Testing
+
+@testable import MoultEngine
 
 @Suite("Indexes of segments that are sealed later")
 struct IndexJobTests {
@@ -38,5 +41,42 @@ struct IndexJobTests {
     let again = try await EngineHarness(directory: directory, segmentRowsMax: 1_000)
     #expect(try await again.search("g", queries: queries) == found)
     try await again.shutDown()
+  }
+
+  @Test("the job is held to the engine's limits")
+  func paced() async throws {
+    let directory = TemporaryDirectory()
+    var logger = Logger(label: "engine-test")
+    logger.logLevel = .error
+    let engine = try await Engine.open(
+      EngineConfiguration(
+        dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: 500,
+        jobLimits: JobLimits(maximumP99Rise: 0.25)), logger: logger)
+    let services = ServiceGroup(services: engine.backgroundServices, logger: logger)
+    let running = Task { try await services.run() }
+    let latencies = engine.resources.searchLatencies
+    for _ in 0..<SearchLatencies.idleCountMin { latencies.record(0.001, besideJob: false) }
+    for _ in 0..<SearchLatencies.windowCount { latencies.record(0.1, besideJob: true) }
+    _ = try await engine.createCollection(
+      "g", schema: CollectionSchema(dimension: SampleVectors.dimension),
+      specification: EncodingSpecification(index: .hnsw(m: 8, efConstruction: 60)))
+    _ = try await engine.write(
+      PointBatch(
+        ids: (0..<600).map { .int64(Int64($0)) }, vectors: SampleVectors.base(600),
+        dimension: SampleVectors.dimension), to: "g", mode: .upsert)
+    let jobs = try engine.jobs(subject: "g")
+    #expect(jobs.map(\.kind) == ["index"])
+    for var job in jobs {
+      while !job.state.isFinal {
+        job = try await engine.waitForJob(job.id, changedSince: job, seconds: 30)
+      }
+      #expect(job.state == .completed, "\(job)")
+    }
+    // Whoever keeps the limit forgets the searches before it, and looks at those beside it.
+    let isLookedAt = latencies.takeWindow(rise: 0.25) == nil
+    #expect(isLookedAt)
+    await services.triggerGracefulShutdown()
+    try await running.value
+    await engine.close()
   }
 }

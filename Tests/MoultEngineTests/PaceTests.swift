@@ -115,6 +115,30 @@ struct PaceTests {
     #expect(secondsOfRest() < 1e-9)
   }
 
+  @Test("rests stay through a short silence, and end a while after searches have ended")
+  func recovers() {
+    search(1, times: 2_000, besideJob: false)
+    let pace = pace(JobLimits(maximumP99Rise: 0.25))
+    let loop = pace.paced(.serial)
+    func secondsOfRest() -> Double {
+      let before = clock.now
+      loop.run(1) { _ in clock.move(0.01) }
+      return clock.now - before - 0.01
+    }
+    for _ in 0..<10 {
+      search(2, times: 200, besideJob: true)
+      _ = secondsOfRest()
+    }
+    let ended = clock.now
+    let longest = 0.01 * PaceGovernor.restMax
+    while clock.now < ended + Pace.quietSeconds - 1 {
+      #expect(abs(secondsOfRest() - longest) < 1e-9)
+    }
+    // Halved six times the longest rest is none.
+    while clock.now < ended + 8 * Pace.quietSeconds { _ = secondsOfRest() }
+    #expect(secondsOfRest() < 1e-9)
+  }
+
   @Test("without enough searches of either kind the job goes at full speed")
   func unknown() {
     let pace = pace(JobLimits(maximumP99Rise: 0.25))

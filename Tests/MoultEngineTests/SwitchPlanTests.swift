@@ -52,6 +52,63 @@ struct SwitchPlanTests {
     try await harness.shutDown()
   }
 
+  @Test("an index by size of segments that are all small is none; lists are counted for each segment")
+  func smallAndListed() async throws {
+    let harness = try await EngineHarness(segmentRowsMax: 600)
+    try await harness.importSample("words", rows: 1_200)
+    let flat = try harness.engine.planSwitch("words", request(.int8))
+    let automatic = try harness.engine.planSwitch("words", request(.int8, index: .automatic))
+    #expect(automatic.graph == nil)
+    #expect(automatic.memoryNeeded == flat.memoryNeeded && automatic.diskNeeded == flat.diskNeeded)
+    let lists = try harness.engine.planSwitch("words", request(.int8, index: .ivf(lists: 600)))
+    #expect(lists.graph == .built)
+    #expect(lists.diskNeeded - flat.diskNeeded >= 2 * 600 * 4 * SampleVectors.dimension)
+    try await harness.shutDown()
+  }
+
+  @Test("memory for an index is that of the links of a graph, or of the vectors that lists are learned from")
+  func indexMemory() throws {
+    func bytes(_ index: IndexSpecification) throws -> Int {
+      try SwitchMemory(
+        EncodingSpecification(quantization: .int8, index: index), schema: CollectionSchema(dimension: 384),
+        rows: 1_000_000, indexRows: 1_000_000
+      ).bytes(within: nil)
+    }
+    let flat = try bytes(.flat)
+    #expect(flat < 64 << 20)
+    #expect(try bytes(.automatic) == bytes(.defaultHNSW))
+    #expect(try bytes(.hnsw(m: 16, efConstruction: 128)) > 1_000_000 * 2 * 16 * 8)
+    #expect(try bytes(.defaultIVF) == bytes(.ivf(lists: 4_000)))
+    let sample = 64 * 4_000 * 384 * 4
+    let listed = try bytes(.ivf(lists: 4_000))
+    #expect((sample..<2 * sample).contains(listed))
+    // All rows at the most.
+    #expect(try bytes(.ivf(lists: 65_536)) < 2 * 1_000_000 * 384 * 4)
+  }
+
+  @Test("a graph that is kept counts in memory like one that is built: the gate may have it made anew")
+  func keptGraphMemory() async throws {
+    let harness = try await EngineHarness(segmentRowsMax: 600)
+    try await harness.importSample("words", rows: 600)
+    func plan(_ index: IndexSpecification) throws -> SwitchPlan {
+      // With 64 neighbours and one query a graph takes more than all else.
+      try harness.engine.planSwitch(
+        "words",
+        SwitchRequest(
+          specification: EncodingSpecification(quantization: .binary, index: index),
+          gate: RecallGateRequest(
+            minimumRecall: 0, queries: SampleVectors.queries(1), dimension: SampleVectors.dimension)))
+    }
+    let graph = IndexSpecification.hnsw(m: 64, efConstruction: 40)
+    let built = try plan(graph)
+    let flat = try plan(.flat)
+    #expect(built.graph == .built && built.memoryNeeded > flat.memoryNeeded)
+    _ = try await harness.finish(try await harness.engine.startSwitch("words", request(.int8, index: graph)))
+    let kept = try plan(graph)
+    #expect(kept.graph == .kept && kept.memoryNeeded == built.memoryNeeded)
+    try await harness.shutDown()
+  }
+
   @Test("a budget of memory shortens the sample, and one that is too small is refused with what is needed")
   func memory() async throws {
     let harness = try await EngineHarness()

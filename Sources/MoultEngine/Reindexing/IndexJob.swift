@@ -33,7 +33,8 @@ struct IndexJob: Sendable {
   }
 
   func run() async throws -> Data? {
-    while try await indexNext() { try context.checkCancellation() }
+    let parallel = resources.pace(nil, of: context).paced(resources.background.parallelFor)
+    while try await indexNext(parallel) { try context.checkCancellation() }
     return nil
   }
 
@@ -44,16 +45,16 @@ struct IndexJob: Sendable {
   }
 
   /// - Returns: whether there was a segment without its index.
-  private func indexNext() async throws -> Bool {
+  private func indexNext(_ parallel: ParallelFor) async throws -> Bool {
     let snapshot = collection.snapshot
     for generation in snapshot.openGenerations {
       guard let segment = Self.missingIndex(of: generation, in: snapshot) else { continue }
       let build = SegmentIndexBuild(
         files: GenerationFiles(
           directory: resources.directory, collectionID: collection.id, generationID: generation.id),
-        context: context, identity: collection.identityEncoder, parallel: resources.background.parallelFor)
+        context: context, identity: collection.identityEncoder, parallel: parallel)
       let index = try await resources.background.run {
-        try snapshot.requireSound(generation, parallel: resources.background.parallelFor)
+        try snapshot.requireSound(generation, parallel: parallel)
         return try build.run(
           generation.specification.index.kind(rowCount: segment.count), of: segment,
           encoder: generation.encoder, codes: snapshot.codes(of: generation, segment: segment),

@@ -75,7 +75,8 @@ struct ReindexJob: Sendable {
       }
       let costs = try await builder?.build()
       var report = try await Verdict.reach(context, present: checkpoint.verdict) {
-        let report = try await verify(target, builder: builder, costs: costs)
+        var report = try await verify(target, builder: builder, costs: costs)
+        report.addCosts(of: checkpoint.verdict?.report)
         let verdict = Verdict(report: report, reachedAt: context.now)
         checkpoint.verdict = verdict
         try context.saveCheckpoint(JSONEncoder().encode(checkpoint))

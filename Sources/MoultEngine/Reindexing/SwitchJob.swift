@@ -53,6 +53,7 @@ struct SwitchJob: Sendable {
       let verdict = try await Verdict.reach(context, present: checkpoint.verdict) {
         var report = try await verify(builder, costs: costs)
         report.totalSeconds = start.secondsToNow
+        report.addCosts(of: checkpoint.verdict?.report)
         let verdict = Verdict(report: report, reachedAt: context.now)
         try context.saveCheckpoint(
           JSONEncoder().encode(Checkpoint(generation: generation, verdict: verdict)))

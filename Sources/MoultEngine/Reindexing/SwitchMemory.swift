@@ -16,22 +16,24 @@ struct SwitchMemory: Sendable {
   private static let shared = 12 << 20
   /// A node of a graph that is built, its links aside: locks, levels, counts, and 64 bytes of guides.
   private static let bytesPerNode = 96
+  /// Vectors that `IVFIndexBuilder` learns a list from.
+  private static let trainedPerList = 64
 
   private let specification: EncodingSpecification
   private let dimension: Int
   private let rows: Int
-  /// Rows of the largest graph to build; 0 when graphs are kept.
-  private let graphRows: Int
+  /// Rows of the largest segment whose index may have to be made; 0 without any.
+  private let indexRows: Int
   private let queryCount: Int
 
   init(
-    _ specification: EncodingSpecification, schema: CollectionSchema, rows: Int, graphRows: Int = 0,
+    _ specification: EncodingSpecification, schema: CollectionSchema, rows: Int, indexRows: Int = 0,
     queryCount: Int = 0
   ) {
     self.specification = specification
     dimension = schema.dimension
     self.rows = rows
-    self.graphRows = graphRows
+    self.indexRows = indexRows
     self.queryCount = queryCount
   }
 
@@ -74,11 +76,21 @@ struct SwitchMemory: Sendable {
   }
 
   private var indexing: Int {
-    guard graphRows > 0, case .hnsw(let m, _) = specification.index.kind(rowCount: graphRows) else {
-      return 0
+    switch specification.index.kind(rowCount: indexRows) {
+    case .hnsw(let m, _):
+      // Links with their scores while it is built, and the file's bytes.
+      return indexRows * (2 * m * 12 + Self.bytesPerNode)
+    case .ivf(let wanted):
+      let lists = Self.listCount(wanted, rowCount: indexRows)
+      // The sample; centroids as they are, were, are compared and are written; lists of rows, and the file's bytes.
+      return 4 * dimension * (min(indexRows, Self.trainedPerList * lists) + 6 * lists) + 32 * indexRows
+    case .flat, .automatic: return 0
     }
-    // Links with their scores while it is built, and the file's bytes.
-    return graphRows * (2 * m * 12 + Self.bytesPerNode)
+  }
+
+  /// Lists of an inverted file of one segment, of which so many were asked for.
+  static func listCount(_ wanted: Int?, rowCount: Int) -> Int {
+    min(rowCount, wanted ?? IVFIndexBuilder.defaultListCount(rowCount: rowCount))
   }
 
   private func bytes(trainingRows: Int) -> Int {

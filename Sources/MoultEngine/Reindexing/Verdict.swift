@@ -35,3 +35,19 @@ struct Verdict: Codable, Sendable {
     }
   }
 }
+
+extension SwitchReport {
+  /// Adds what an earlier attempt of the job spent: this one found the generation made, and only measured it again.
+  mutating func addCosts(of earlier: SwitchReport?) {
+    guard let earlier else { return }
+    trainSeconds += earlier.trainSeconds
+    encodeSeconds += earlier.encodeSeconds
+    indexSeconds += earlier.indexSeconds
+    writersPausedSeconds += earlier.writersPausedSeconds
+    totalSeconds += earlier.totalSeconds
+    if trainingRows == 0 { trainingRows = earlier.trainingRows }
+    // What an earlier attempt built or refined, this one kept.
+    if graph == nil || graph?.kind == .kept { graph = earlier.graph ?? graph }
+    graph?.seconds = indexSeconds
+  }
+}

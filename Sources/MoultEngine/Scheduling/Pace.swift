@@ -9,11 +9,15 @@ final class Pace: Sendable {
   /// What a rest after one piece of work is at most.
   private static let restSecondsMax = 1.0
   private static let sliceSeconds = 0.1
+  /// When for so long too few searches came to tell how they fare, they are taken to fare well.
+  static let quietSeconds = 5.0
 
   private struct State {
     /// When the next rows may be begun.
     var rowsDueAt = -Double.infinity
     var governor = PaceGovernor()
+    /// When the governor looked last.
+    var lookedAt = -Double.infinity
   }
 
   private let limits: JobLimits
@@ -54,15 +58,20 @@ final class Pace: Sendable {
         let start = clock.now
         body(round)
         let end = clock.now
-        wait(until: end + min(Self.restSecondsMax, (end - start) * restPerWork(rise)))
+        wait(until: end + min(Self.restSecondsMax, (end - start) * restPerWork(rise, now: end)))
       }
     }
   }
 
-  private func restPerWork(_ rise: Double) -> Double {
+  private func restPerWork(_ rise: Double, now: Double) -> Double {
     state.withLock { state in
       if let window = latencies.takeWindow(rise: rise) {
         state.governor.observe(slow: window.slow, of: window.count)
+        state.lookedAt = now
+      } else if now - state.lookedAt >= Self.quietSeconds {
+        // Otherwise a job would rest for searches that have ended.
+        state.governor.relax()
+        state.lookedAt = now
       }
       return state.governor.restPerWork
     }
@@ -78,8 +87,8 @@ final class Pace: Sendable {
 }
 
 /// Decides how long a job rests between pieces of work, from how searches fare beside it: twice as long when more than
-/// one in a hundred was too slow, half as long when not. So it settles around the limit, and is at full speed a few
-/// looks after searches have ended to suffer.
+/// one in a hundred was too slow, half as long when not, or when there are hardly any. So it settles around the limit,
+/// and is at full speed a few looks after searches have ended, or ended to suffer.
 struct PaceGovernor: Sendable {
   /// Rest at which it begins, and below which there is none.
   static let restMin = 0.25
@@ -93,7 +102,9 @@ struct PaceGovernor: Sendable {
     if slow * 100 > count {
       restPerWork = min(Self.restMax, max(Self.restMin, restPerWork * 2))
     } else {
-      restPerWork = restPerWork / 2 < Self.restMin ? 0 : restPerWork / 2
+      relax()
     }
   }
+
+  mutating func relax() { restPerWork = restPerWork / 2 < Self.restMin ? 0 : restPerWork / 2 }
 }

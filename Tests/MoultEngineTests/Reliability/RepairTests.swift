@@ -134,7 +134,8 @@ struct RepairTests {
     #expect(third.found.count == 1 && third.lost == [] && third.remaining == [], "\(third)")
   }
 
-  @Test("a switch that waits for its release waits on: a repair neither waits for it nor lets it go live",
+  @Test(
+    "a switch that waits for its release waits on: a repair neither waits for it nor lets it go live",
     .timeLimit(.minutes(10)))
   func heldSwitch() async throws {
     let fixture = try await DamageFixture()
@@ -154,7 +155,8 @@ struct RepairTests {
     await engine.close()
   }
 
-  @Test("a form that cannot be given back is named, and the loss of its generation is in the history",
+  @Test(
+    "a form that cannot be given back is named, and the loss of its generation is in the history",
     .timeLimit(.minutes(10)))
   func lostForm() async throws {
     let fixture = try await DamageFixture()
@@ -167,7 +169,8 @@ struct RepairTests {
     }
     let report = try await repair(copy)
     #expect(report.lost == [] && report.remaining == [], "\(report)")
-    #expect(report.notes.contains { $0.contains(#""quantization":"int8""#) && $0.contains("hnsw") }, "\(report)")
+    #expect(
+      report.notes.contains { $0.contains(#""quantization":"int8""#) && $0.contains("hnsw") }, "\(report)")
 
     let engine = try await engine(copy)
     #expect(try !engine.job(job).state.isFinal)
