@@ -1149,7 +1149,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "index", "merge"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",
