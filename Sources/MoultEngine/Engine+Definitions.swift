@@ -84,7 +84,7 @@ extension Engine {
       try await collection.writers.run {
         let snapshot = collection.snapshot
         guard specification.isIdentity, snapshot.previous == nil, snapshot.building == nil,
-          snapshot.live.graphs.isEmpty
+          snapshot.live.indexes.isEmpty
         else {
           throw MoultError(
             .unsupported,
@@ -104,9 +104,9 @@ extension Engine {
           }
         }
         // Opened again, as after a restart: whatever holds the metric is made anew.
-        let fresh = try await resources.background.run { [resources] in
+        let fresh = try await resources.searching.run { [resources] in
           try CollectionLoader(
-            directory: resources.directory, parallel: resources.background.parallelFor,
+            directory: resources.directory, parallel: resources.searching.parallelFor,
             logger: resources.logger
           ).load(record)
         }
