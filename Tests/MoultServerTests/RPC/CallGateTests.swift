@@ -68,6 +68,15 @@ struct CallGateTests {
     #expect(try await third.value == 3)
   }
 
+  /// Who was let in, one after the other.
+  private final class Order: Sendable {
+    private let list = Mutex<[Int]>([])
+
+    var numbers: [Int] { list.withLock { $0 } }
+
+    func append(_ number: Int) { list.withLock { $0.append(number) } }
+  }
+
   @Test("one that is cancelled while it waits leaves at once; the others go in, in their order")
   func cancelledWaiter() async throws {
     let gate = CallGate(limit: 1)
@@ -80,10 +89,10 @@ struct CallGateTests {
       }
     }
     for await _ in entered { break }
-    let order = Mutex<[Int]>([])
+    let order = Order()
     var waiters: [Task<Void, any Error>] = []
     for number in 0..<3 {
-      waiters.append(Task { try await gate.run { order.withLock { $0.append(number) } } })
+      waiters.append(Task { try await gate.run { order.append(number) } })
       while gate.waitingCount <= number { await Task.yield() }
     }
     let cancelled = waiters[1]
@@ -95,8 +104,7 @@ struct CallGateTests {
     try await first.value
     try await waiters[0].value
     try await waiters[2].value
-    let admitted = order.withLock { $0 }
-    #expect(admitted == [0, 2])
+    #expect(order.numbers == [0, 2])
     let last = try await gate.run { 4 }
     #expect(last == 4)
   }
