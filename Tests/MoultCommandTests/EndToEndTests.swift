@@ -177,7 +177,7 @@ struct EndToEndTests {
     let info = try await fixture.moult("collections list --json").output
     let collections = try JSONDecoder().decode([CollectionInfo].self, from: Data(info.utf8))
     #expect(collections.map(\.name) == ["words"], "no refused command left something behind")
-    #expect(collections.first?.generation.specification == EncodingSpecification())
+    #expect(collections.first?.generation.specification == EncodingSpecification(index: .automatic))
     await fixture.server.stop()
     try await refused("collections list", .unreachable, saying: "moult serve")
   }
