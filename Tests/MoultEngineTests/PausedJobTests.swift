@@ -1,3 +1,4 @@
+import Foundation
 import MoultEngine
 import MoultModel
 import MoultTesting
@@ -25,6 +26,7 @@ struct PausedJobTests {
     }
     #expect(job.state == .paused && !job.pauseRequested)
     try await harness.shutDown()
+    let codes = try Self.identities(ofCodesIn: directory)
 
     harness = try await EngineHarness(directory: directory, segmentRowsMax: 2_000)
     #expect(try harness.engine.job(job.id).state == .paused)
@@ -40,9 +42,24 @@ struct PausedJobTests {
     job = try await harness.finish(job)
     #expect(job.state == .completed && job.attempt == 1, "\(job)")
     // Codes of the sealed segments were found, not made again: the graphs came after all of them.
-    #expect(try #require(job.report).encodeSeconds < 1)
+    let after = try Self.identities(ofCodesIn: directory)
+    #expect(codes.count >= 3, "\(codes)")
+    for (file, identity) in codes { #expect(after[file] == identity, "\(file) was written again") }
     #expect(try harness.engine.describeCollection("words").generation.specification == Self.slow)
     try await harness.shutDown()
+  }
+
+  /// Which file on disk lies under each path of codes: a file that is written again is another one.
+  private static func identities(ofCodesIn directory: TemporaryDirectory) throws -> [String: [Int]] {
+    var identities: [String: [Int]] = [:]
+    for file in directory.files() where file.hasSuffix(".codes") {
+      let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory.path)/\(file)")
+      let date = try #require(attributes[.modificationDate] as? Date)
+      identities[file] = [
+        try #require(attributes[.systemFileNumber] as? Int), Int(date.timeIntervalSince1970 * 1e6),
+      ]
+    }
+    return identities
   }
 
   @Test("cancelling a paused job takes away what it had built")

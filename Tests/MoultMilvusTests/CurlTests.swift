@@ -83,11 +83,11 @@ struct CurlTests {
       let clock = ContinuousClock()
       let start = clock.now
       let answer = try await run([
-        "--silent", "--header", "Expect: 100-continue", "--expect100-timeout", "20", "--url",
+        "--silent", "--header", "Expect: 100-continue", "--expect100-timeout", "300", "--url",
         "\(server.url)/v2/vectordb/entities/insert", "--data-binary", "@\(file.path)",
       ])
       #expect(answer == #"{"code":0,"cost":0,"data":{"insertCount":1,"insertIds":[1]}}"#)
-      #expect(clock.now - start < .seconds(15))
+      #expect(clock.now - start < .seconds(200))
     }
   }
 
@@ -100,7 +100,7 @@ struct CurlTests {
       defer { try? FileManager.default.removeItem(at: file) }
       let answer = try await run([
         "--silent", "--write-out", "\n%{http_code} %{size_upload}", "--header", "Expect: 100-continue",
-        "--expect100-timeout", "20",
+        "--expect100-timeout", "300",
         "--url", "\(server.url)/v2/vectordb/entities/insert", "--data-binary", "@\(file.path)",
       ])
       #expect(answer.contains(#"{"code":1102,"#), "\(answer)")

@@ -60,7 +60,7 @@ package final class ServerHarness: Sendable {
     let server = Server(
       engine: engine,
       configuration: ServerConfiguration(
-        host: "127.0.0.1", port: port, token: token, bodyBytesMax: bodyBytesMax, shutdownSecondsMax: 20),
+        host: "127.0.0.1", port: port, token: token, bodyBytesMax: bodyBytesMax, shutdownSecondsMax: 300),
       protocols: protocols(engine), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let running = Task {

@@ -92,7 +92,9 @@ struct ServerTests {
   @Test("long polls and a job at work do not hold up the end of the server")
   func shutdownDuringPoll() async throws {
     let clock = ContinuousClock()
-    let (poll, asked) = try await ServerHarness.with(segmentRowsMax: 4000) { server in
+    let directory = TemporaryDirectory()
+    let (poll, asked, id) = try await ServerHarness.with(directory: directory, segmentRowsMax: 4000) {
+      server in
       _ = try await server.post("/moult/v1/collections", #"{"name":"big","dimension":64,"metric":"l2"}"#)
       var random = SeededGenerator(seed: 3)
       let frame = PointFrame(
@@ -117,10 +119,16 @@ struct ServerTests {
           if answer.header("connection") == "close" || answer.status != 200 { return answer.status }
         }
       }
-      return (poll, clock.now)
+      return (poll, clock.now, id)
     }
-    #expect(clock.now - asked < .seconds(15))
+    // The harness gives requests 300 s.
+    #expect(clock.now - asked < .seconds(200))
     _ = try? await poll.value
+    try await ServerHarness.with(directory: directory, segmentRowsMax: 4000) { server in
+      let job = try await server.get("/moult/v1/jobs/\(id)").json
+      #expect(
+        ["available", "running"].contains(job["state"]?.string), "the server waited for its job: \(job)")
+    }
   }
 
   @Test("what was written is there after a restart, and the directory was given back")

@@ -236,8 +236,8 @@ struct RPCTests {
       connections.withLock { $0 = [silent, idle] }
       start.withLock { $0 = .now }
     }
-    // The harness gives calls under way 20 s; there are none.
-    #expect(ContinuousClock.now - start.withLock(\.self) < .seconds(20))
+    // The harness gives calls under way 300 s; there are none.
+    #expect(ContinuousClock.now - start.withLock(\.self) < .seconds(200))
     withExtendedLifetime(connections) {}
   }
 }
