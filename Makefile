@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers clean
+.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers bench-peers-milvus clean
 
 MOULT := .build/release/moult
 SOURCES := Sources Tests Package.swift
@@ -66,6 +66,9 @@ bench: build ## A few throughput figures on the sample, as JSON lines.
 bench-peers: build ## Peers and Moult in turn on DATA=directory; SETS=… and ONLY=… choose. Writes Benchmarks/Results.
 	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" PEERS="$(PEERS)" ROWS="$(ROWS)" ROUNDS="$(ROUNDS)" \
 		GROWTH_ROWS="$(GROWTH_ROWS)" Benchmarks/Peers/run
+
+bench-peers-milvus: build ## Moult, milvus-lite and Milvus 2.3.5 in turn through pymilvus, DATA=directory. Writes Benchmarks/Results.
+	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" ROWS="$(ROWS)" SWAPS="$(SWAPS)" Benchmarks/Milvus/run
 
 clean: ## Remove what was built.
 	rm -rf .build
