@@ -180,4 +180,14 @@ extension Engine {
       "job \(job.id) (\(job.kind)) is at work on collection '\(collection.name)'; wait for it or cancel it first"
     )
   }
+
+  /// What jobs that merge segments are called.
+  package static let mergeKind = MergeJob.kind
+
+  /// Starts what merges of segments are due. They also start by themselves, so this is for the impatient.
+  ///
+  /// - Throws: `collectionNotFound`.
+  package func mergeSegments(of name: String) throws {
+    MergeJob.enqueueIfNeeded(for: try aliases.resolveReady(name), in: resources)
+  }
 }

@@ -36,6 +36,40 @@ extension Engine {
       change: { try $0.write(batch, mode: mode) })
   }
 
+  /// Makes other points of stored ones, with no other write in between.
+  ///
+  /// - Parameter change: takes the points of `ids` in their order, vector and payload included, `nil` where none is
+  ///   stored, and gives what is stored under these or other ids. It runs as the collection's only writer.
+  /// - Throws: as ``write(_:to:mode:)``; what `change` throws. Nothing is written then.
+  package func update(
+    _ ids: [PointID], in name: String,
+    change: @escaping @Sendable ([Point?]) throws -> PointBatch
+  ) async throws -> WriteResult {
+    try await withWriter(
+      of: name,
+      check: { collection in
+        try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
+      },
+      change: { [resources] writer in
+        let collection = writer.collection
+        let (rows, stored) = try resources.directory.read { db in
+          let rows = try collection.points.rows(ids: ids, in: db)
+          return (rows, try collection.points.points(rows: rows.values, payloads: true, in: db))
+        }
+        // The gate is held: every row that was read is in it.
+        let snapshot = collection.snapshot
+        try snapshot.requireSoundVectors(ofRows: Array(rows.values))
+        let points: [Point?] = ids.map { id in
+          guard let point = rows[id].flatMap({ stored[$0] }) else { return nil }
+          let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension)
+          return Point(id: id, vector: vector, payload: point.payload)
+        }
+        let batch = try change(points)
+        try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+        return try writer.write(batch, mode: .upsert)
+      })
+  }
+
   /// Ids that are not stored are passed over; returns those that were deleted.
   package func delete(_ ids: [PointID], from name: String) async throws -> WriteResult {
     try await withWriter(

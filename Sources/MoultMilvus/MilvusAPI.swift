@@ -39,6 +39,7 @@ package struct MilvusAPI: WireAPI {
     let group = router.group(RouterPath(Self.root))
     addAliasRoutes(to: group)
     addCollectionRoutes(to: group)
+    addUpkeepRoutes(to: group)
     addLoadRoutes(to: group)
     addEntityRoutes(to: group)
     addSearchRoute(to: group)

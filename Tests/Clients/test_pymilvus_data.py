@@ -1,11 +1,13 @@
 """Collections, indexes and entities through pymilvus, and the same data through REST."""
 
+import asyncio
+import random
 import signal
 
 import grpc
 import pytest
 from pymilvus import (
-    AnnSearchRequest, Collection, DataType, MilvusClient, MilvusException, RRFRanker, WeightedRanker, connections,
+    AnnSearchRequest, AsyncMilvusClient, Collection, DataType, MilvusClient, MilvusException, RRFRanker, WeightedRanker, connections,
     utility)
 
 from conftest import TOKEN
@@ -128,6 +130,50 @@ def test_search(rich):
         rich.search("rich", [[0.0, 0.0]], search_params={"metric_type": "IP"})
 
 
+def test_search_by_ids(rich, server):
+    found = rich.search("rich", ids=[1, 4], limit=2)
+    assert [[hit["pk"] for hit in hits] for hits in found] == [[1, 2], [4, 3]]
+    with pytest.raises(MilvusException, match="not there, the first is 77"):
+        rich.search("rich", ids=[1, 77], limit=2)
+    answer = server.rest("entities/search", {"collectionName": "rich", "ids": [4], "limit": 2})
+    assert [row["pk"] for row in answer["data"]] == [4, 3]
+    assert server.rest("entities/search", {"collectionName": "rich", "ids": ["x"]})["code"] == 1801
+    both = {"collectionName": "rich", "ids": [4], "data": [[0, 0]]}
+    assert server.rest("entities/search", both)["code"] == 1100
+    assert server.rest("entities/search", {"collectionName": "rich"})["code"] == 1802
+
+
+@pytest.mark.parametrize("index_type, metric", [("FLAT", "L2"), ("HNSW", "COSINE"), ("HNSW_SQ", "IP"), ("IVF_FLAT", "L2")])
+def test_search_iterator(client, index_type, metric):
+    seeded = random.Random(7)
+    rows = [{"id": pk, "vector": [seeded.gauss(0, 1) for _ in range(8)]} for pk in range(2_000)]
+    # Many at the same distance, across the borders of batches.
+    rows += [{"id": pk, "vector": [0.5] * 8} for pk in range(2_000, 2_200)]
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=8)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type=index_type, metric_type=metric)
+    client.create_collection("walked", schema=schema, index_params=index)
+    client.insert("walked", rows)
+
+    def walk(**more):
+        iterator = client.search_iterator("walked", [[0.5] * 8], batch_size=150, **more)
+        pages = []
+        while page := iterator.next():
+            pages.append([(hit["id"], hit["distance"]) for hit in page])
+        iterator.close()
+        return [hit for page in pages for hit in page]
+
+    hits = walk()
+    assert len({pk for pk, _ in hits}) == len(hits) == 2_200
+    distances = [distance for _, distance in hits]
+    assert distances == sorted(distances, reverse=metric != "L2")
+    assert len(walk(limit=500)) == 500
+    some = walk(filter="id < 300")
+    assert sorted(pk for pk, _ in some) == list(range(300))
+
+
 def test_hybrid_search(rich):
     near = AnnSearchRequest([[0.0, 0.0]], "v", {"metric_type": "L2"}, limit=2)
     odd = AnnSearchRequest([[4.0, 0.0]], "v", {"metric_type": "L2"}, limit=3, expr="flag == false")
@@ -141,6 +187,85 @@ def test_hybrid_search(rich):
     assert found[0]["distance"] == pytest.approx(0.5)
     with pytest.raises(MilvusException):
         rich.hybrid_search("rich", [near, odd], WeightedRanker(1.0), limit=1)
+
+
+def test_partial_update(rich, server):
+    assert rich.upsert("rich", [{"pk": 2, "name": "new"}, {"pk": 3, "name": "too"}], partial_update=True)["upsert_count"] == 2
+    found = rich.get("rich", [2, 3])
+    assert [one["name"] for one in found] == ["new", "too"]
+    assert [one["v"] for one in found] == [[2.0, 0.0], [3.0, 0.0]]
+    assert [one["tags"] for one in found] == [["a", "t2"], ["a", "t3"]]
+    assert found[1]["color"] == "red"
+    # The dynamic field, a vector, and null; over REST.
+    answer = server.rest("entities/upsert", {
+        "collectionName": "rich", "partialUpdate": True, "data": [{"pk": 3, "color": "blue", "v": [9.0, 1.0], "age": None}]})
+    assert answer["data"] == {"upsertCount": 1, "upsertIds": [3]}
+    three = rich.get("rich", [3])[0]
+    assert (three["color"], three["v"], three["age"], three["name"]) == ("blue", [9.0, 1.0], None, "too")
+    # An id that is not stored needs every field; then nothing of the request is done.
+    with pytest.raises(MilvusException, match="77 is not stored"):
+        rich.upsert("rich", [{"pk": 2, "name": "x"}, {"pk": 77, "name": "x"}], partial_update=True)
+    assert rich.get("rich", [2])[0]["name"] == "new"
+    assert rich.upsert("rich", [row(77)], partial_update=True)["upsert_count"] == 1
+    with pytest.raises(MilvusException):
+        rich.upsert("rich", [{"pk": 2, "name": "much too long a name"}], partial_update=True)
+    assert rich.get_collection_stats("rich") == {"row_count": 5}
+
+
+def test_upkeep(rich, server):
+    rich.create_alias("rich", "lasting")
+    rich.alter_collection_properties("lasting", {"mmap.enabled": True, "timezone": "UTC"})
+    assert rich.describe_collection("rich")["properties"] == {"mmap.enabled": "True", "timezone": "UTC"}
+    assert server.rest("collections/drop_properties", {"collectionName": "rich", "propertyKeys": ["timezone"]})["code"] == 0
+    assert rich.describe_collection("rich")["properties"] == {"mmap.enabled": "True"}
+    with pytest.raises(MilvusException, match="ttl"):
+        rich.alter_collection_properties("rich", {"collection.ttl.seconds": 60})
+    answer = server.rest("collections/alter_properties", {"collectionName": "rich", "properties": {"collection.ttl.seconds": 60}})
+    assert answer["code"] == 1100
+
+    rich.add_collection_field("rich", "late", DataType.INT64, nullable=True)
+    assert rich.get("rich", [1], output_fields=["late"])[0]["late"] is None
+    rich.upsert("rich", [{"pk": 1, "late": 5}], partial_update=True)
+    assert keys(rich.query("rich", filter="late == 5")) == [1]
+    with pytest.raises(MilvusException, match="nullable"):
+        rich.add_collection_field("rich", "later", DataType.INT64)
+    with pytest.raises(MilvusException, match="duplicated"):
+        rich.add_collection_field("rich", "late", DataType.INT64, nullable=True)
+
+    job = rich.compact("rich")
+    assert rich.get_compaction_state(job) in ("Completed", "Executing")
+    answer = server.rest("collections/compact", {"collectionName": "rich"})
+    assert server.rest("collections/get_compaction_state", {"jobID": answer["data"]["compactionID"]})["data"]["state"] in (
+        "Completed", "Executing")
+    assert server.rest("collections/get_compaction_state", {})["code"] == 1802
+
+    rich.truncate_collection("lasting")
+    assert rich.get_collection_stats("rich") == {"row_count": 0}
+    assert rich.search("lasting", [[0.0, 0.0]], limit=3) == [[]]
+    rich.insert("rich", [row(1)])
+    assert server.rest("collections/truncate", {"collectionName": "rich"})["code"] == 0
+    assert rich.query("rich", filter="", output_fields=["count(*)"])[0]["count(*)"] == 0
+    assert rich.describe_alias("lasting")["collection_name"] == "rich"
+
+
+def test_asynchronous_client(server):
+    async def use():
+        client = AsyncMilvusClient(uri=server.uri, token=TOKEN)
+        await client.create_collection("waiting", dimension=2)
+        try:
+            await client.insert("waiting", [{"id": pk, "vector": [1.0, float(pk)]} for pk in range(20)])
+            found = await asyncio.gather(*(client.search("waiting", [[1.0, float(pk)]], limit=1) for pk in range(20)))
+            assert [one[0][0]["id"] for one in found] == list(range(20))
+            assert (await client.query("waiting", filter="id == 3"))[0]["id"] == 3
+            await client.create_alias("waiting", "waited")
+            assert (await client.get("waited", ids=[4]))[0]["id"] == 4
+            assert (await client.delete("waited", ids=[4]))["delete_count"] == 1
+            await client.drop_alias("waited")
+        finally:
+            await client.drop_collection("waiting")
+            await client.close()
+
+    asyncio.run(use())
 
 
 def test_upsert_and_delete(rich):

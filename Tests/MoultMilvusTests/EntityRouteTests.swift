@@ -129,7 +129,8 @@ struct EntityRouteTests {
       try await server.success(
         "entities/upsert", #"{"collectionName":"line","data":[\#(row)],"partitionName":"_default"}"#)
       try await server.failure(
-        1100, "entities/upsert", #"{"collectionName":"line","data":[\#(row)],"partialUpdate":true}"#)
+        1100, "entities/upsert",
+        #"{"collectionName":"line","data":[\#(row),\#(row)],"partialUpdate":true}"#)
     }
   }
 

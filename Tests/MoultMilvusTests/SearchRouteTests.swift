@@ -136,7 +136,7 @@ struct SearchRouteTests {
       (#""data":[[0,0]],"consistencyLevel":"Now""#, 1100, "Now"),
       (#""data":[[0,0]],"searchParams":{"ef":0}"#, 1100, "ef"),
       (#""data":[[0,0]],"partitionNames":["p"]"#, 200, "partition not found[partition=p]"),
-      (#""data":[[0,0]],"ids":[1]"#, 1100, "not both"), (#""ids":[1]"#, 1100, "ids"),
+      (#""data":[[0,0]],"ids":[1]"#, 1100, "not both"), (#""ids":[99]"#, 1100, "the first is 99"),
       (#""data":[]"#, 1802, "data or ids"), (#""limit":3"#, 1802, "data or ids"),
       (#""data":[[0,0,0]]"#, 1801, "dimension: 2, but length of []float: 3"),
       (#""data":[[0,0],[1]]"#, 1801, "data[1]"), (#""data":[["a"]]"#, 1801, "data[0]"),

@@ -170,21 +170,19 @@ extension ProtoCreateCollectionRequest {
       throw MilvusError.invalidParameter(
         "function \(schema.functions[0].name) is not supported by this version of Moult")
     }
-    if let ttl = properties.first(where: { $0.key == "collection.ttl.seconds" }), Int(ttl.value) ?? 1 > 0 {
-      throw MilvusError.invalidParameter("collection.ttl.seconds is not supported by this version of Moult")
-    }
     var fields = try schema.fields.filter { !$0.isDynamic }.map { try CollectionDefinition.Field($0) }
     if schema.autoID, let key = fields.firstIndex(where: \.isPrimary) { fields[key].automaticKeys = true }
     var definition = CollectionDefinition(fields: fields, isDynamic: schema.enableDynamicField)
     definition.consistencyLevel = consistencyLevel.rawValue
     definition.properties = properties.map(CollectionDefinition.Parameter.init)
+    try MilvusOperations.check(properties: definition.properties)
     return NewCollection(
       name: collectionName, definition: definition, summary: schema.description_p, metric: nil)
   }
 }
 
 extension CollectionDefinition.Field {
-  fileprivate init(_ field: ProtoFieldSchema) throws {
+  init(_ field: ProtoFieldSchema) throws {
     guard let type = MilvusType(rawValue: field.dataType.rawValue) else {
       throw MilvusError.invalidParameter(
         "field \(field.name): data type \(field.dataType.rawValue) is not known")

@@ -38,6 +38,34 @@ struct ColumnReader {
     return batch
   }
 
+  /// For a partial update: of the fields that have a column.
+  func partialRows() throws -> [PartialRow] {
+    guard count > 0 else {
+      throw MilvusError.invalidParameter(
+        "num_rows should be greater than 0", expected: "greater than 0", actual: "0")
+    }
+    guard !schema.automaticKeys else {
+      throw MilvusError.invalidParameter(
+        "a partial update needs keys, and the collection gives them out itself (autoID)")
+    }
+    let ids = try keys()
+    let vectors = columns[schema.vectorField] == nil ? nil : try vectors()
+    let scalars = try definition.scalars.compactMap { field in
+      try columns[field.name].map { (field.name, try ScalarColumn(field, $0, count: count)) }
+    }
+    let dynamic = try columns[CollectionDefinition.dynamicField].map(dynamicRows)
+    return try ids.enumerated().map { place, id in
+      let start = place * schema.dimension
+      var row = PartialRow(
+        id: id, vector: vectors.map { Array($0[start..<start + schema.dimension]) }, members: [])
+      for (name, column) in scalars { row.members.append((name, try column.text(place))) }
+      if let bytes = dynamic?[place] {
+        try forEachDynamic(bytes, place) { row.members.append(($0, String(decoding: $1, as: UTF8.self))) }
+      }
+      return row
+    }
+  }
+
   private func keys() throws -> [PointID] {
     guard let column = columns[schema.keyField] else {
       if schema.automaticKeys { return [] }
@@ -101,6 +129,15 @@ struct ColumnReader {
   }
 
   private func write(_ bytes: [UInt8], _ row: Int, to json: inout JSONWriter) throws {
+    try forEachDynamic(bytes, row) { name, text in
+      json.key(name)
+      json.raw(text)
+    }
+  }
+
+  private func forEachDynamic(_ bytes: [UInt8], _ row: Int, _ body: (String, ArraySlice<UInt8>) -> Void)
+    throws
+  {
     guard !bytes.isEmpty else { return }
     guard let object = (try? JSONReader.parse(bytes))?.object else {
       throw MilvusError.invalidParameter("row \(row): the dynamic field is no JSON object")
@@ -110,8 +147,7 @@ struct ColumnReader {
         throw MilvusError.invalidParameter(
           "row \(row): the dynamic field holds '\(member.key)', which is the name of a field")
       }
-      json.key(member.key)
-      json.raw(bytes[member.text])
+      body(member.key, bytes[member.text])
     }
   }
 
@@ -168,6 +204,23 @@ private struct ScalarColumn {
       defer { if isValid { next += 1 } }
       return isValid ? (valueCount == count ? row : next) : nil
     }
+  }
+
+  /// The value in a row as JSON, `null` where there is none.
+  func text(_ row: Int) throws -> String {
+    var json = JSONWriter(capacity: 32)
+    guard let value, let place = places.map({ $0[row] }) ?? row else {
+      guard field.isNullable else {
+        throw MilvusError.invalidParameter("row \(row): field \(field.name) is null, and it is not nullable")
+      }
+      return "null"
+    }
+    let content = try value(place)
+    if let fault = field.fault(of: content) {
+      throw MilvusError.invalidParameter("row \(row): field \(field.name): \(fault)")
+    }
+    json.value(content)
+    return String(decoding: json.bytes, as: UTF8.self)
   }
 
   func write(_ row: Int, to json: inout JSONWriter) throws {

@@ -15,12 +15,13 @@ extension MilvusAPI {
         return mutation(ids) { $0.insertCnt = Int64(ids.count) }
       },
       rpc("Upsert", ProtoUpsertRequest.self) { request in
-        guard !request.partialUpdate, request.fieldOps.isEmpty else {
-          throw MilvusError.invalidParameter("partial_update is not supported by this version of Moult")
+        guard request.fieldOps.isEmpty else {
+          throw MilvusError.invalidParameter("field operations are not supported by this version of Moult")
         }
         let ids = try await write(
           request.fieldsData, count: Int(request.numRows), to: request.collectionName,
-          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp)
+          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp,
+          isPartial: request.partialUpdate)
         return mutation(ids) { $0.upsertCnt = Int64(ids.count) }
       },
       rpc("Delete", ProtoDeleteRequest.self) { request in
@@ -46,7 +47,8 @@ extension MilvusAPI {
   // MARK: Writing
 
   private func write(
-    _ fields: [ProtoFieldData], count: Int, to name: String, partition: String, schemaTimestamp: UInt64
+    _ fields: [ProtoFieldData], count: Int, to name: String, partition: String, schemaTimestamp: UInt64,
+    isPartial: Bool = false
   ) async throws -> [PointID] {
     let collection = try operations.describe(name)
     // A client that still has the schema of the collection before: it reads the new one and comes again.
@@ -54,8 +56,11 @@ extension MilvusAPI {
       throw MilvusError(
         code: MilvusError.Code.schemaMismatch, message: "collection schema mismatch[collection=\(name)]")
     }
-    let batch = try ColumnReader(fields, count: count, of: collection).batch()
-    return try await operations.write(batch, to: name, partition: partition).ids
+    let columns = try ColumnReader(fields, count: count, of: collection)
+    if isPartial {
+      return try await operations.update(try columns.partialRows(), in: name, partition: partition).ids
+    }
+    return try await operations.write(try columns.batch(), to: name, partition: partition).ids
   }
 
   private func mutation(_ ids: [PointID], _ count: (inout ProtoMutationResult) -> Void) -> ProtoMutationResult
@@ -109,7 +114,8 @@ extension MilvusAPI {
     -> ProtoSearchResults
   {
     let parameters = try SearchParameters(request.searchParams)
-    let search = try parameters.search(request, collection)
+    let search = try parameters.search(
+      request, queries: try await queries(of: request, collection), schema: collection.info.schema)
     let output = try OutputFields(request.outputFields, of: collection)
     let response = try await operations.search(search, in: collection, output: output)
     var results = results(
@@ -117,6 +123,12 @@ extension MilvusAPI {
       columns: ColumnWriter(request.outputFields, output: output, of: collection),
       collection, parameters)
     results.collectionName = request.collectionName
+    if let iteration = search.iteration {
+      // Nothing is kept between steps: the token is what the client knows the iterator by.
+      results.results.searchIteratorV2Results.token = parameters.iteratorToken ?? UUID().uuidString
+      results.results.searchIteratorV2Results.lastBound =
+        response.hits.first?.last?.score ?? iteration.lastScore ?? 0
+    }
     if let field = collection.definition.field(search.groupingField) {
       results.results.groupByFieldValue = .with {
         $0.fieldName = field.name
@@ -133,7 +145,12 @@ extension MilvusAPI {
   {
     let parameters = try SearchParameters(request.rankParams)
     let output = try OutputFields(request.outputFields, of: collection)
-    let searches = try request.requests.map { try SearchParameters($0.searchParams).search($0, collection) }
+    var searches: [MilvusSearch] = []
+    for part in request.requests {
+      searches.append(
+        try SearchParameters(part.searchParams).search(
+          part, queries: try await queries(of: part, collection), schema: collection.info.schema))
+    }
     let limit = try parameters.limit
     let response = try await operations.hybridSearch(
       searches, ranker: try parameters.ranker(), limit: limit, offset: try parameters.offset, in: collection,
@@ -144,6 +161,20 @@ extension MilvusAPI {
       parameters)
     results.collectionName = request.collectionName
     return results
+  }
+
+  private func queries(of request: ProtoSearchRequest, _ collection: DescribedCollection) async throws
+    -> [Float]
+  {
+    let schema = collection.info.schema
+    switch (request.searchInput, schema.keyKind) {
+    case (.placeholderGroup(let bytes)?, _): return try SearchParameters.queries(bytes, schema)
+    case (.ids(let ids)?, .int64):
+      return try await operations.vectors(of: ids.intID.data.map { .int64($0) }, in: collection)
+    case (.ids(let ids)?, .string):
+      return try await operations.vectors(of: ids.strID.data.map { .string($0) }, in: collection)
+    case (nil, _): throw MilvusError.invalidParameter("a search takes query vectors or ids")
+    }
   }
 
   private func results(
@@ -209,9 +240,6 @@ struct SearchParameters {
       throw MilvusError.invalidParameter("search params in wrong format: \(text.prefix(200))")
     }
     inner = RequestFields(object)
-    if texts["iterator"]?.lowercased() == "true" {
-      throw MilvusError.invalidParameter("search iterators are not supported by this version of Moult")
-    }
   }
 
   static func integer(_ pair: ProtoKeyValuePair) throws -> Int {
@@ -240,6 +268,22 @@ struct SearchParameters {
     get throws { try integer("offset") ?? inner.int("offset") ?? 0 }
   }
 
+  /// What a client knows its iterator by, from the second step on.
+  var iteratorToken: String? { texts["search_iter_id"] }
+
+  /// A step of an iterator of the second kind; those of the first kind are searches with a range.
+  private func iteration() throws -> MilvusSearch.Iteration? {
+    guard texts["iterator"]?.lowercased() == "true", texts["search_iter_v2"]?.lowercased() == "true" else {
+      return nil
+    }
+    guard let text = texts["search_iter_last_bound"] else { return MilvusSearch.Iteration() }
+    guard let bound = Float(text) else {
+      throw MilvusError.invalidParameter(
+        "search_iter_last_bound \(text.prefix(100)) is invalid, it should be a number")
+    }
+    return MilvusSearch.Iteration(lastScore: bound)
+  }
+
   /// `strategy` with its `params`.
   func ranker() throws -> HybridRanker {
     switch texts["strategy"]?.lowercased() ?? "rrf" {
@@ -261,11 +305,17 @@ struct SearchParameters {
     }
   }
 
-  func search(_ request: ProtoSearchRequest, _ collection: DescribedCollection) throws -> MilvusSearch {
+  func search(_ request: ProtoSearchRequest, queries: [Float], schema: CollectionSchema) throws
+    -> MilvusSearch
+  {
     guard request.functionScore.functions.isEmpty else {
       throw MilvusError.invalidParameter("rankers are not supported by this version of Moult")
     }
-    var search = MilvusSearch(queries: try Self.queries(request, collection.info.schema), limit: try limit)
+    let iteration = try iteration()
+    var search = MilvusSearch(
+      queries: queries,
+      limit: try iteration == nil ? limit : integer("search_iter_batch_size") ?? limit)
+    search.iteration = iteration
     search.offset = try offset
     search.filter = request.dsl
     search.templates = try FilterTemplates.values(request.exprTemplateValues)
@@ -298,11 +348,7 @@ struct SearchParameters {
     return Float((Double(score) * scale).rounded() / scale)
   }
 
-  private static func queries(_ request: ProtoSearchRequest, _ schema: CollectionSchema) throws -> [Float] {
-    guard case .placeholderGroup(let bytes)? = request.searchInput else {
-      throw MilvusError.invalidParameter(
-        "a search by ids is not supported by this version of Moult; send vectors")
-    }
+  static func queries(_ bytes: Data, _ schema: CollectionSchema) throws -> [Float] {
     let placeholders: [ProtoPlaceholderValue]
     do {
       placeholders = try ProtoPlaceholderGroup(serializedBytes: bytes).placeholders

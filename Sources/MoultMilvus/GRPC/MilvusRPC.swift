@@ -17,7 +17,8 @@ protocol NamesAlias { var alias: String { get } }
 extension MilvusAPI {
   /// The methods of Milvus' service that are carried out; calls of others are answered with UNIMPLEMENTED.
   package var rpcMethods: [RPCMethod] {
-    connectionCalls + collectionCalls + loadCalls + indexCalls + aliasCalls + entityCalls + databaseCalls
+    connectionCalls + collectionCalls + loadCalls + indexCalls + upkeepCalls + aliasCalls + entityCalls
+      + databaseCalls
   }
 
   /// One method: reads the request, checks its database, translates failures.
@@ -127,6 +128,9 @@ extension ProtoGetPartitionStatisticsResponse: StatusMessage {}
 extension ProtoDescribeAliasResponse: StatusMessage {}
 extension ProtoListAliasesResponse: StatusMessage {}
 extension ProtoShowPartitionsResponse: StatusMessage {}
+extension ProtoTruncateCollectionResponse: StatusMessage {}
+extension ProtoManualCompactionResponse: StatusMessage {}
+extension ProtoGetCompactionStateResponse: StatusMessage {}
 extension ProtoListDatabasesResponse: StatusMessage {}
 extension ProtoDescribeDatabaseResponse: StatusMessage {}
 
@@ -160,6 +164,10 @@ extension ProtoDropAliasRequest: NamesDatabase, NamesAlias {}
 extension ProtoAlterAliasRequest: NamesDatabase, NamesCollection, NamesAlias {}
 extension ProtoDescribeAliasRequest: NamesDatabase, NamesAlias {}
 extension ProtoListAliasesRequest: NamesDatabase, NamesCollection {}
+extension ProtoAlterCollectionRequest: NamesDatabase, NamesCollection {}
+extension ProtoAddCollectionFieldRequest: NamesDatabase, NamesCollection {}
+extension ProtoTruncateCollectionRequest: NamesDatabase, NamesCollection {}
+extension ProtoManualCompactionRequest: NamesDatabase, NamesCollection {}
 extension ProtoShowPartitionsRequest: NamesDatabase, NamesCollection {}
 extension ProtoHasPartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoLoadPartitionsRequest: NamesDatabase, NamesCollection {}

@@ -16,6 +16,14 @@ struct MilvusSearch {
   var groupingField = ""
   var groupSize = 1
   var partitions: [String] = []
+  /// Set in a step of an iterator.
+  var iteration: Iteration?
+
+  /// A step of an iterator: hits behind those that were had, the nearest first.
+  struct Iteration {
+    /// The score of the last hit of the step before; `nil` in the first.
+    var lastScore: Float?
+  }
 
   /// What may stand in `params`.
   struct Parameters {
@@ -42,6 +50,8 @@ struct MilvusQuery {
 extension MilvusOperations {
   static let countField = "count(*)"
   private static let countMax = 16_384
+  /// Numbers in the vectors that a search by ids looks up: a few bytes of ids must not cost gigabytes.
+  private static let queryValuesMax = 1 << 24
   /// Of a query without a limit.
   private static let rowsMax = 100_000
 
@@ -132,22 +142,66 @@ extension MilvusOperations {
     if !search.groupingField.isEmpty {
       grouping = SearchGrouping(field: [search.groupingField], size: search.groupSize)
     }
+    let range = Self.range(search.parameters, search.iteration, schema.metric)
     let request = SearchRequest(
       queries: search.queries, dimension: schema.dimension, limit: search.limit, offset: search.offset,
       ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact,
       oversampling: search.parameters.oversampling,
       filter: try condition(search.filter, search.templates, collection),
-      range: Self.range(search.parameters, schema.metric), grouping: grouping,
+      range: range, grouping: grouping,
       includePayload: output.includesPayload, includeVectors: output.includesVector)
-    return try await engine.search(request, in: collection.info.name)
+    var response = try await engine.search(request, in: collection.info.name)
+    if search.iteration != nil { try await addTies(to: &response, of: request, collection) }
+    return response
+  }
+
+  /// The next step begins behind the last score, so whatever has this very score belongs to this one.
+  private func addTies(
+    to response: inout SearchResponse, of request: SearchRequest, _ collection: DescribedCollection
+  ) async throws {
+    guard let hits = response.hits.first, hits.count == request.limit, let last = hits.last else { return }
+    var ties = request
+    ties.limit = Self.countMax
+    ties.range = SearchRange(
+      lower: .init(last.score, isInclusive: true), upper: .init(last.score, isInclusive: true))
+    let had = Set(hits.map(\.id))
+    let others = try await engine.search(ties, in: collection.info.name).hits[0]
+    response.hits[0] += others.filter { !had.contains($0.id) }
+  }
+
+  /// The stored vectors of `ids`, one after the other: queries of a search by ids.
+  func vectors(of ids: [PointID], in collection: DescribedCollection) async throws -> [Float] {
+    guard ids.count <= Self.countMax, ids.count <= Self.queryValuesMax / collection.info.schema.dimension
+    else {
+      throw MilvusError.invalidParameter(
+        "nq [\(ids.count)] is invalid, it should be in range [1, \(min(Self.countMax, Self.queryValuesMax / collection.info.schema.dimension))], but got \(ids.count)"
+      )
+    }
+    let points = try await engine.get(
+      ids, from: collection.info.name, includeVectors: true, includePayload: false
+    ).points
+    guard points.count == ids.count else {
+      let found = Set(points.map(\.id))
+      let missing = ids.filter { !found.contains($0) }
+      throw MilvusError.invalidParameter(
+        "a search by ids needs stored entities; of \(ids.count) ids \(missing.count) are not there, the first is \(missing[0])"
+      )
+    }
+    return points.flatMap { $0.vector ?? [] }
   }
 
   /// `radius` bounds from afar and `range_filter` from near: for distances `range_filter <= d < radius`, for
   /// similarities `radius < s <= range_filter`.
-  private static func range(_ parameters: MilvusSearch.Parameters, _ metric: Metric) -> SearchRange? {
-    guard let radius = parameters.radius else { return nil }
-    let far = SearchRange.Bound(Float(radius), isInclusive: false)
-    let near = parameters.rangeFilter.map { SearchRange.Bound(Float($0), isInclusive: true) }
+  private static func range(
+    _ parameters: MilvusSearch.Parameters, _ iteration: MilvusSearch.Iteration?, _ metric: Metric
+  ) -> SearchRange? {
+    let far = parameters.radius.map { SearchRange.Bound(Float($0), isInclusive: false) }
+    var near = parameters.rangeFilter.map { SearchRange.Bound(Float($0), isInclusive: true) }
+    if let last = iteration?.lastScore {
+      let isBehind = near.map { metric.higherIsNearer ? last <= $0.score : last >= $0.score } ?? true
+      if isBehind { near = SearchRange.Bound(last, isInclusive: false) }
+    }
+    guard far != nil || near != nil else { return nil }
     return metric.higherIsNearer ? SearchRange(lower: far, upper: near) : SearchRange(lower: near, upper: far)
   }
 
@@ -174,6 +228,16 @@ extension MilvusOperations {
       )
     }
     let count = search.queries.count / schema.dimension
+    if search.iteration != nil {
+      guard count == 1, search.offset == 0, search.groupingField.isEmpty else {
+        throw MilvusError.invalidParameter(
+          "an iterator takes one query, no offset and no grouping, got \(count) queries and offset \(search.offset)"
+        )
+      }
+      if let last = search.iteration?.lastScore, !last.isFinite {
+        throw MilvusError.invalidParameter("search_iter_last_bound \(last) is invalid, it should be a number")
+      }
+    }
     guard (1...Self.countMax).contains(count) else {
       throw MilvusError.invalidParameter(
         "nq [\(count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(count)"

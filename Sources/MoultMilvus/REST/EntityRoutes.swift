@@ -119,11 +119,13 @@ extension MilvusAPI {
 
   private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
     let collection = try operations.describe(input.collection)
-    guard !input.partialUpdate else {
-      throw MilvusError.invalidParameter("partialUpdate is not supported by this version of Moult")
-    }
     try MilvusOperations.checkPartitions([input.partition])
-    let batch = try RowTranslation(collection, body: call.body).batch(input.rows)
+    let translation = RowTranslation(collection, body: call.body)
+    if input.partialUpdate {
+      return try await operations.update(
+        try translation.partialRows(input.rows), in: input.collection, partition: input.partition)
+    }
+    let batch = try translation.batch(input.rows)
     return try await operations.write(batch, to: input.collection, partition: input.partition)
   }
 

@@ -15,7 +15,9 @@ extension MilvusAPI {
     } answer: { input, call in
       let (response, output) = try await operations.reading(input.collection) { collection in
         let output = try OutputFields(input.outputFields, of: collection)
-        let search = try input.search(collection.info.schema)
+        let search = try await input.search(collection.info.schema) {
+          try await operations.vectors(of: $0, in: collection)
+        }
         return (try await operations.search(search, in: collection, output: output), output)
       }
       return MilvusAnswer.success(

@@ -151,7 +151,8 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       vectorField: vector.name, summary: summary, annotations: try annotations)
   }
 
-  private static func checkLengths(_ fields: [Field]) throws {
+  /// - Throws: 1100 for a VarChar without a length that can be.
+  static func checkLengths(_ fields: [Field]) throws {
     for field in fields where field.type == .varChar {
       guard let text = field.parameter("max_length") else {
         throw MilvusError.invalidParameter(

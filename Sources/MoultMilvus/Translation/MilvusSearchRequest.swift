@@ -51,16 +51,17 @@ struct MilvusSearchRequest {
     }
   }
 
-  func search(_ schema: CollectionSchema) throws -> MilvusSearch {
+  /// - Parameter vectors: looks up what is stored under ids.
+  func search(
+    _ schema: CollectionSchema, vectors: ([PointID]) async throws -> [Float]
+  ) async throws -> MilvusSearch {
     try MilvusOperations.checkPartitions(search.partitions)
     if data?.isEmpty == false, ids?.isEmpty == false {
       throw MilvusError.invalidParameter("either data or ids may be given, not both")
     }
-    if ids?.isEmpty == false {
-      throw MilvusError.invalidParameter(
-        "a search by ids is not supported by this version of Moult; send vectors in 'data'")
+    guard data?.isEmpty == false || ids?.isEmpty == false else {
+      throw MilvusError.missing("data or ids is required for search")
     }
-    guard let data, !data.isEmpty else { throw MilvusError.missing("data or ids is required for search") }
     let levels = ["", "strong", "session", "bounded", "eventually", "customized"]
     guard levels.contains(consistencyLevel.lowercased()) else {
       throw MilvusError.invalidParameter(
@@ -69,8 +70,22 @@ struct MilvusSearchRequest {
         actual: consistencyLevel)
     }
     var search = search
-    search.queries = try queries(data, schema)
+    if let ids, !ids.isEmpty {
+      search.queries = try await vectors(try keys(ids, schema))
+    } else {
+      search.queries = try queries(data ?? [], schema)
+    }
     return search
+  }
+
+  private func keys(_ ids: [JSON], _ schema: CollectionSchema) throws -> [PointID] {
+    try ids.enumerated().map { index, value in
+      guard let id = schema.keyKind.pointID(value) else {
+        throw MilvusError.badFormat(
+          "field 'ids[\(index)]': expected \(schema.keyKind.milvusName), got \(value.kind)")
+      }
+      return id
+    }
   }
 
   private func queries(_ data: [JSON], _ schema: CollectionSchema) throws -> [Float] {

@@ -27,6 +27,28 @@ struct RowTranslation {
     return batch
   }
 
+  /// For a partial update: rows with a key and whatever fields they name.
+  func partialRows(_ rows: [JSONObject]) throws(MilvusError) -> [PartialRow] {
+    guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
+    guard !schema.automaticKeys else {
+      throw .insertData("a partial update needs keys, and the collection gives them out itself (autoID)")
+    }
+    var partial: [PartialRow] = []
+    for (index, row) in rows.enumerated() {
+      var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
+      try append(keyOf: row, index, to: &batch)
+      if row[schema.vectorField] != nil { try append(vectorOf: row, index, to: &batch) }
+      var members: [(name: String, text: String)] = []
+      for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
+        try check(member, index)
+        members.append((member.key, body.text(member.text)))
+      }
+      partial.append(
+        PartialRow(id: batch.ids[0], vector: batch.vectors.isEmpty ? nil : batch.vectors, members: members))
+    }
+    return partial
+  }
+
   private func append(vectorOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError)
   {
     let name = schema.vectorField
@@ -68,18 +90,7 @@ struct RowTranslation {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
-      if let field = definition.field(member.key) {
-        if let fault = field.fault(of: member.value) {
-          throw .insertData("row \(index): field '\(field.name)': \(fault)")
-        }
-      } else if !definition.isDynamic {
-        throw .insertData(
-          "row \(index): has pass more field without dynamic schema, please check it: '\(member.key)'")
-      }
-      guard member.key != "$meta" else {
-        throw .insertData(
-          "row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
-      }
+      try check(member, index)
       json.member(member.key, raw: body.text(member.text))
     }
     for field in definition.scalars where row[field.name] == nil {
@@ -91,6 +102,23 @@ struct RowTranslation {
     }
     json.endObject()
     return json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+extension RowTranslation {
+  fileprivate func check(_ member: JSONObject.Member, _ index: Int) throws(MilvusError) {
+    if let field = definition.field(member.key) {
+      if let fault = field.fault(of: member.value) {
+        throw .insertData("row \(index): field '\(field.name)': \(fault)")
+      }
+    } else if !definition.isDynamic {
+      throw .insertData(
+        "row \(index): has pass more field without dynamic schema, please check it: '\(member.key)'")
+    }
+    guard member.key != "$meta" else {
+      throw .insertData(
+        "row \(index): use the invalid field name($meta) when enable dynamicField: invalid parameter")
+    }
   }
 }
 

@@ -1,0 +1,94 @@
+internal import MoultEngine
+internal import MoultModel
+
+/// What is done to a collection as a whole while it is there.
+extension MilvusOperations {
+  private static let timeToLive = "collection.ttl.seconds"
+
+  /// - Throws: 1100 for a property that would have to change what is stored.
+  static func check(properties: [CollectionDefinition.Parameter]) throws {
+    if let seconds = properties.first(where: { $0.key == timeToLive }), Int(seconds.value) ?? 1 > 0 {
+      throw MilvusError.invalidParameter("\(timeToLive) is not supported by this version of Moult")
+    }
+  }
+
+  /// Gives properties other values, or takes them away.
+  func alterProperties(_ name: String, set: [CollectionDefinition.Parameter], remove: [String]) async throws {
+    try Self.check(properties: set)
+    guard set.isEmpty || remove.isEmpty else {
+      throw MilvusError.invalidParameter("can not provide both DeleteKeys and ExtraParams")
+    }
+    let collection = try describe(name)
+    try await alter(collection.info.name) { definition in
+      definition.properties.removeAll { property in
+        remove.contains(property.key) || set.contains { $0.key == property.key }
+      }
+      definition.properties += set
+    }
+  }
+
+  /// Adds a scalar field, which is null in the points that are there.
+  func add(_ field: CollectionDefinition.Field, to name: String) async throws {
+    let collection = try describe(name)
+    try NameCheck.field(field.name)
+    guard field.type.isKeptScalar, !field.isPrimary else {
+      throw MilvusError.invalidParameter(
+        "field \(field.name) of type \(field.type.name) cannot be added by this version of Moult")
+    }
+    guard field.isNullable, field.defaultValue == nil else {
+      throw MilvusError.invalidParameter(
+        "added field must be nullable, and have no default value in this version of Moult: \(field.name)")
+    }
+    try await alter(collection.info.name) { definition in
+      guard definition.field(field.name) == nil else {
+        throw MilvusError.invalidParameter("duplicated field name: \(field.name)")
+      }
+      definition.fields.append(field)
+      try CollectionDefinition.checkLengths(definition.fields)
+    }
+  }
+
+  /// Deletes every point; schema, indexes and aliases stay.
+  func truncate(_ name: String) async throws {
+    _ = try describe(name)
+    _ = try await engine.delete(matching: .all([]), from: name)
+  }
+
+  /// Starts what merges are due; they also come by themselves.
+  ///
+  /// - Returns: the number to ask for their state by.
+  func compact(_ name: String) throws -> Int64 {
+    let collection = try describe(name)
+    try engine.mergeSegments(of: collection.info.name)
+    return collection.info.id
+  }
+
+  /// Merges of the collection that ``compact(_:)`` answered for, under way and done.
+  func compaction(_ id: Int64) throws -> (running: Int, completed: Int, failed: Int) {
+    guard let collection = try engine.listCollections().first(where: { $0.id == id }) else {
+      return (0, 0, 0)
+    }
+    let merges = try engine.jobs(subject: collection.name, limit: 1_000).filter {
+      $0.kind == Engine.mergeKind
+    }
+    return (
+      merges.count { !$0.state.isFinal }, merges.count { $0.state == .completed },
+      merges.count { $0.state == .failed }
+    )
+  }
+
+  /// Gives fields of stored points new values, the others kept; no other write comes in between.
+  func update(_ rows: [PartialRow], in name: String, partition: String) async throws -> WriteResult {
+    try Self.checkPartitions([partition])
+    let collection = try describe(name)
+    return try await engine.update(rows.map(\.id), in: name) { stored in
+      var batch = PointBatch(ids: rows.map(\.id), vectors: [], dimension: collection.info.schema.dimension)
+      for (row, point) in zip(rows, stored) {
+        let (vector, payload) = try row.merged(with: point, of: collection)
+        batch.vectors += vector
+        batch.payloads.append(payload)
+      }
+      return batch
+    }
+  }
+}

@@ -1,0 +1,52 @@
+internal import MoultModel
+internal import MoultServer
+
+/// New values for some fields of a point; the fields that it does not name keep theirs.
+struct PartialRow: Sendable {
+  var id: PointID
+  var vector: [Float]?
+  /// Scalar and dynamic fields, their values as JSON; of the same name the last counts.
+  var members: [(name: String, text: String)]
+
+  /// What a stored point becomes.
+  ///
+  /// - Parameter stored: `nil` for an id that is not stored; the row must then be a whole one.
+  /// - Throws: 1100 when a field is missing that neither the row nor the stored point has.
+  func merged(with stored: Point?, of collection: DescribedCollection) throws -> (
+    vector: [Float], payload: String
+  ) {
+    guard let vector = vector ?? stored?.vector else { throw missing(collection.info.schema.vectorField) }
+    var texts: [String: String] = [:]
+    for member in members { texts[member.name] = member.text }
+    var json = JSONWriter(capacity: 128)
+    json.beginObject()
+    var written = Set<String>()
+    if let payload = stored?.payload, !payload.isEmpty {
+      let bytes = Array(payload.utf8)
+      // It was checked when it was stored; a payload that cannot be read has no members.
+      for member in (try? JSONReader.parse(bytes))?.object?.members ?? [] {
+        guard texts[member.key] == nil else { continue }
+        json.key(member.key)
+        json.raw(bytes[member.text])
+        written.insert(member.key)
+      }
+    }
+    for member in members where written.insert(member.name).inserted {
+      json.member(member.name, raw: texts[member.name] ?? member.text)
+    }
+    for field in collection.definition.scalars where !written.contains(field.name) {
+      if let value = field.defaultValue, stored == nil {
+        json.member(field.name, raw: value)
+      } else if !field.isNullable, stored == nil {
+        throw missing(field.name)
+      }
+    }
+    json.endObject()
+    return (vector, json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self))
+  }
+
+  private func missing(_ field: String) -> MilvusError {
+    .invalidParameter(
+      "entity \(id) is not stored, so a partial update of it needs every field; \(field) is missing")
+  }
+}
