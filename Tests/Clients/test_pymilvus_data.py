@@ -83,7 +83,13 @@ def test_every_type_comes_back(rich):
     ("tiny >= 3 and not (pk == 4)", [3]), ("age is null", [2]), ("age != 10", [3, 4]), ("age > 5 or flag", None),
     ("name like 'n_'", [1, 2, 3]), ("name == 'none'", [4]), ("meta['level'] < 3", [1, 2]), ("color == 'red'", [3]),
     ("color in ['red', 'blue'] || pk == 1", [1, 3]), ("exact == 0.1", [1]), ("score == 0.1", [1]),
-    ("exists meta['inner']", [1, 2, 3, 4]), ("pk == 1 + 1", None), ("nonsense ===", None),
+    ("exists meta['inner']", [1, 2, 3, 4]), ("pk == 1 + 1", [2]), ("pk + 1 == 2", None),
+    ("array_contains(tags, 't2')", [2]), ("ARRAY_CONTAINS_ANY(tags, ['t1', 't3', 'x'])", [1, 3]),
+    ("array_contains_all(tags, ['a', 't4'])", [4]), ("array_length(tags) == 2", [1, 2, 3, 4]), ("tags[1] == 't3'", [3]),
+    ("not array_contains(tags, 't2')", [1, 3, 4]), ("json_contains(meta['inner']['x'], 2)", [1, 2, 3, 4]),
+    ("meta['inner']['x'][0] == 1 and tiny % 2 == 1", [1, 3]), ("age / 10 == 3", [3]), ("tiny * 2 + 1 > 6", [3, 4]),
+    ("score < tiny", [1, 2, 3, 4]), ("age == tiny", []), ("array_contains(tags, 3)", None), ("name % 2 == 0", None),
+    ("nonsense ===", None),
 ])
 def test_filters(rich, server, filter, found):
     if found is None:

@@ -44,6 +44,42 @@ struct FilterParserTests {
     #expect(try Self.parse(text) == .ids(Set(ids.map { .int64($0) })))
   }
 
+  @Test("arrays, arithmetic, two fields")
+  func computed() throws {
+    let two = PointFilter.Bound(2, isInclusive: true)
+    #expect(try Self.parse("array_contains(meta['a'], 1)") == .field(["meta", "a"], .containsAny([.int(1)])))
+    #expect(
+      try Self.parse("JSON_CONTAINS_ALL(meta, [1, 'x',])")
+        == .field(["meta"], .containsAll([.int(1), .string("x")])))
+    #expect(
+      try Self.parse("json_contains_any(meta, {values})", templates: ["values": .array([.int(1)])])
+        == .field(["meta"], .containsAny([.int(1)])))
+    #expect(try Self.parse("array_length(meta) >= 2") == .field(["meta"], .hasCount(lower: two, upper: nil)))
+    #expect(try Self.parse("2 == array_length(meta)") == .field(["meta"], .hasCount(lower: two, upper: two)))
+    #expect(try Self.parse("meta['a'][3] == 2") == .field(["meta", "a"], .element(3, .isOneOf([.int(2)]))))
+    let seven = PointFilter.Bound(7, isInclusive: false)
+    #expect(
+      try Self.parse("(age > 1 and age * 2 + 3 < 2 + 10 / 2)")
+        == .all([
+          .field(["age"], .isBetween(lower: .init(1, isInclusive: false), upper: nil)),
+          .field(
+            ["age"],
+            .isBetweenAfter([.init(.multiply, .int(2)), .init(.add, .int(3))], lower: nil, upper: seven)),
+        ]))
+    #expect(
+      try Self.parse("10 - age == 2")
+        == .field(
+          ["age"],
+          .isBetweenAfter([.init(.multiply, .int(-1)), .init(.add, .int(10))], lower: two, upper: two)))
+    #expect(try Self.parse("id == 2 * 3 - 1") == .ids([.int64(5)]))
+    #expect(try Self.parse("age <= score") == .fields(["age"], .lessOrEqual, ["score"]))
+    // A field that is missing or null makes neither it nor its negation true.
+    let isSet = PointFilter.all([.field(["meta"], .exists), .not(.field(["meta"], .isOneOf([.null])))])
+    #expect(
+      try Self.parse("not array_contains(meta, 1)")
+        == .all([isSet, .not(.field(["meta"], .containsAny([.int(1)])))]))
+  }
+
   @Test(
     "string keys, in either quotes, escaped and raw",
     arguments: [
@@ -116,8 +152,12 @@ struct FilterParserTests {
       "", "id", "id =", "id == ", "id == 'a'", "id in 1", "id in [", "id in [1", "id in [1 2]", "id in [,]",
       "id in (1)", "id in [1]]", "id == 1.5", "id == 99999999999999999999", "id inn [1]", "not age > 3",
       "1 == 2",
-      "age == id", "age + 1 == 2", "age == 'x'", "name > 1", "v == 1", "name['a'] == 1", "age == 1 and",
-      "(age == 1", "text_match(name, 'a')", "age < 3 > 1", "meta[0] == 1", "'a' like name", "name == 'a",
+      "age == id", "age / 0 == 2", "age % 1.5 == 0", "2 % age == 0", "age + name == 2", "name + 1 == 2",
+      "1 + 1 == 2", "age == 'x'", "name > 1", "v == 1", "name['a'] == 1", "age == 1 and",
+      "(age == 1", "text_match(name, 'a')", "age < 3 > 1", "meta[0]['a'] == 1", "name[0] == 1",
+      "array_contains(name, 1)", "array_contains(meta)", "array_contains_any(meta, 1)",
+      "array_length(meta) == 'a'", "-name == 1", "9223372036854775807 + 1 == age", "'a' like name",
+      "name == 'a",
       "name == '\\q'",
       "age == 1;", "age == --1", "3 <= age == 5", "$meta == 1", "id is like 3",
     ])

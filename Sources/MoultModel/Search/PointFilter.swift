@@ -7,11 +7,21 @@ public indirect enum PointFilter: Sendable, Hashable {
   case idsBetween(lower: IDBound?, upper: IDBound?)
   /// A member of the payload, named by the path of names to it.
   case field(FieldPath, Comparison)
+  /// Two members of the payload, both numbers, both texts or both booleans, the first in relation to the second.
+  case fields(FieldPath, Relation, FieldPath)
   case all([PointFilter])
   case any([PointFilter])
   case not(PointFilter)
 
-  public enum Comparison: Sendable, Hashable {
+  public enum Relation: String, Sendable, Hashable {
+    case equal = "="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+  }
+
+  public indirect enum Comparison: Sendable, Hashable {
     case isOneOf([Scalar])
     /// Numbers between bounds; a bound that is `nil` does not bind.
     case isBetween(lower: Bound?, upper: Bound?)
@@ -21,7 +31,41 @@ public indirect enum PointFilter: Sendable, Hashable {
     case isTextBetween(lower: TextBound?, upper: TextBound?)
     /// Texts that a pattern fits from end to end: `*` stands for any characters, `?` for one, `[…]` for one of these.
     case matches(glob: String)
+    /// An array that has one of these among its elements.
+    case containsAny([Scalar])
+    /// An array that has all of these among its elements.
+    case containsAll([Scalar])
+    /// An array whose number of elements lies between bounds.
+    case hasCount(lower: Bound?, upper: Bound?)
+    /// An array whose element at a place, counted from 0, fulfils a condition.
+    case element(Int, Comparison)
+    /// A number that lies between bounds after arithmetic, step by step.
+    case isBetweenAfter([Arithmetic], lower: Bound?, upper: Bound?)
   }
+
+  /// One step of arithmetic with a number. Integers stay integers: their quotient is cut off towards 0.
+  public struct Arithmetic: Sendable, Hashable {
+    public enum Operator: String, Sendable, Hashable {
+      case add = "+"
+      case subtract = "-"
+      case multiply = "*"
+      case divide = "/"
+      /// Of integers, with the sign of the dividend.
+      case remainder = "%"
+    }
+
+    public var sign: Operator
+    /// An int or a double.
+    public var number: Scalar
+
+    public init(_ sign: Operator, _ number: Scalar) {
+      self.sign = sign
+      self.number = number
+    }
+  }
+
+  /// Steps of arithmetic on one member at most.
+  public static let arithmeticStepsMax = 16
 
   public struct IDBound: Sendable, Hashable {
     public var id: PointID
@@ -72,7 +116,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// How deep conditions lie in each other, 1 for a single one.
   public var depth: Int {
     switch self {
-    case .ids, .idsBetween, .field: 1
+    case .ids, .idsBetween, .field, .fields: 1
     case .all(let parts), .any(let parts): 1 + (parts.map(\.depth).max() ?? 0)
     case .not(let part): 1 + part.depth
     }
@@ -81,7 +125,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// Conditions in all, those that hold others included.
   public var conditionCount: Int {
     switch self {
-    case .ids, .idsBetween, .field: 1
+    case .ids, .idsBetween, .field, .fields: 1
     case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.conditionCount }
     case .not(let part): 1 + part.conditionCount
     }
@@ -91,8 +135,11 @@ public indirect enum PointFilter: Sendable, Hashable {
   public var valueCount: Int {
     switch self {
     case .ids(let ids): ids.count
-    case .field(_, .isOneOf(let values)): values.count
-    case .idsBetween, .field: 2
+    case .field(_, .isOneOf(let values)), .field(_, .containsAny(let values)),
+      .field(_, .containsAll(let values)),
+      .field(_, .element(_, .isOneOf(let values))):
+      values.count
+    case .idsBetween, .field, .fields: 2
     case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.valueCount }
     case .not(let part): part.valueCount
     }

@@ -85,7 +85,26 @@ extension PointStore {
     case .not(let part): return "NOT \(try sql(part, &arguments))"
     case .field(let path, let comparison):
       return try sql(Self.jsonPath(path.names), comparison, &arguments)
+    case .fields(let left, let relation, let right):
+      return try sql(Self.jsonPath(left.names), relation, Self.jsonPath(right.names), &arguments)
     }
+  }
+
+  /// What JSON calls of one type, SQLite calls by two names; nothing else compares.
+  private func sql(
+    _ left: String, _ relation: PointFilter.Relation, _ right: String,
+    _ arguments: inout [(any DatabaseValueConvertible)?]
+  ) -> String {
+    var kinds: [String] = []
+    for types in ["'integer', 'real'", "'text'", "'true', 'false'"] {
+      kinds.append("(json_type(payload, ?) IN (\(types)) AND json_type(payload, ?) IN (\(types)))")
+      arguments += [left, right]
+    }
+    arguments += [left, right]
+    return """
+      (coalesce(\(kinds.joined(separator: " OR ")), 0) \
+      AND coalesce(json_extract(payload, ?) \(relation.rawValue) json_extract(payload, ?), 0))
+      """
   }
 
   private func join(
@@ -130,7 +149,70 @@ extension PointStore {
       return
         "(coalesce(json_type(payload, ?) = 'text', 0) AND coalesce(json_extract(payload, ?) GLOB ?, 0))"
     case .isOneOf(let values): return try sql(path, oneOf: values, &arguments)
+    case .containsAny(let values):
+      guard let list = try Self.json(values.filter { !$0.hasNUL }) else { return "0" }
+      arguments += [path, path, list]
+      return """
+        (coalesce(json_type(payload, ?) = 'array', 0) AND EXISTS (
+          SELECT 1 FROM json_each(payload, ?) AS had, json_each(?) AS wanted WHERE \(Self.isSame)))
+        """
+    case .containsAll(let values):
+      guard !values.contains(where: \.hasNUL), let list = try Self.json(values) else { return "0" }
+      arguments += [path, list, path]
+      return """
+        (coalesce(json_type(payload, ?) = 'array', 0) AND NOT EXISTS (
+          SELECT 1 FROM json_each(?) AS wanted WHERE NOT EXISTS (
+            SELECT 1 FROM json_each(payload, ?) AS had WHERE \(Self.isSame))))
+        """
+    case .hasCount(let lower, let upper):
+      arguments.append(path)
+      return "(coalesce(json_type(payload, ?) = 'array', 0)"
+        + bounds(lower, upper, "json_array_length(payload, ?)", [path], &arguments) + ")"
+    case .element(let place, let comparison):
+      return try sql("\(path)[\(place)]", comparison, &arguments)
+    case .isBetweenAfter(let steps, let lower, let upper):
+      guard steps.count <= PointFilter.arithmeticStepsMax else {
+        throw MoultError(
+          .invalidArgument,
+          "at most \(PointFilter.arithmeticStepsMax) steps of arithmetic are taken, got \(steps.count)")
+      }
+      arguments.append(path)
+      var value = "json_extract(payload, ?)"
+      var parts: [(any DatabaseValueConvertible)?] = [path]
+      for step in steps {
+        value = "(\(value) \(step.sign.rawValue) ?)"
+        switch step.number {
+        case .int(let number): parts.append(number)
+        case .double(let number): parts.append(number)
+        case .string, .bool, .null:
+          throw MoultError(.invalidArgument, "arithmetic takes numbers, got \(step.number)")
+        }
+      }
+      // A division by zero has no result, whatever the bounds.
+      arguments += parts
+      return "(coalesce(json_type(payload, ?) IN ('integer', 'real'), 0) AND \(value) IS NOT NULL"
+        + bounds(lower, upper, value, parts, &arguments) + ")"
     }
+  }
+
+  /// Elements of arrays are the same when their types and values are; integers and reals are of one type.
+  private static let isSame = """
+    had.atom IS wanted.atom AND (had.type = wanted.type
+      OR had.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))
+    """
+
+  /// ` AND …` for each bound that binds.
+  private func bounds(
+    _ lower: PointFilter.Bound?, _ upper: PointFilter.Bound?, _ value: String,
+    _ parts: [(any DatabaseValueConvertible)?], _ arguments: inout [(any DatabaseValueConvertible)?]
+  ) -> String {
+    var text = ""
+    for (bound, sign) in [(lower, ">"), (upper, "<")] {
+      guard let bound else { continue }
+      arguments += parts + [bound.value]
+      text += " AND coalesce(\(value) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)"
+    }
+    return text
   }
 
   /// Strings and numbers each as one list, however many there are: a chain of OR would be too deep for SQLite.
@@ -178,9 +260,32 @@ extension PointStore {
     }
   }
 
+  /// `nil` for a number that JSON cannot say.
+  private static func json(_ values: [PointFilter.Scalar]) throws -> String? {
+    guard !values.contains(where: { if case .double(let number) = $0 { !number.isFinite } else { false } })
+    else {
+      return nil
+    }
+    return "["
+      + (try values.map { value in
+        switch value {
+        case .string(let text): String(try json([text]).dropFirst().dropLast())
+        case .int(let number): String(number)
+        case .double(let number): "\(number)"
+        case .bool(let bool): bool ? "true" : "false"
+        case .null: "null"
+        }
+      }).joined(separator: ",") + "]"
+  }
+
   private static func json(_ keys: [some Encodable]) throws -> String {
     String(decoding: try JSONEncoder().encode(keys), as: UTF8.self)
   }
+}
+
+extension PointFilter.Scalar {
+  /// SQLite's text ends at a NUL; no stored text holds one.
+  fileprivate var hasNUL: Bool { if case .string(let text) = self { text.utf8.contains(0) } else { false } }
 }
 
 extension PointStore {
