@@ -35,11 +35,8 @@ static void overlay(moult_kernels *table, const moult_kernels *over) {
   OVERLAY(squared_l2_f32);
   OVERLAY(dot_f32_rows);
   OVERLAY(squared_l2_f32_rows);
-  OVERLAY(dot_i8);
   OVERLAY(dot_u8);
-  OVERLAY(dot_u8_i8);
   OVERLAY(dot_u8_i8x2_rows);
-  OVERLAY(hamming);
   OVERLAY(hamming_rows);
   OVERLAY(bit_plane_dot_rows);
   OVERLAY(hadamard_f32);
@@ -71,7 +68,7 @@ static void overlay(moult_kernels *table, const moult_kernels *over) {
   OVERLAY(scan_sketches);
   OVERLAY(guide_score_rows);
 #undef OVERLAY
-  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 39 * sizeof(void (*)(void)),
+  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 36 * sizeof(void (*)(void)),
                  "a kernel was added to the table: overlay it here as well");
 }
 

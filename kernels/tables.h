@@ -14,13 +14,10 @@
   void moult_##isa##_squared_l2_f32_rows(const float *query, const void *rows, size_t stride,            \
                                          const uint32_t *indices, size_t count, size_t dimension,        \
                                          float *out);                                                    \
-  int32_t moult_##isa##_dot_i8(const int8_t *a, const int8_t *b, size_t dimension);                      \
   uint32_t moult_##isa##_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension);                   \
-  int32_t moult_##isa##_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension);                  \
   void moult_##isa##_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low,                 \
                                       const void *rows, size_t stride, const uint32_t *indices,          \
                                       size_t count, size_t dimension, int32_t *high, int32_t *low);      \
-  uint32_t moult_##isa##_hamming(const uint8_t *a, const uint8_t *b, size_t bytes);                      \
   void moult_##isa##_hamming_rows(const uint8_t *query, const void *rows, size_t stride,                 \
                                   const uint32_t *indices, size_t count, size_t bytes, uint32_t *out);   \
   void moult_##isa##_bit_plane_dot_rows(const uint8_t *planes, size_t plane_count, const void *rows,     \

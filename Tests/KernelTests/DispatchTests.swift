@@ -39,7 +39,7 @@ struct DispatchTests {
     let best = moult_kernels_best()
     #expect(best == moult_kernels_named(getenv("MOULT_ISA")))
     #expect(best?.pointee.dot_f32([1, 2, 3], [4, 5, 6], 3) == 32)
-    #expect(best?.pointee.hamming([0b1010], [0b0110], 1) == 2)
+    #expect(best?.pointee.dot_u8([255, 2], [255, 3], 2) == 65_031)
   }
 
   @Test("a name gives its level, or the best one below it where it is not offered")

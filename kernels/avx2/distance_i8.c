@@ -46,34 +46,27 @@ INLINE __m128i totals(const __m256i sums[4]) {
   return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 }
 
-INLINE int32_t dot(const uint8_t *a, bool a_signed, const uint8_t *b, bool b_signed, size_t dimension) {
+/// `b_signed` is a constant where this is inlined; `a` is unsigned.
+INLINE int32_t dot(const uint8_t *a, const uint8_t *b, bool b_signed, size_t dimension) {
   __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
   size_t i = 0;
   for (; i + 2 * STEP <= dimension; i += 2 * STEP) {
-    even = accumulate(even, widen(a + i, a_signed), widen(b + i, b_signed));
-    odd = accumulate(odd, widen(a + i + STEP, a_signed), widen(b + i + STEP, b_signed));
+    even = accumulate(even, widen(a + i, false), widen(b + i, b_signed));
+    odd = accumulate(odd, widen(a + i + STEP, false), widen(b + i + STEP, b_signed));
   }
   if (i + STEP <= dimension) {
-    even = accumulate(even, widen(a + i, a_signed), widen(b + i, b_signed));
+    even = accumulate(even, widen(a + i, false), widen(b + i, b_signed));
     i += STEP;
   }
   if (i < dimension) {
     const size_t rest = dimension - i;
-    odd = accumulate(odd, widen_tail(a + i, rest, a_signed), widen_tail(b + i, rest, b_signed));
+    odd = accumulate(odd, widen_tail(a + i, rest, false), widen_tail(b + i, rest, b_signed));
   }
   return total(_mm256_add_epi32(even, odd));
 }
 
-int32_t moult_avx2_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  return dot((const uint8_t *)a, true, (const uint8_t *)b, true, dimension);
-}
-
 uint32_t moult_avx2_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
-  return (uint32_t)dot(a, false, b, false, dimension);
-}
-
-int32_t moult_avx2_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
-  return dot(a, false, (const uint8_t *)b, true, dimension);
+  return (uint32_t)dot(a, b, false, dimension);
 }
 
 void moult_avx2_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low, const void *rows,
@@ -114,8 +107,8 @@ void moult_avx2_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_l
   }
   for (; i < count; i++) {
     const uint8_t *row = moult_row(rows, stride, indices, i);
-    high[i] = dot(row, false, limb_high, true, dimension);
-    low[i] = dot(row, false, limb_low, true, dimension);
+    high[i] = dot(row, limb_high, true, dimension);
+    low[i] = dot(row, limb_low, true, dimension);
   }
 }
 

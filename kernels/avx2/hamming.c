@@ -34,8 +34,6 @@ INLINE uint32_t hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
   return (uint32_t)(sums[0] + sums[1] + sums[2] + sums[3]);
 }
 
-uint32_t moult_avx2_hamming(const uint8_t *a, const uint8_t *b, size_t bytes) { return hamming(a, b, bytes); }
-
 void moult_avx2_hamming_rows(const uint8_t *query, const void *rows, size_t stride, const uint32_t *indices,
                              size_t count, size_t bytes, uint32_t *out) {
   for (size_t i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 // VPDPBUSD multiplies unsigned by signed bytes and adds four products to each 32-bit lane, without
-// saturation. Where both sides have the same sign type, one is moved by 128 and the move is undone at the
-// end: a·b = (a + 128)·b − 128·Σb. Lanes may wrap on the way; modulo 2³² the result is right, and it fits.
+// saturation. Where both sides are unsigned, one is moved by 128 and the move is undone at the end:
+// a·b = a·(b − 128) + 128·Σa. Lanes may wrap on the way; modulo 2³² the result is right, and it fits.
 
 #if defined(__x86_64__)
 
@@ -26,28 +26,6 @@ INLINE __m512i load_tail(const void *bytes, __mmask64 mask) { return _mm512_mask
 /// Swaps the unsigned byte x and the signed byte x − 128.
 INLINE __m512i move_by_128(__m512i bytes) { return _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)); }
 
-int32_t moult_avx512_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  const __m512i ones_u8x64 = _mm512_set1_epi8(1);
-  __m512i moved[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-  __m512i sum_b[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-  size_t i = 0;
-  for (; i + 2 * LANES <= dimension; i += 2 * LANES) {
-    const __m512i b0 = load(b + i), b1 = load(b + i + LANES);
-    moved[0] = _mm512_dpbusd_epi32(moved[0], move_by_128(load(a + i)), b0);
-    moved[1] = _mm512_dpbusd_epi32(moved[1], move_by_128(load(a + i + LANES)), b1);
-    sum_b[0] = _mm512_dpbusd_epi32(sum_b[0], ones_u8x64, b0);
-    sum_b[1] = _mm512_dpbusd_epi32(sum_b[1], ones_u8x64, b1);
-  }
-  for (; i < dimension; i += LANES) {
-    const __mmask64 mask = dimension - i < LANES ? first_lanes(dimension - i) : ~0ull;
-    const __m512i b0 = load_tail(b + i, mask);
-    moved[0] = _mm512_dpbusd_epi32(moved[0], move_by_128(load_tail(a + i, mask)), b0);
-    sum_b[0] = _mm512_dpbusd_epi32(sum_b[0], ones_u8x64, b0);
-  }
-  const __m512i correction = _mm512_slli_epi32(_mm512_add_epi32(sum_b[0], sum_b[1]), 7);
-  return _mm512_reduce_add_epi32(_mm512_sub_epi32(_mm512_add_epi32(moved[0], moved[1]), correction));
-}
-
 uint32_t moult_avx512_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
   const __m512i ones_i8x64 = _mm512_set1_epi8(1);
   __m512i moved[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -69,29 +47,6 @@ uint32_t moult_avx512_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimensio
   const __m512i correction = _mm512_slli_epi32(_mm512_add_epi32(sum_a[0], sum_a[1]), 7);
   const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(moved[0], moved[1]), correction);
   return (uint32_t)_mm512_reduce_add_epi32(sum);
-}
-
-int32_t moult_avx512_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
-  __m512i sums[4];
-  for (size_t chain = 0; chain < 4; chain++) sums[chain] = _mm512_setzero_si512();
-  size_t i = 0;
-  for (; i + 4 * LANES <= dimension; i += 4 * LANES) {
-#pragma clang loop unroll(full)
-    for (size_t chain = 0; chain < 4; chain++) {
-      const size_t j = i + chain * LANES;
-      sums[chain] = _mm512_dpbusd_epi32(sums[chain], load(a + j), load(b + j));
-    }
-  }
-  for (; i + LANES <= dimension; i += LANES) {
-    sums[0] = _mm512_dpbusd_epi32(sums[0], load(a + i), load(b + i));
-  }
-  if (i < dimension) {
-    const __mmask64 mask = first_lanes(dimension - i);
-    sums[1] = _mm512_dpbusd_epi32(sums[1], load_tail(a + i, mask), load_tail(b + i, mask));
-  }
-  const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]),
-                                       _mm512_add_epi32(sums[2], sums[3]));
-  return _mm512_reduce_add_epi32(sum);
 }
 
 /// The totals of four rows, in order: a transposition that adds on its way costs fewer shuffles than

@@ -50,25 +50,6 @@ INLINE __mmask8 locate(const void *rows, size_t stride, const uint32_t *indices,
   return (__mmask8)((1u << group_count) - 1);
 }
 
-uint32_t moult_avx512_hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
-  __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-  size_t i = 0;
-  for (; i + 2 * CHUNK <= bytes; i += 2 * CHUNK) {
-#pragma clang loop unroll(full)
-    for (size_t chain = 0; chain < 2; chain++) {
-      const __m512i other = _mm512_loadu_si512(b + i + chain * CHUNK);
-      const __m512i differing = _mm512_xor_si512(_mm512_loadu_si512(a + i + chain * CHUNK), other);
-      sums[chain] = _mm512_add_epi64(sums[chain], _mm512_popcnt_epi64(differing));
-    }
-  }
-  for (; i < bytes; i += CHUNK) {
-    const __mmask64 mask = lanes_at(i, bytes);
-    const __m512i differing = _mm512_xor_si512(load(a + i, mask), load(b + i, mask));
-    sums[0] = _mm512_add_epi64(sums[0], _mm512_popcnt_epi64(differing));
-  }
-  return (uint32_t)_mm512_reduce_add_epi64(_mm512_add_epi64(sums[0], sums[1]));
-}
-
 void moult_avx512_hamming_rows(const uint8_t *query, const void *rows, size_t stride, const uint32_t *indices,
                                size_t count, size_t bytes, uint32_t *out) {
   for (size_t i = 0; i < count; i += GROUP) {

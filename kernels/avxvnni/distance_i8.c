@@ -1,6 +1,5 @@
-// As in AVX-512, half as wide: where both sides have the same sign type, one is moved by 128 and the move is
-// undone at the end, a·b = (a + 128)·b − 128·Σb. Lanes may wrap on the way; modulo 2³² the result is right,
-// and it fits.
+// As in AVX-512, half as wide: where both sides are unsigned, one is moved by 128 and the move is undone at the
+// end, a·b = a·(b − 128) + 128·Σa. Lanes may wrap on the way; modulo 2³² the result is right, and it fits.
 
 #if defined(__x86_64__)
 
@@ -14,7 +13,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 32, CHAINS = 4, GROUP = 4 };
+enum { LANES = 32, GROUP = 4 };
 
 INLINE __m256i load(const void *bytes) { return _mm256_loadu_si256((const __m256i *)bytes); }
 
@@ -41,29 +40,6 @@ INLINE __m128i totals(const __m256i sums[GROUP]) {
   return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 }
 
-int32_t moult_avxvnni_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  const __m256i ones_u8x32 = _mm256_set1_epi8(1);
-  __m256i moved[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-  __m256i sum_b[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-  size_t i = 0;
-  for (; i + 2 * LANES <= dimension; i += 2 * LANES) {
-    const __m256i b0 = load(b + i), b1 = load(b + i + LANES);
-    moved[0] = moult_dpbusd(moved[0], move_by_128(load(a + i)), b0);
-    moved[1] = moult_dpbusd(moved[1], move_by_128(load(a + i + LANES)), b1);
-    sum_b[0] = moult_dpbusd(sum_b[0], ones_u8x32, b0);
-    sum_b[1] = moult_dpbusd(sum_b[1], ones_u8x32, b1);
-  }
-  for (; i < dimension; i += LANES) {
-    const size_t rest = dimension - i;
-    const __m256i a0 = rest < LANES ? load_tail(a + i, rest) : load(a + i);
-    const __m256i b0 = rest < LANES ? load_tail(b + i, rest) : load(b + i);
-    moved[0] = moult_dpbusd(moved[0], move_by_128(a0), b0);
-    sum_b[0] = moult_dpbusd(sum_b[0], ones_u8x32, b0);
-  }
-  const __m256i correction = _mm256_slli_epi32(_mm256_add_epi32(sum_b[0], sum_b[1]), 7);
-  return total(_mm256_sub_epi32(_mm256_add_epi32(moved[0], moved[1]), correction));
-}
-
 uint32_t moult_avxvnni_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
   const __m256i ones_i8x32 = _mm256_set1_epi8(1);
   __m256i moved[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
@@ -85,24 +61,6 @@ uint32_t moult_avxvnni_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimensi
   }
   const __m256i correction = _mm256_slli_epi32(_mm256_add_epi32(sum_a[0], sum_a[1]), 7);
   return (uint32_t)total(_mm256_add_epi32(_mm256_add_epi32(moved[0], moved[1]), correction));
-}
-
-int32_t moult_avxvnni_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
-  __m256i sums[CHAINS];
-  for (size_t chain = 0; chain < CHAINS; chain++) sums[chain] = _mm256_setzero_si256();
-  size_t i = 0;
-  for (; i + CHAINS * LANES <= dimension; i += CHAINS * LANES) {
-#pragma clang loop unroll(full)
-    for (size_t chain = 0; chain < CHAINS; chain++) {
-      const size_t j = i + chain * LANES;
-      sums[chain] = moult_dpbusd(sums[chain], load(a + j), load(b + j));
-    }
-  }
-  for (; i + LANES <= dimension; i += LANES) sums[0] = moult_dpbusd(sums[0], load(a + i), load(b + i));
-  if (i < dimension) {
-    sums[1] = moult_dpbusd(sums[1], load_tail(a + i, dimension - i), load_tail(b + i, dimension - i));
-  }
-  return total(_mm256_add_epi32(_mm256_add_epi32(sums[0], sums[1]), _mm256_add_epi32(sums[2], sums[3])));
 }
 
 void moult_avxvnni_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low, const void *rows,

@@ -5,9 +5,7 @@
 /// Only what gains from VPDPBUSD.
 const moult_kernels moult_avxvnni_table = {
     .isa = MOULT_ISA_AVXVNNI,
-    .dot_i8 = moult_avxvnni_dot_i8,
     .dot_u8 = moult_avxvnni_dot_u8,
-    .dot_u8_i8 = moult_avxvnni_dot_u8_i8,
     .dot_u8_i8x2_rows = moult_avxvnni_dot_u8_i8x2_rows,
     .scan_blocks = moult_avxvnni_scan_blocks,
     .level_dot_rows = moult_avxvnni_level_dot_rows,

@@ -28,12 +28,7 @@ INLINE int8x16_t load_tail_i8(const void *bytes, size_t count) {
   return vreinterpretq_s8_u8(load_tail(bytes, count));
 }
 
-// Without the dot product: 8 products of 16 bits, (−128)² included, added in pairs to 32-bit lanes.
-
-INLINE int32x4_t accumulate_i8(int32x4_t sum, int8x16_t a, int8x16_t b) {
-  sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
-  return vpadalq_s16(sum, vmull_high_s8(a, b));
-}
+// Without the dot product: 8 products of 16 bits, added in pairs to 32-bit lanes.
 
 INLINE uint32x4_t accumulate_u8(uint32x4_t sum, uint8x16_t a, uint8x16_t b) {
   sum = vpadalq_u16(sum, vmull_u8(vget_low_u8(a), vget_low_u8(b)));
@@ -61,17 +56,6 @@ INLINE int32x4_t accumulate_widened(int32x4_t sum, widened a, widened b) {
   return vmlal_high_s16(sum, a.high, b.high);
 }
 
-int32_t moult_neon_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  int32x4_t sum = vdupq_n_s32(0);
-  size_t i = 0;
-  for (; i + STEP <= dimension; i += STEP) sum = accumulate_i8(sum, load_i8(a + i), load_i8(b + i));
-  if (i < dimension) {
-    const size_t rest = dimension - i;
-    sum = accumulate_i8(sum, load_tail_i8(a + i, rest), load_tail_i8(b + i, rest));
-  }
-  return vaddvq_s32(sum);
-}
-
 uint32_t moult_neon_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
   uint32x4_t sum = vdupq_n_u32(0);
   size_t i = 0;
@@ -81,19 +65,6 @@ uint32_t moult_neon_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension)
     sum = accumulate_u8(sum, load_tail(a + i, rest), load_tail(b + i, rest));
   }
   return vaddvq_u32(sum);
-}
-
-int32_t moult_neon_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
-  int32x4_t sum = vdupq_n_s32(0);
-  size_t i = 0;
-  for (; i + STEP <= dimension; i += STEP) {
-    sum = accumulate_widened(sum, widen_u8(load_u8(a + i)), widen_i8(load_i8(b + i)));
-  }
-  if (i < dimension) {
-    const size_t rest = dimension - i;
-    sum = accumulate_widened(sum, widen_u8(load_tail(a + i, rest)), widen_i8(load_tail_i8(b + i, rest)));
-  }
-  return vaddvq_s32(sum);
 }
 
 void moult_neon_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low, const void *rows,
@@ -136,24 +107,6 @@ INLINE int32_t put_back(int32x4_t moved, int32x4_t sum_b) {
   return vaddvq_s32(vaddq_s32(moved, vshlq_n_s32(sum_b, 7)));
 }
 
-int32_t moult_neon_dotprod_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  int32x4_t even = vdupq_n_s32(0), odd = vdupq_n_s32(0);
-  size_t i = 0;
-  for (; i + 2 * STEP <= dimension; i += 2 * STEP) {
-    even = vdotq_s32(even, load_i8(a + i), load_i8(b + i));
-    odd = vdotq_s32(odd, load_i8(a + i + STEP), load_i8(b + i + STEP));
-  }
-  if (i + STEP <= dimension) {
-    even = vdotq_s32(even, load_i8(a + i), load_i8(b + i));
-    i += STEP;
-  }
-  if (i < dimension) {
-    const size_t rest = dimension - i;
-    odd = vdotq_s32(odd, load_tail_i8(a + i, rest), load_tail_i8(b + i, rest));
-  }
-  return vaddvq_s32(vaddq_s32(even, odd));
-}
-
 uint32_t moult_neon_dotprod_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
   uint32x4_t even = vdupq_n_u32(0), odd = vdupq_n_u32(0);
   size_t i = 0;
@@ -170,22 +123,6 @@ uint32_t moult_neon_dotprod_dot_u8(const uint8_t *a, const uint8_t *b, size_t di
     odd = vdotq_u32(odd, load_tail(a + i, rest), load_tail(b + i, rest));
   }
   return vaddvq_u32(vaddq_u32(even, odd));
-}
-
-int32_t moult_neon_dotprod_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
-  int32x4_t moved = vdupq_n_s32(0), sum_b = vdupq_n_s32(0);
-  size_t i = 0;
-  for (; i + STEP <= dimension; i += STEP) {
-    moved = vdotq_s32(moved, move_by_128(load_u8(a + i)), load_i8(b + i));
-    sum_b = accumulate_sum(sum_b, load_i8(b + i));
-  }
-  if (i < dimension) {
-    const size_t rest = dimension - i;
-    const int8x16_t b_tail = load_tail_i8(b + i, rest);
-    moved = vdotq_s32(moved, move_by_128(load_tail(a + i, rest)), b_tail);
-    sum_b = accumulate_sum(sum_b, b_tail);
-  }
-  return put_back(moved, sum_b);
 }
 
 void moult_neon_dotprod_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query_low, const void *rows,

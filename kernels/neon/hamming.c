@@ -38,8 +38,6 @@ INLINE uint32_t hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
   return vaddvq_u32(vaddq_u32(even, odd));
 }
 
-uint32_t moult_neon_hamming(const uint8_t *a, const uint8_t *b, size_t bytes) { return hamming(a, b, bytes); }
-
 void moult_neon_hamming_rows(const uint8_t *query, const void *rows, size_t stride, const uint32_t *indices,
                              size_t count, size_t bytes, uint32_t *out) {
   for (size_t i = 0; i < count; i++) {

@@ -1,19 +1,13 @@
 #include "rows.h"
 #include "tables.h"
 
-int32_t moult_scalar_dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-  int32_t sum = 0;
-  for (size_t i = 0; i < dimension; i++) sum += (int32_t)a[i] * b[i];
-  return sum;
-}
-
 uint32_t moult_scalar_dot_u8(const uint8_t *a, const uint8_t *b, size_t dimension) {
   uint32_t sum = 0;
   for (size_t i = 0; i < dimension; i++) sum += (uint32_t)a[i] * b[i];
   return sum;
 }
 
-int32_t moult_scalar_dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
+static int32_t dot_u8_i8(const uint8_t *a, const int8_t *b, size_t dimension) {
   int32_t sum = 0;
   for (size_t i = 0; i < dimension; i++) sum += (int32_t)a[i] * b[i];
   return sum;
@@ -25,7 +19,7 @@ void moult_scalar_dot_u8_i8x2_rows(const int8_t *query_high, const int8_t *query
   for (size_t i = 0; i < count; i++) {
     moult_prefetch_rows(rows, stride, indices, count, i + 2, 1, dimension);
     const uint8_t *row = moult_row(rows, stride, indices, i);
-    high[i] = moult_scalar_dot_u8_i8(row, query_high, dimension);
-    low[i] = moult_scalar_dot_u8_i8(row, query_low, dimension);
+    high[i] = dot_u8_i8(row, query_high, dimension);
+    low[i] = dot_u8_i8(row, query_low, dimension);
   }
 }

@@ -9,7 +9,7 @@ static uint64_t word(const uint8_t *bits, size_t offset) {
   return result;
 }
 
-uint32_t moult_scalar_hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
+static uint32_t hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
   uint32_t count = 0;
   size_t i = 0;
   for (; i + 8 <= bytes; i += 8) count += (uint32_t)__builtin_popcountll(word(a, i) ^ word(b, i));
@@ -21,7 +21,7 @@ void moult_scalar_hamming_rows(const uint8_t *query, const void *rows, size_t st
                                const uint32_t *indices, size_t count, size_t bytes, uint32_t *out) {
   for (size_t i = 0; i < count; i++) {
     moult_prefetch_rows(rows, stride, indices, count, i + 8, 1, bytes);
-    out[i] = moult_scalar_hamming(query, moult_row(rows, stride, indices, i), bytes);
+    out[i] = hamming(query, moult_row(rows, stride, indices, i), bytes);
   }
 }
 

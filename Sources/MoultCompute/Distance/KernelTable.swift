@@ -72,7 +72,6 @@ struct KernelTable: Sendable {
   let squaredL2Rows: FloatRows
   let dotU8: @convention(c) (UnsafePointer<UInt8>?, UnsafePointer<UInt8>?, Int) -> UInt32
   let dotU8LimbRows: LimbRows
-  let hamming: @convention(c) (UnsafePointer<UInt8>?, UnsafePointer<UInt8>?, Int) -> UInt32
   let hammingRows: HammingRows
   let bitPlaneDotRows: PlaneRows
   let hadamard: @convention(c) (UnsafeMutablePointer<Float>?, Int) -> Void
@@ -172,7 +171,6 @@ struct KernelTable: Sendable {
     squaredL2Rows = table.squared_l2_f32_rows
     dotU8 = table.dot_u8
     dotU8LimbRows = table.dot_u8_i8x2_rows
-    hamming = table.hamming
     hammingRows = table.hamming_rows
     bitPlaneDotRows = table.bit_plane_dot_rows
     hadamard = table.hadamard_f32

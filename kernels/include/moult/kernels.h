@@ -149,20 +149,15 @@ typedef struct moult_kernels {
   void (*squared_l2_f32_rows)(const float *query, const void *rows, size_t stride,
                               const uint32_t *indices, size_t count, size_t dimension, float *out);
 
-  /// Σ a[i]·b[i] over signed bytes. dimension ≤ 65 536 (128²·65 536 = 2³⁰ < 2³¹). Exact.
-  int32_t (*dot_i8)(const int8_t *a, const int8_t *b, size_t dimension);
   /// Σ a[i]·b[i] over unsigned bytes. dimension ≤ 65 536 (255²·65 536 < 2³²). Exact.
   uint32_t (*dot_u8)(const uint8_t *a, const uint8_t *b, size_t dimension);
-  /// Σ a[i]·b[i], a unsigned and b signed bytes. dimension ≤ 65 536 (255·128·65 536 < 2³¹). Exact.
-  int32_t (*dot_u8_i8)(const uint8_t *a, const int8_t *b, size_t dimension);
   /// Two limbs of one query against unsigned rows: high[i] = Σ row_i[j]·query_high[j], low[i] likewise.
-  /// dimension ≤ 65 536. Exact.
+  /// dimension ≤ 65 536 (255·128·65 536 < 2³¹). Exact.
   void (*dot_u8_i8x2_rows)(const int8_t *query_high, const int8_t *query_low, const void *rows,
                            size_t stride, const uint32_t *indices, size_t count, size_t dimension,
                            int32_t *high, int32_t *low);
 
-  /// Number of differing bits of two strings of `bytes` bytes; bytes ≤ 2²⁸. Exact.
-  uint32_t (*hamming)(const uint8_t *a, const uint8_t *b, size_t bytes);
+  /// out[i] = number of bits in which row i differs from the query, of `bytes` bytes each; bytes ≤ 2²⁸. Exact.
   void (*hamming_rows)(const uint8_t *query, const void *rows, size_t stride, const uint32_t *indices,
                        size_t count, size_t bytes, uint32_t *out);
 
