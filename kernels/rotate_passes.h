@@ -1,12 +1,12 @@
-/// The rotation in passes over memory, for the levels with registers of several lanes. It is code, not
-/// declarations: a rotate.c includes it after it has defined
+/// The Walsh–Hadamard transform and the rotation in passes over memory, for the levels with registers of several
+/// lanes. It is code, not declarations: a rotate.c includes it after it has defined
 ///
 ///     LANES, RADIX_MAX            lanes of a register; how many registers a pass can hold, 8 or 16
 ///     vector, load, store, added, subtracted, scaled    a register and its plain arithmetic
 ///     flipped(v, signs, i)        v with the sign of lane j turned where bit i + j of `signs` is set
 ///     transform_lanes(v)          the levels of the Hadamard transform inside a register
 ///
-/// Additions come in the order of hadamard_f32 whatever the passes are, so all levels give the same bits.
+/// Additions come in the order of the scalar kernels whatever the passes are, so all levels give the same bits.
 
 #include <stdbool.h>
 
@@ -28,16 +28,18 @@ INLINE void butterflies(vector *v, size_t radix) {
 }
 
 /// Flips the signs of `count` values, the first of which is number `place` of the vector, then the levels
-/// inside a register and between `radix` neighbours. `radix` and `last` are constants.
+/// inside a register and between `radix` neighbours. Without `flips` it flips none. `radix`, `last` and `flips`
+/// are constants.
 INLINE void first_pass(float *values, size_t count, const uint64_t *signs, size_t place, size_t radix,
-                       bool last) {
+                       bool last, bool flips) {
   const float scale = moult_hadamard_scale(count);
   for (size_t i = 0; i < count; i += radix * LANES) {
     vector v[RADIX_MAX];
 #pragma clang loop unroll(full)
     for (size_t k = 0; k < radix; k++) {
       const size_t at = i + k * LANES;
-      v[k] = transform_lanes(flipped(load(values + at), signs, place + at));
+      const vector own = load(values + at);
+      v[k] = transform_lanes(flips ? flipped(own, signs, place + at) : own);
     }
     butterflies(v, radix);
 #pragma clang loop unroll(full)
@@ -68,15 +70,16 @@ INLINE size_t widest_radix(size_t rest) {
   return radix;
 }
 
-/// Flips and the levels at distances below `end`, of a transform of `count` values; with all its levels
-/// (`end` = `count`) scaled.
-static void lower_levels(float *values, size_t count, size_t end, const uint64_t *signs, size_t place) {
+/// Flips and the levels at distances below `end`, 2·LANES or more, of a transform of `count` values; with all
+/// its levels (`end` = `count`) scaled. `flips` is a constant.
+INLINE void lower_levels(float *values, size_t count, size_t end, const uint64_t *signs, size_t place,
+                         bool flips) {
   size_t half = LANES * widest_radix(end / LANES);
   const bool last = half == count;
-#define FIRST_PASS(radix)                                               \
-  case radix:                                                           \
-    if (last) first_pass(values, count, signs, place, radix, true);     \
-    else first_pass(values, count, signs, place, radix, false);         \
+#define FIRST_PASS(radix)                                                      \
+  case radix:                                                                  \
+    if (last) first_pass(values, count, signs, place, radix, true, flips);     \
+    else first_pass(values, count, signs, place, radix, false, flips);         \
     break
   switch (half / LANES) {
     FIRST_PASS(2);
@@ -101,6 +104,15 @@ static void lower_levels(float *values, size_t count, size_t end, const uint64_t
     }
     half *= radix;
   }
+}
+
+/// `count` is 2·LANES or more.
+static void transform_in_passes(float *values, size_t count) {
+  lower_levels(values, count, count, NULL, 0, false);
+}
+
+static void flip_and_transform(float *values, size_t count, size_t end, const uint64_t *signs, size_t place) {
+  lower_levels(values, count, end, signs, place, true);
 }
 
 /// The end of a round for dimensions 3·2^k, in sixths: the transform takes four of them, so its last two
@@ -146,7 +158,7 @@ static void rotate_in_passes(float *values, const uint64_t *signs, size_t dimens
   for (size_t round = 0; round < MOULT_ROTATE_ROUNDS; round++, signs += dimension / 64) {
     const bool odd = round % 2;
     const size_t start = odd ? dimension - count : 0;
-    lower_levels(values + start, count, in_sixths ? count / 4 : count, signs, start);
+    flip_and_transform(values + start, count, in_sixths ? count / 4 : count, signs, start);
     if (in_sixths) {
       if (odd) last_pass_of_sixths(values, dimension, signs, true);
       else last_pass_of_sixths(values, dimension, signs, false);

@@ -45,6 +45,11 @@ INLINE vector transform_lanes(vector v) {
 
 #include "rotate_passes.h"
 
+void moult_avx2_hadamard_f32(float *values, size_t count) {
+  if (count < 2 * LANES) moult_scalar_hadamard_f32(values, count);
+  else transform_in_passes(values, count);
+}
+
 void moult_avx2_rotate_kac_f32(float *values, const uint64_t *signs, size_t dimension) {
   rotate_in_passes(values, signs, dimension);
 }

@@ -78,6 +78,11 @@ static void rotate_whole(float *values, const uint64_t *signs) {
   for (size_t k = 0; k < WHOLE_REGISTERS; k++) store(values + k * LANES, v[k]);
 }
 
+void moult_avx512_hadamard_f32(float *values, size_t count) {
+  if (count < 2 * LANES) moult_avx2_hadamard_f32(values, count);
+  else transform_in_passes(values, count);
+}
+
 void moult_avx512_rotate_kac_f32(float *values, const uint64_t *signs, size_t dimension) {
   if (dimension == WHOLE) rotate_whole(values, signs);
   else rotate_in_passes(values, signs, dimension);
