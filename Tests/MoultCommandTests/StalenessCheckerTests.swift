@@ -94,16 +94,6 @@ struct StalenessCheckerTests {
     #expect(checker.end(checker.begin(), servedBy: second) == .current)
   }
 
-  @Test("a refused change leaves only the old one")
-  func withdrawn() {
-    let checker = StalenessChecker(current: first)
-    checker.withdraw(checker.announce(second))
-    #expect(checker.end(checker.begin(), servedBy: first) == .current)
-    #expect(checker.end(checker.begin(), servedBy: second) == .stale(expected: first))
-    checker.withdraw(checker.announceUnnamed())
-    #expect(checker.end(checker.begin(), servedBy: second) == .stale(expected: first))
-  }
-
   @Test(
     "over many swaps every planted stale answer is caught, and no right one is blamed", arguments: [1, 2, 3])
   func manySwaps(seed: UInt64) {

@@ -1,8 +1,9 @@
 import Foundation
-import MoultCompute
 import MoultModel
 import MoultTesting
 import Testing
+
+@testable import MoultCompute
 
 /// Vectors and one code of them, alive as long as the fixture.
 final class GraphFixture: @unchecked Sendable {
@@ -103,6 +104,22 @@ final class GraphFile: @unchecked Sendable {
 
   deinit {
     memory.deallocate()
+  }
+}
+
+extension GraphIndex {
+  /// Rows that links lead to from the entry point on level 0.
+  func reachableRowCount() -> Int {
+    guard let entryPoint else { return 0 }
+    var reached: Set = [entryPoint]
+    var stack = [entryPoint]
+    while let row = stack.popLast() {
+      let block = UnsafeBufferPointer(start: links(of: row), count: format.baseLinkCount)
+      for link in block.prefix(while: { $0 != GraphFormat.noLink }) where reached.insert(link).inserted {
+        stack.append(link)
+      }
+    }
+    return reached.count
   }
 }
 

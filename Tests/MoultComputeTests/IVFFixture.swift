@@ -27,6 +27,27 @@ final class IVFFile: @unchecked Sendable {
   }
 }
 
+extension IVFIndex {
+  /// The list of each row.
+  func listOfRows() -> [UInt32] {
+    var result = [UInt32](repeating: 0, count: rowCount)
+    for list in 0..<listCount {
+      for row in lists.members(of: list) { result[Int(row)] = UInt32(list) }
+    }
+    return result
+  }
+
+  /// - Parameter queries: `queryCount × dimension`.
+  func search(
+    queries: UnsafePointer<Float>, queryCount: Int, codes: IVFCodes, live: LiveRows = .all, k: Int,
+    probes: Int, tailDeviations: Float = FlatIndex.tailDeviations
+  ) -> [[Neighbor]] {
+    search(
+      IndexQueries(queries, count: queryCount, encoder: codes.encoder), listed: codes, live: live, k: k,
+      probes: probes, tailDeviations: tailDeviations)
+  }
+}
+
 extension GraphFixture {
   /// Lists of the fixture's vectors; its codes may be any.
   func listBytes(

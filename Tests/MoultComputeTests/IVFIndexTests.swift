@@ -70,7 +70,7 @@ struct IVFIndexTests {
     #expect(found == flat)
   }
 
-  @Test("a batch answers as its queries do one by one, whatever the threads")
+  @Test("a batch answers as its queries do one by one")
   func batchesAreSingles() throws {
     let data = ClusteredVectors(count: 2000, queryCount: 300, seed: 52)
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension, quantization: .int8)
@@ -79,8 +79,7 @@ struct IVFIndexTests {
       IVFCodes(index: file.index, encoder: fixture.encoder, codes: fixture.codes))
     let all = data.queries.flatMap { $0 }
     for probes in [1, 2, 7] {
-      let batch = file.index.search(
-        queries: all, queryCount: 300, codes: codes, k: 5, probes: probes, parallel: GraphFixture.threads)
+      let batch = file.index.search(queries: all, queryCount: 300, codes: codes, k: 5, probes: probes)
       let singles = data.queries.map {
         file.index.search(queries: $0, queryCount: 1, codes: codes, k: 5, probes: probes)[0]
       }

@@ -11,7 +11,6 @@ package struct BenchmarkData: Sendable {
   package let rowCount: Int
   /// `rowCount × dimension`, row-major.
   package let vectors: [Float]
-  package let elementType: CollectionSchema.ElementType
   package private(set) var queryCount: Int
   /// `queryCount × dimension`, row-major.
   package private(set) var queries: [Float]
@@ -40,7 +39,6 @@ package struct BenchmarkData: Sendable {
     self.metric = metric
     dimension = file.dimension
     rowCount = min(rows ?? file.rowCount, file.rowCount)
-    elementType = file.elementType
     vectors = try file.readRows(0..<rowCount)
     if let queriesPath {
       queries = try Self.readQueries(queriesPath, dimension: dimension, of: vectorsPath)

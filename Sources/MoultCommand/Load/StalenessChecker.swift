@@ -96,16 +96,4 @@ final class StalenessChecker: Sendable {
       }
     }
   }
-
-  /// The change was refused: from now on only what was current before may answer.
-  func withdraw(_ announcement: Announcement) {
-    state.withLock { state in
-      guard let position = announcement.position else {
-        state.unnamed = max(0, state.unnamed - 1)
-        return
-      }
-      // Answers may have come from it all the same; then it did happen.
-      if state.confirmed < position && position == state.sequence.count - 1 { state.sequence.removeLast() }
-    }
-  }
 }

@@ -1,6 +1,6 @@
 /// Progress of one piece of work on stderr: a bar that is redrawn on a terminal, plain lines elsewhere.
 struct ProgressBar {
-  private let isTerminal: Bool
+  private let isTerminal = Console.talkIsTerminal
   private let clock = ContinuousClock()
   private var lastDrawnAt: ContinuousClock.Instant?
   private var lastPhase = ""
@@ -8,10 +8,6 @@ struct ProgressBar {
 
   /// At most one redraw in this time on a terminal, one line elsewhere.
   private static let redrawInterval = (terminal: Duration.milliseconds(100), plain: Duration.seconds(5))
-
-  init(isTerminal: Bool = Console.talkIsTerminal) {
-    self.isTerminal = isTerminal
-  }
 
   /// Shows where the work stands, unless that was done a moment ago; a new phase is always shown.
   mutating func show(

@@ -39,8 +39,6 @@ public struct TopK: Sendable {
     keys.reserveCapacity(min(k, 1024))
   }
 
-  public init(k: Int) { self.init(k) }
-
   /// How many are kept at present.
   public var count: Int { keys.count }
 

@@ -145,7 +145,4 @@ extension Double {
     let nearest = Float(self)
     return Double(nearest) > self ? nearest.nextDown : nearest
   }
-
-  /// The smallest float that is not smaller.
-  func roundedUp() -> Float { -(-self).roundedDown() }
 }

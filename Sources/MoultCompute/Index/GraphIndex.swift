@@ -103,24 +103,6 @@ public final class GraphIndex: @unchecked Sendable {  // the bytes are never wri
     }
   }
 
-  /// Visits every row that links lead to from the entry point on level 0. For tests and checks.
-  func reachableRowCount() -> Int {
-    guard let entryPoint else { return 0 }
-    return scratches.withScratch { scratch in
-      let visited = scratch.startWalk()
-      visited.insert(entryPoint)
-      var stack = [entryPoint]
-      var reached = 0
-      while let row = stack.popLast() {
-        reached += 1
-        let count = visited.gather(
-          links(of: row), count: format.baseLinkCount, into: scratch.rows)
-        stack.append(contentsOf: UnsafeBufferPointer(start: scratch.rows, count: count))
-      }
-      return reached
-    }
-  }
-
   @inline(__always)
   func fetchLinks(of row: UInt32) {
     KernelTable.prefetch(links(of: row), bytes: 4 &* format.baseLinkCount)

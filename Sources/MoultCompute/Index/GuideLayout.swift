@@ -19,7 +19,6 @@ struct GuideLayout: Equatable {
 
   var bytes: Int { lines * Self.lineBytes }
   var codeBytes: Int { bytes - Self.sideBytes }
-  var cellCount: Int { fineCount + count }
 
   private static let firstGain: Float = 0.8812
   private static let secondGain: Float = 0.1073

@@ -43,15 +43,6 @@ public final class IVFIndex: @unchecked Sendable {  // the bytes are never writt
     router = try IVFRouter(lists: lists, groups: groups, metric: format.metric)
   }
 
-  /// The list of each row.
-  public func listOfRows() -> [UInt32] {
-    var result = [UInt32](repeating: 0, count: rowCount)
-    for list in 0..<listCount {
-      for row in lists.members(of: list) { result[Int(row)] = UInt32(list) }
-    }
-    return result
-  }
-
   // MARK: Probes
 
   /// Lists to look into for `count` neighbours or candidates, where nobody says.
@@ -128,30 +119,6 @@ public final class IVFIndex: @unchecked Sendable {  // the bytes are never writt
       return searchPart(
         queries.vector(first), prepared[part], scan: scan, choice: choice, k: k, probes: probes)
     }
-  }
-
-  /// The same on several threads.
-  ///
-  /// - Parameters:
-  ///   - queries: `queryCount × dimension`, finite.
-  ///   - parallel: takes 128 queries a round.
-  public func search(
-    queries: UnsafePointer<Float>, queryCount: Int, codes: IVFCodes, live: LiveRows = .all, k: Int,
-    probes: Int, tailDeviations: Float = FlatIndex.tailDeviations, parallel: ParallelFor = .serial
-  ) -> [[Neighbor]] {
-    checkQueries(of: codes.encoder)
-    let perPart = IVFScan.queryMax
-    let partCount = (queryCount + perPart - 1) / perPart
-    let parts = ResultSlots<[[Neighbor]]>(repeating: [], count: partCount)
-    nonisolated(unsafe) let queries = queries
-    parallel.run(partCount) { part in
-      let first = part * perPart
-      parts[part] = search(
-        IndexQueries(
-          queries + first * dimension, count: min(perPart, queryCount - first), encoder: codes.encoder),
-        listed: codes, live: live, k: k, probes: probes, tailDeviations: tailDeviations)
-    }
-    return parts.values.flatMap { $0 }
   }
 
   private func searchPart(

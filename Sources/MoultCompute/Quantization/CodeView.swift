@@ -32,11 +32,6 @@ public struct CodeView: @unchecked Sendable {
       rows: rows + first * rowStride, rowStride: rowStride, side: side.map { $0 + first * sideStride },
       sideStride: sideStride, count: count)
   }
-
-  /// All but the first `dropped` rows.
-  public func dropFirst(_ dropped: Int) -> CodeView {
-    subview(from: dropped, count: count - dropped)
-  }
 }
 
 /// Which rows may be returned: bit `i % 64` of word `i / 64` is set where row `i` is live; no words means
@@ -56,6 +51,7 @@ public struct LiveRows: @unchecked Sendable {
     guard let words else { return true }
     return words[row >> 6] >> UInt64(row & 63) & 1 != 0
   }
+
   /// Live rows among the first `rowCount`.
   public func count(of rowCount: Int) -> Int {
     guard let words else { return rowCount }

@@ -4,10 +4,8 @@
 public final class PreparedQuery: @unchecked Sendable {
   /// The float form: code dimension entries (the padded dimension, rotated, for binary codes).
   private(set) var floats: UnsafePointer<Float>
-  private(set) var floatCount = 0
   /// The integer form: two int8 limbs, or bit planes. 64-byte aligned.
   private(set) var bytes: UnsafePointer<UInt8>
-  private(set) var byteCount = 0
   /// Bit planes of a query for binary codes.
   private(set) var planeCount = 0
   /// What the integers mean; see the quantizer that made this.
@@ -55,8 +53,6 @@ public final class PreparedQuery: @unchecked Sendable {
     constants = fill(floats, bytes)
     self.floats = UnsafePointer(floats)
     self.bytes = UnsafePointer(bytes)
-    self.floatCount = floatCount
-    self.byteCount = byteCount
     self.planeCount = planeCount
   }
 

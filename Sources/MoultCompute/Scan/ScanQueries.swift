@@ -6,8 +6,6 @@ final class ScanQueries: @unchecked Sendable {
   let count: Int
   /// Bars at −∞; point into memory of this object.
   let prototypes: [moult_scan_query]
-  /// To be added to every score, a query.
-  let bases: [Float]
 
   private let memory: UnsafeMutablePointer<Int8>
 
@@ -17,7 +15,6 @@ final class ScanQueries: @unchecked Sendable {
   ///   - levelNormMax: the largest Euclidean length of a row's levels; needed where queries have two limbs.
   init(_ queries: [LevelQuery], blocks: ScanBlocks, tailDeviations: Float, levelNormMax: Float) {
     count = queries.count
-    bases = queries.map(\.base)
     let headCount = blocks.head.dimension
     let tailCount = blocks.tail?.dimension ?? 0
     let secondCount = queries.contains { $0.low != nil } ? headCount : tailCount

@@ -4,7 +4,6 @@ package import MoultModel
 package final class FvecsFile: Sendable {
   private let rows: VecsFile
 
-  package var path: String { rows.file.path }
   package var rowCount: Int { rows.rowCount }
   package var dimension: Int { rows.dimension }
 

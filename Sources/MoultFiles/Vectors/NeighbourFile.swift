@@ -10,13 +10,11 @@ package struct NeighbourFile: Sendable {
   }
 
   private let format: Format
-  package let path: String
   package let rowCount: Int
   /// Neighbours a query.
   package let columnCount: Int
 
   package init(path: String) throws(MoultError) {
-    self.path = path
     switch FileExtension(path) {
     case "npy":
       let file = try NumpyFile(path: path)
@@ -48,7 +46,6 @@ package struct NeighbourFile: Sendable {
 package final class IvecsFile: Sendable {
   private let rows: VecsFile
 
-  package var path: String { rows.file.path }
   package var rowCount: Int { rows.rowCount }
   package var columnCount: Int { rows.dimension }
 

@@ -7,7 +7,6 @@ package final class NumpyFile: Sendable {
   package let header: NumpyHeader
   private let file: InputFile
 
-  package var path: String { file.path }
   package var rowCount: Int { header.rowCount }
   package var columnCount: Int { header.columnCount }
 

@@ -38,9 +38,6 @@ package struct NumpyHeader: Sendable, Equatable {
   /// Where the numbers begin.
   package var dataOffset: Int
 
-  /// Numbers, in bytes. Cannot overflow: `parse` compared it with the file's size.
-  package var dataSizeBytes: Int { rowCount * columnCount * element.sizeBytes }
-
   static let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
   /// No dictionary of a plain array comes near this; what a header claims is not allocated.
   static let lengthMax = 65_536
