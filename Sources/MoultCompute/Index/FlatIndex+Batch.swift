@@ -51,16 +51,7 @@ extension FlatIndex {
           blocks: codes.blocks, live: live, k: k
         ).search(parallel: parallel)
       }
-      for (best, query) in zip(found, chunk) {
-        // The base can make different scores equal, so what is listed is put in order after it.
-        results.append(
-          best.sorted().map { neighbor in
-            let score = neighbor.score + query.base
-            // Rounding can leave a tiny negative distance where the query is the code; distances are ≥ 0.
-            return Neighbor(
-              row: neighbor.row, score: codes.encoder.metric == .squaredEuclidean ? min(0, score) : score)
-          }.sorted())
-      }
+      results += zip(chunk, found).map { $0.neighbors($1, metric: codes.encoder.metric) }
     }
     return results
   }
@@ -97,7 +88,7 @@ struct ScanBatch: Sendable {
   private func search(_ chosen: [Int], bars: [Float], parallel: ParallelFor) -> [TopK] {
     let partCount = max(1, (blocks.blockCount + ScanBatch.partBlocks - 1) / ScanBatch.partBlocks)
     let found = ResultSlots<[TopK]?>(repeating: nil, count: partCount)
-    let perCall = callBlocks(chosen.count)
+    let perCall = blocks.blocksPerCall(queryCount: chosen.count)
     parallel.run(partCount) { part in
       let first = part * ScanBatch.partBlocks
       let end = min(blocks.blockCount, first + ScanBatch.partBlocks)
@@ -110,13 +101,6 @@ struct ScanBatch: Sendable {
       for (query, more) in found[part]!.enumerated() { best[query].merge(more) }
     }
     return best
-  }
-
-  /// Blocks a call: few, so that the levels decoded for a batch stay in the first-level cache; many where
-  /// nothing is stored and calls themselves would count.
-  private func callBlocks(_ queryCount: Int) -> Int {
-    let least = ScanBlocks.blocksPerCall
-    return queryCount <= 8 ? max(least, min(64, 65_536 / blocks.head.dimension)) : least
   }
 
   // MARK: Start bars
@@ -134,7 +118,7 @@ struct ScanBatch: Sendable {
   /// score. (`search` notices the rest.)
   private func startBars() -> [Float] {
     let none = [Float](repeating: -.infinity, count: queries.count)
-    let perCall = callBlocks(queries.count)
+    let perCall = blocks.blocksPerCall(queryCount: queries.count)
     let calls = blocks.blockCount / perCall / ScanBatch.samplePart
     guard blocks.tail != nil, k > 0, calls >= 4 else { return none }
     let expected = Double(k) * Double(calls * perCall) / Double(blocks.blockCount)

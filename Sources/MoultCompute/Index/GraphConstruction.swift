@@ -93,13 +93,8 @@ final class GraphConstruction: @unchecked Sendable {
         walk(walking, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
         start = GraphKey.row(scratch.beam.keys[0])
         if level <= top {
-          lookBeyondTies(of: row, walking, level: level, scratch: scratch)
-          if scorer.isTwofold {
-            scratch.settle(kept: efConstruction) {
-              scorer.score(choosing, indices: $0, count: $1, into: $2)
-            }
-          }
-          selections.append(select(scratch: scratch))
+          selections.append(
+            select(linksOf: row, level: level, walking: walking, choosing: choosing, scratch: scratch))
         }
       }
       // All blocks of the row first, then the links that lead to it.
@@ -185,6 +180,21 @@ final class GraphConstruction: @unchecked Sendable {
     return locks.withLock(row) {
       visited.gather(table.links(of: node), count: table.count(of: node), into: scratch.rows)
     }
+  }
+
+  /// Chooses the links of a row on a level from what a walk has left in the beam.
+  ///
+  /// - Parameters:
+  ///   - walking: the row as the query of the walk; `choosing` as that by which links are chosen.
+  private func select(
+    linksOf row: UInt32, level: Int, walking: GraphScorer.Query, choosing: GraphScorer.Query,
+    scratch: GraphScratch
+  ) -> GraphSelection {
+    lookBeyondTies(of: row, walking, level: level, scratch: scratch)
+    if scorer.isTwofold {
+      scratch.settle(kept: efConstruction) { scorer.score(choosing, indices: $0, count: $1, into: $2) }
+    }
+    return select(scratch: scratch)
   }
 
   /// Chooses at most m links from the beam by the heuristic: diverse ones, then the nearest others.
@@ -288,15 +298,10 @@ final class GraphConstruction: @unchecked Sendable {
       let row = UInt32(row)
       self.scratches.withScratch { scratch in
         let walking = self.scorer.prepareToWalk(row)
+        let choosing = self.scorer.isTwofold ? self.scorer.prepareToChoose(row) : walking
         self.lookAround(row, walking, breadth: breadth, scratch: scratch)
-        self.lookBeyondTies(of: row, walking, level: 0, scratch: scratch)
-        if self.scorer.isTwofold {
-          let choosing = self.scorer.prepareToChoose(row)
-          scratch.settle(kept: self.efConstruction) {
-            self.scorer.score(choosing, indices: $0, count: $1, into: $2)
-          }
-        }
-        let selection = self.select(scratch: scratch)
+        let selection = self.select(
+          linksOf: row, level: 0, walking: walking, choosing: choosing, scratch: scratch)
         chosen.set(selection, of: Int(row))
         self.tables[0].set(selection, of: Int(row))
       }

@@ -213,9 +213,9 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
         let direction = directions[j]
         let weight = weights[j] / unit
         let target = prepared.weights + direction.weightIndex
-        target.pointee = Int8(truncatingIfNeeded: (weight + GuideMap.magic).bitPattern)
+        target.pointee = weight.nearestInt8
         if layout.isFine(j) {
-          target[GuideLayout.lineBytes] = Int8(truncatingIfNeeded: (4 * weight + GuideMap.magic).bitPattern)
+          target[GuideLayout.lineBytes] = (4 * weight).nearestInt8
         }
       }
     }

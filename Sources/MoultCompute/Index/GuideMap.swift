@@ -41,10 +41,7 @@ struct GuideMap: Sendable {
       var highTotal: Int32 = 0
       var lowTotal: Int32 = 0
       for j in 0..<d {
-        let value = x[j] / unit
-        let whole = value + Self.magic
-        high[j] = Int8(truncatingIfNeeded: whole.bitPattern)
-        low[j] = Int8(truncatingIfNeeded: ((value - (whole - Self.magic)) * 254 + Self.magic).bitPattern)
+        (high[j], low[j]) = (x[j] / unit).limbs
         highTotal &+= Int32(high[j])
         lowTotal &+= Int32(low[j])
       }
@@ -59,7 +56,4 @@ struct GuideMap: Sendable {
       }
     }
   }
-
-  /// 1.5·2²³. Added to a number below 2²² it leaves the nearest integer, ties to even, in the low bits.
-  static let magic: Float = 12_582_912
 }

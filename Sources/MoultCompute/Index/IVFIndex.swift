@@ -125,7 +125,6 @@ public final class IVFIndex: @unchecked Sendable {  // the bytes are never writt
     _ vectors: UnsafePointer<Float>, _ prepared: ArraySlice<LevelQuery>, scan: IVFScan, choice: IVFListChoice,
     k: Int, probes: Int
   ) -> [[Neighbor]] {
-    let isDistance = scan.codes.encoder.metric == .squaredEuclidean
     return searchUntilFull(queryCount: prepared.count, k: k, probes: probes) { asking, probes in
       // All of them at first; later the few that found too little.
       let chosen: [[UInt32]]
@@ -135,13 +134,8 @@ public final class IVFIndex: @unchecked Sendable {  // the bytes are never writt
         chosen = asking.map { choice.lists(vectors + $0 * dimension, count: 1, probes: probes)[0] }
       }
       let own = asking.map { prepared[prepared.startIndex + $0] }
-      return zip(scan.search(own, lists: chosen), own).map { best, query in
-        // The base can make different scores equal, so what is listed is put in order after it. Rounding can
-        // leave a tiny negative distance where the query is the code.
-        best.sorted().map {
-          let score = $0.score + query.base
-          return Neighbor(row: $0.row, score: isDistance ? min(0, score) : score)
-        }.sorted()
+      return zip(own, scan.search(own, lists: chosen)).map {
+        $0.neighbors($1, metric: scan.codes.encoder.metric)
       }
     }
   }

@@ -7,8 +7,6 @@ internal import CMoultKernels
 struct IVFScan {
   /// Queries of a batch: their bytes stay in the second-level cache.
   static let queryMax = ScanBatch.queryMax
-  /// Few queries take as many blocks a call as a list mostly has: calls themselves would count.
-  private static let fewQueries = 8
 
   let codes: IVFCodes
   let live: LiveRows
@@ -24,8 +22,8 @@ struct IVFScan {
     guard k > 0, let layout = codes.lists.lazy.compactMap({ $0?.blocks }).first else { return best }
     let scanned = ScanQueries(
       queries, blocks: layout, tailDeviations: tailDeviations, levelNormMax: codes.levelNormMax)
-    let many = max(ScanBlocks.blocksPerCall, min(64, 65_536 / layout.head.dimension))
-    let few = min(queries.count, IVFScan.fewQueries)
+    let few = min(queries.count, ScanBlocks.fewQueries)
+    let many = layout.blocksPerCall(queryCount: few)
     let scratchBytes = max(
       layout.scratchBytes(blockCount: many, queryCount: few), layout.scratchBytes(queryCount: queries.count))
     let hitMax = ScanBlocks.rowsPerBlock * max(many * few, ScanBlocks.blocksPerCall * queries.count)
@@ -50,7 +48,7 @@ struct IVFScan {
           }
           guard let blocks = codes.lists[list]?.blocks else { continue }
           let members = codes.partition.members(of: list)
-          let perCall = scans.count <= IVFScan.fewQueries ? many : ScanBlocks.blocksPerCall
+          let perCall = blocks.blocksPerCall(queryCount: scans.count)
           for block in stride(from: 0, to: blocks.blockCount, by: perCall) {
             let hitCount = blocks.scan(
               block: block, count: min(perCall, blocks.blockCount - block), queries: scans,

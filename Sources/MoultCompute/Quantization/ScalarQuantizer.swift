@@ -182,19 +182,12 @@ struct ScalarQuantizer: NormalizingQuantizer {
       let high = UnsafeMutableRawPointer(bytes).bindMemory(to: Int8.self, capacity: 2 * dimension)
       let low = high + dimension
       for j in 0..<dimension {
-        let value = vector[j] / unit
-        let whole = value + magic
-        high[j] = Int8(truncatingIfNeeded: whole.bitPattern)
-        low[j] = Int8(truncatingIfNeeded: ((value - (whole - magic)) * 254 + magic).bitPattern)
+        (high[j], low[j]) = (vector[j] / unit).limbs
       }
       let weight = (step ?? 1) * unit
       return (weight, weight / 254, offset, squared)
     }
   }
-
-  /// 1.5·2²³. Added to a number below 2²² it leaves the nearest integer, ties to even, in the low bits.
-  /// (`rounded()` is a library call on baseline x86-64, and converting a NaN would trap.)
-  private static let magic: Float = 12_582_912
 
   func prepare(row: Int, of codes: CodeView) -> PreparedQuery { prepareDecoded(row: row, of: codes) }
 

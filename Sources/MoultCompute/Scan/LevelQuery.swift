@@ -1,3 +1,5 @@
+internal import MoultModel
+
 /// A query of integer codes: signed bytes, one a dimension of the layout, and what their sums mean.
 ///
 ///     score = base + additive + factor·(scale·Σ weights[j]·level[j] + offset)
@@ -40,13 +42,11 @@ struct LevelQuery: Sendable {
     lowScale = limbs == 2 ? unit / 254 : 0
     let inverse = 1 / unit
     for j in 0..<values.count {
-      let value = values[j]
-      // 1.5·2²³ leaves the nearest integer in the low bits; converting would be a library call.
-      let whole = value * inverse + LevelQuery.magic
-      weights[j] = Int8(truncatingIfNeeded: whole.bitPattern)
+      let value = values[j] * inverse
       if limbs == 2 {
-        let rest = value * inverse - (whole - LevelQuery.magic)
-        low![j] = Int8(truncatingIfNeeded: (rest * 254 + LevelQuery.magic).bitPattern)
+        (weights[j], low![j]) = value.limbs
+      } else {
+        weights[j] = value.nearestInt8
       }
     }
   }
@@ -59,5 +59,13 @@ struct LevelQuery: Sendable {
     self.deviation = deviation
   }
 
-  private static let magic: Float = 12_582_912
+  /// What the `best` rows of a scan, whose scores lack the query's base, come to: nearest first.
+  func neighbors(_ best: TopK, metric: Metric) -> [Neighbor] {
+    // The base can make different scores equal, so what is listed is put in order after it.
+    best.sorted().map { neighbor in
+      let score = neighbor.score + base
+      // Rounding can leave a tiny negative distance where the query is the code; distances are ≥ 0.
+      return Neighbor(row: neighbor.row, score: metric == .squaredEuclidean ? min(0, score) : score)
+    }.sorted()
+  }
 }

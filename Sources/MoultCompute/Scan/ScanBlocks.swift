@@ -67,6 +67,16 @@ final class ScanBlocks: @unchecked Sendable {
     }
   }
 
+  /// Queries for which levels are not stored: calls themselves would count.
+  static let fewQueries = 8
+
+  /// Blocks a call: few, so that the levels decoded for a batch stay in the first-level cache; many where
+  /// nothing is stored.
+  func blocksPerCall(queryCount: Int) -> Int {
+    let least = ScanBlocks.blocksPerCall
+    return queryCount <= ScanBlocks.fewQueries ? max(least, min(64, 65_536 / head.dimension)) : least
+  }
+
   /// Room that `scan` needs, 64-byte aligned.
   func scratchBytes(blockCount: Int = blocksPerCall, queryCount: Int) -> Int {
     moult_scan_scratch_bytes(head.dimension / 4, blockCount, queryCount)
