@@ -1,17 +1,5 @@
 public import MoultModel
 
-/// How many of one query's true neighbours were found, of how many.
-public struct QueryRecall: Sendable, Equatable {
-  public var hits: Int
-  /// At most k; 0 for a query without neighbours, which does not count.
-  public var wanted: Int
-
-  public init(hits: Int, wanted: Int) {
-    self.hits = hits
-    self.wanted = wanted
-  }
-}
-
 /// Recall and what may be concluded from a sample of it (QUANTIZATION.md B8.4).
 public enum Recall {
   /// One number pair a query, in order.
@@ -115,22 +103,5 @@ public enum Recall {
     let centre = (p + z * z / (2 * n)) / scale
     let half = z * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot() / scale
     return max(0, min(p, centre - half))...min(1, max(p, centre + half))
-  }
-}
-
-/// Student's t distribution.
-enum StudentT {
-  /// The 97.5 % quantile: a table up to 10 degrees of freedom, then Fisher and Cornish's expansion around
-  /// the normal quantile (error below 2·10⁻⁴).
-  static func quantile975(degreesOfFreedom: Int) -> Double {
-    let table = [12.706, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
-    if degreesOfFreedom < table.count { return table[max(0, degreesOfFreedom)] }
-    let z = 1.959964
-    let v = Double(degreesOfFreedom)
-    let z3 = z * z * z
-    let z5 = z3 * z * z
-    let z7 = z5 * z * z
-    return z + (z3 + z) / (4 * v) + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v)
-      + (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * v * v * v)
   }
 }

@@ -1,36 +1,5 @@
 public import MoultModel
 
-/// A part of a collection as exact search sees it.
-public struct ExactSegment: Sendable {
-  /// Rows of the identity encoder: float32, with the inverse norm as side data.
-  public var codes: CodeView
-  public var live: LiveRows
-  /// The number that row 0 has in results; row `i` is `firstRow + i`.
-  public var firstRow: Int64
-
-  public init(codes: CodeView, live: LiveRows = .all, firstRow: Int64 = 0) {
-    self.codes = codes
-    self.live = live
-    self.firstRow = firstRow
-  }
-}
-
-/// A row of a whole collection and its score; ordered like `Neighbor`.
-public struct GlobalNeighbor: Sendable, Equatable, Comparable {
-  public var row: Int64
-  public var score: Float
-
-  public init(row: Int64, score: Float) {
-    self.row = row
-    self.score = score
-  }
-
-  /// Whether `left` is listed before `right`: higher score, then smaller row.
-  public static func < (left: GlobalNeighbor, right: GlobalNeighbor) -> Bool {
-    left.score > right.score || (left.score == right.score && left.row < right.row)
-  }
-}
-
 /// Exact nearest neighbours: the truth that everything else is measured against.
 ///
 /// The answer is defined in double: the `k` best live rows by their float64 score, of equal scores the smaller

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// What one thread needs to walk a graph: visited marks, the beam, and the list of rows to score.
 /// Lent by `GraphScratchPool`, so that a query in steady state allocates nothing here.
 final class GraphScratch {
@@ -84,73 +82,5 @@ final class GraphScratch {
       stamp = 1
     }
     return GraphVisited(marks: marks, stamp: stamp)
-  }
-}
-
-/// The rows that one walk has seen.
-struct GraphVisited {
-  let marks: UnsafeMutablePointer<UInt8>
-  let stamp: UInt8
-
-  @inline(__always)
-  func contains(_ row: UInt32) -> Bool { marks[Int(row)] == stamp }
-
-  @inline(__always)
-  func insert(_ row: UInt32) { marks[Int(row)] = stamp }
-
-  /// Copies the links that were not visited to `target`, marks them and returns how many they are.
-  /// Stops at the first `noLink`.
-  @inline(__always)
-  func gather(
-    _ links: UnsafePointer<UInt32>, count: Int, into target: UnsafeMutablePointer<UInt32>
-  ) -> Int {
-    var gathered = 0
-    for index in 0..<count {
-      let row = links[index]
-      if row == GraphFormat.noLink { break }
-      // Without a branch: whether a row is new is a coin toss that no predictor learns.
-      target[gathered] = row
-      gathered &+= marks[Int(row)] == stamp ? 0 : 1
-      marks[Int(row)] = stamp
-    }
-    return gathered
-  }
-}
-
-/// Lends scratch space to walks over graphs of one size; holds as many as were ever in use at once, up to
-/// a limit.
-final class GraphScratchPool: Sendable {
-  private struct Idle: @unchecked Sendable {
-    // Each is used by the one thread that took it out.
-    var scratches: [GraphScratch] = []
-  }
-
-  private let rowCount: Int
-  private let linkCount: Int
-  private let idle = Mutex(Idle())
-  private static let idleMax = 64
-
-  init(rowCount: Int, linkCount: Int) {
-    self.rowCount = rowCount
-    self.linkCount = linkCount
-  }
-
-  func withScratch<Result>(_ body: (GraphScratch) throws -> Result) rethrows -> Result {
-    let scratch =
-      idle.withLock { Lent(scratch: $0.scratches.popLast()) }.scratch
-      ?? GraphScratch(rowCount: rowCount, linkCount: linkCount)
-    let lent = Lent(scratch: scratch)
-    defer {
-      idle.withLock { idle in
-        if idle.scratches.count < Self.idleMax, let scratch = lent.scratch {
-          idle.scratches.append(scratch)
-        }
-      }
-    }
-    return try body(scratch)
-  }
-
-  private struct Lent: @unchecked Sendable {
-    let scratch: GraphScratch?
   }
 }

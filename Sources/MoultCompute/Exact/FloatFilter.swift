@@ -124,25 +124,3 @@ struct FloatFilter {
     }
   }
 }
-
-extension ExactSegment {
-  func row(_ index: Int) -> UnsafeRawPointer { codes.rows + index * codes.rowStride }
-
-  /// 1/‖x‖ as the encoder stored it: the nearest float, at most the largest; 0 for the zero vector.
-  func inverseNorm(_ index: Int) -> Float {
-    codes.side!.load(fromByteOffset: index * codes.sideStride, as: Float.self)
-  }
-
-  /// Whether an inverse norm is right to 2⁻²⁴ of itself: 0, or a normal number that was not cut off.
-  static func isTrusted(_ inverse: Float) -> Bool {
-    inverse == 0 || (inverse.isNormal && inverse < .greatestFiniteMagnitude)
-  }
-}
-
-extension Double {
-  /// The largest float that is not larger.
-  func roundedDown() -> Float {
-    let nearest = Float(self)
-    return Double(nearest) > self ? nearest.nextDown : nearest
-  }
-}

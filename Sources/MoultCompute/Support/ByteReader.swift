@@ -1,25 +1,5 @@
 internal import MoultModel
 
-/// Appends little-endian numbers.
-struct ByteWriter {
-  private(set) var bytes: [UInt8] = []
-
-  mutating func raw(_ source: some Sequence<UInt8>) { bytes.append(contentsOf: source) }
-
-  mutating func integer(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-  }
-
-  mutating func float(_ value: Float) { integer(value.bitPattern) }
-  mutating func double(_ value: Double) { integer(value.bitPattern) }
-
-  /// The count as u32, then the values.
-  mutating func floats(_ values: FloatBuffer) {
-    integer(UInt32(values.count))
-    for i in 0..<values.count { float(values.pointer[i]) }
-  }
-}
-
 /// Reads little-endian numbers from bytes that nobody vouches for: every read is checked and names what it
 /// wanted and where.
 struct ByteReader {
@@ -79,14 +59,5 @@ struct ByteReader {
     guard finite else { throw corrupted("\(what) holds a number that is not finite") }
     offset += 4 * count
     return buffer
-  }
-}
-
-/// FNV-1a, 64 bits: any single changed byte changes it.
-enum FNV1a {
-  static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    return hash
   }
 }
