@@ -44,38 +44,26 @@ public struct AsymmetricTransform: Sendable {
 ///     end−8  FNV-1a of everything before
 ///
 /// *Changing any of this needs a new version number and a reader for the old one.*
-extension AsymmetricTransform {
-  private static let magic = "MOULTASY"
-  private static let version: UInt32 = 1
+extension AsymmetricTransform: FramedTransform {
+  static let magic = "MOULTASY"
+  static let version: UInt32 = 1
 
   /// The transform as bytes, all that `init(serialized:)` needs.
-  public func serialized() -> [UInt8] {
-    var writer = ByteWriter()
-    TransformFrame.begin(&writer, AsymmetricTransform.magic, version: AsymmetricTransform.version)
-    write(to: &writer)
-    TransformFrame.end(&writer)
-    return writer.bytes
-  }
+  public func serialized() -> [UInt8] { TransformFrame.write(self) }
 
   /// Reads a transform. The bytes may be anything: every length and value is checked.
   ///
   /// - Throws: `corrupted` for foreign, damaged or truncated bytes, with the offset; `unsupportedVersion`
   ///   for a newer version.
   public init(serialized bytes: UnsafeRawBufferPointer) throws(MoultError) {
-    var reader = ByteReader(bytes, subject: "transform")
-    let end = try TransformFrame.open(
-      &reader, bytes, AsymmetricTransform.magic, version: AsymmetricTransform.version)
-    self = try AsymmetricTransform(reading: &reader)
-    try TransformFrame.close(reader, end: end)
+    self = try TransformFrame.read(bytes)
   }
 
-  /// Appends the body.
   func write(to writer: inout ByteWriter) {
     documents.write(to: &writer)
     queries.write(to: &writer)
   }
 
-  /// Reads a body.
   init(reading reader: inout ByteReader) throws(MoultError) {
     let documents = try LinearTransform(reading: &reader)
     let queries = try LinearTransform(reading: &reader)
