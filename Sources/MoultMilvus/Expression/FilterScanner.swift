@@ -132,7 +132,3 @@ struct FilterScanner {
     UInt8(ascii: "_"): UInt8(ascii: "_"),
   ]
 }
-
-struct FilterError: Error {
-  var message: String
-}

@@ -1,26 +1,6 @@
 internal import MoultEngine
 internal import MoultModel
 
-/// A collection that is asked for.
-struct NewCollection {
-  var name: String
-  var definition: CollectionDefinition
-  var summary: String
-  /// `nil` while no index says it.
-  var metric: Metric?
-}
-
-/// A collection as it is, with its definition.
-struct DescribedCollection {
-  var info: CollectionInfo
-  var definition: CollectionDefinition
-
-  /// What clients keep a schema by: never 0, another one for each collection.
-  var schemaTimestamp: UInt64 {
-    HybridClock.timestamp(milliseconds: info.createdAt, counter: UInt64(truncatingIfNeeded: info.id))
-  }
-}
-
 extension MilvusOperations {
   /// The same request again is no error, one for a collection of another kind is.
   func create(_ new: NewCollection) async throws {

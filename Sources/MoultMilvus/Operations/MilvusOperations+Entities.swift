@@ -2,51 +2,6 @@ internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
 
-/// A search that is understood but for the collection it goes to.
-struct MilvusSearch {
-  var queries: [Float]
-  var limit: Int
-  var offset = 0
-  var filter = ""
-  var templates: [String: JSON] = [:]
-  /// The vector field; empty for the only one.
-  var field = ""
-  var metricType = ""
-  var parameters = Parameters()
-  var groupingField = ""
-  var groupSize = 1
-  var partitions: [String] = []
-  /// Set in a step of an iterator.
-  var iteration: Iteration?
-
-  /// A step of an iterator: hits behind those that were had, the nearest first.
-  struct Iteration {
-    /// The score of the last hit of the step before; `nil` in the first.
-    var lastScore: Float?
-  }
-
-  /// What may stand in `params`.
-  struct Parameters {
-    var ef: Int?
-    var probes: Int?
-    var exact = false
-    var oversampling: Double?
-    var radius: Double?
-    var rangeFilter: Double?
-  }
-}
-
-/// A question for points that fulfil a condition.
-struct MilvusQuery {
-  var filter = ""
-  var templates: [String: JSON] = [:]
-  /// `nil` asks for all that match.
-  var limit: Int?
-  var offset = 0
-  var outputFields: [String] = []
-  var partitions: [String] = []
-}
-
 extension MilvusOperations {
   static let countField = "count(*)"
   private static let countMax = 16_384

@@ -4,8 +4,8 @@ import Testing
 
 @testable import MoultMilvus
 
-@Suite("MilvusStatus")
-struct MilvusStatusTests {
+@Suite("MilvusError")
+struct MilvusErrorTests {
   @Test(
     "every code of ours has one of theirs, and HTTP says 200 but for two", arguments: MoultError.Code.allCases
   )

@@ -63,12 +63,6 @@ struct MilvusError: Error, Equatable {
   }
 }
 
-/// The names in a request, for messages.
-struct MilvusNames {
-  var collection = ""
-  var alias = ""
-}
-
 extension MoultError {
   /// What Milvus would have answered. A new code of ours stops the build here.
   func milvusError(_ names: MilvusNames) -> MilvusError {

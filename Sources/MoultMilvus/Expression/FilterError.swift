@@ -1,0 +1,3 @@
+struct FilterError: Error {
+  var message: String
+}

@@ -1,0 +1,160 @@
+internal import Foundation
+internal import MilvusProto
+internal import MoultModel
+internal import MoultServer
+internal import SwiftProtobuf
+
+/// `search_params` of a search: pairs of texts, of which `params` is JSON.
+struct SearchParameters {
+  private var texts: [String: String] = [:]
+  private var inner: RequestFields
+
+  init(_ pairs: [ProtoKeyValuePair]) throws {
+    for pair in pairs { texts[pair.key] = pair.value }
+    let text = texts["params"] ?? ""
+    guard let object = (try? JSONReader.parse(text.isEmpty ? "{}" : text))?.object else {
+      throw MilvusError.invalidParameter("search params in wrong format: \(text.prefix(200))")
+    }
+    inner = RequestFields(object)
+  }
+
+  static func integer(_ pair: ProtoKeyValuePair) throws -> Int {
+    guard let number = Int(pair.value) else {
+      throw MilvusError.invalidParameter(
+        "\(pair.key) [\(pair.value.prefix(100))] is invalid, it should be an integer")
+    }
+    return number
+  }
+
+  private func integer(_ key: String) throws -> Int? {
+    guard let text = texts[key] else { return nil }
+    return try Self.integer(ProtoKeyValuePair(.init(key: key, value: text)))
+  }
+
+  var limit: Int {
+    get throws {
+      guard let limit = try integer("topk") ?? integer("limit") else {
+        throw MilvusError.invalidParameter("topk not found in search_params")
+      }
+      return limit
+    }
+  }
+
+  var offset: Int {
+    get throws { try integer("offset") ?? inner.int("offset") ?? 0 }
+  }
+
+  /// What a client knows its iterator by, from the second step on.
+  var iteratorToken: String? { texts["search_iter_id"] }
+
+  /// A step of an iterator of the second kind; those of the first kind are searches with a range.
+  private func iteration() throws -> MilvusSearch.Iteration? {
+    guard texts["iterator"]?.lowercased() == "true", texts["search_iter_v2"]?.lowercased() == "true" else {
+      return nil
+    }
+    guard let text = texts["search_iter_last_bound"] else { return MilvusSearch.Iteration() }
+    guard let bound = Float(text) else {
+      throw MilvusError.invalidParameter(
+        "search_iter_last_bound \(text.prefix(100)) is invalid, it should be a number")
+    }
+    return MilvusSearch.Iteration(lastScore: bound)
+  }
+
+  /// `strategy` with its `params`.
+  func ranker() throws -> HybridRanker {
+    switch texts["strategy"]?.lowercased() ?? "rrf" {
+    case "rrf":
+      let k = try inner.double("k") ?? 60
+      guard k > 0, k < 16_384 else {
+        throw MilvusError.invalidParameter("The rank params k should be in range (0, 16384), got \(k)")
+      }
+      return .reciprocal(k: k)
+    case "weighted":
+      let weights = try (inner.array("weights") ?? []).map { weight in
+        guard let value = weight.double, (0...1).contains(value) else {
+          throw MilvusError.invalidParameter("rank param weight should be in range [0, 1]")
+        }
+        return value
+      }
+      return .weighted(weights, normalizes: try inner.bool("norm_score") ?? true)
+    default: throw MilvusError.invalidParameter("unsupported rank type \(texts["strategy"] ?? "")")
+    }
+  }
+
+  func search(_ request: ProtoSearchRequest, queries: [Float], schema: CollectionSchema) throws
+    -> MilvusSearch
+  {
+    guard request.functionScore.functions.isEmpty else {
+      throw MilvusError.invalidParameter("rankers are not supported by this version of Moult")
+    }
+    let iteration = try iteration()
+    var search = MilvusSearch(
+      queries: queries,
+      limit: try iteration == nil ? limit : integer("search_iter_batch_size") ?? limit)
+    search.iteration = iteration
+    search.offset = try offset
+    search.filter = request.dsl
+    search.templates = try FilterTemplates.values(request.exprTemplateValues)
+    search.field = texts["anns_field"] ?? ""
+    search.metricType = texts["metric_type"] ?? ""
+    search.groupingField = texts["group_by_field"] ?? ""
+    search.groupSize = try integer("group_size") ?? 1
+    // Before anything is multiplied with it.
+    guard SearchGrouping.sizeRange.contains(search.groupSize) else {
+      throw MilvusError.invalidParameter(
+        "group_size [\(search.groupSize)] is invalid, it should be in range \(SearchGrouping.sizeRange)")
+    }
+    search.partitions = request.partitionNames
+    search.parameters.ef = try inner.int("ef")
+    search.parameters.probes = try inner.int("nprobe")
+    search.parameters.exact = try inner.bool("exact") ?? false
+    search.parameters.oversampling = try inner.double("oversampling")
+    search.parameters.radius = try inner.double("radius")
+    search.parameters.rangeFilter = try inner.double("range_filter")
+    return search
+  }
+
+  /// `round_decimal` digits after the point; negative for all.
+  func rounded(_ score: Float) -> Float {
+    guard let digits = texts["round_decimal"].flatMap({ Int($0) }), (0...6).contains(digits) else {
+      return score
+    }
+    // Large scores times the scale are beyond float32.
+    let scale = pow(10.0, Double(digits))
+    return Float((Double(score) * scale).rounded() / scale)
+  }
+
+  static func queries(_ bytes: Data, _ schema: CollectionSchema) throws -> [Float] {
+    let placeholders: [ProtoPlaceholderValue]
+    do {
+      placeholders = try ProtoPlaceholderGroup(serializedBytes: bytes).placeholders
+    } catch {
+      throw MilvusError.invalidParameter("the placeholder group cannot be read: \(error)")
+    }
+    guard let placeholder = placeholders.first, placeholders.count == 1, !placeholder.values.isEmpty else {
+      throw MilvusError.invalidParameter("a search takes one placeholder with its query vectors")
+    }
+    guard placeholder.type == .floatVector else {
+      throw MilvusError.invalidParameter(
+        "vector type must be the same, field \(schema.vectorField) - type FloatVector, search info type \(placeholder.type)"
+      )
+    }
+    let size = schema.dimension * MemoryLayout<Float>.size
+    if let other = placeholder.values.first(where: { $0.count != size }) {
+      throw MilvusError.invalidParameter(
+        "vector dimension mismatch, expected vector size(byte) \(size), actual \(other.count)")
+    }
+    var queries: [Float] = []
+    // Bounded by the bytes that came, now that every value is known to have its own.
+    queries.reserveCapacity(placeholder.values.count * schema.dimension)
+    for value in placeholder.values {
+      value.withUnsafeBytes { bytes in
+        for place in stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.size) {
+          let bits = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+          queries.append(Float(bitPattern: bits))
+        }
+      }
+    }
+    return queries
+  }
+}

@@ -1,0 +1,5 @@
+/// The names in a request, for messages.
+struct MilvusNames {
+  var collection = ""
+  var alias = ""
+}

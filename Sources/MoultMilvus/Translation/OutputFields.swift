@@ -1,0 +1,82 @@
+internal import MoultModel
+internal import MoultServer
+
+/// Which fields of a stored point an answer carries.
+struct OutputFields {
+  private let schema: CollectionSchema
+  private let definition: CollectionDefinition
+  private let names: Set<String>
+  let all: Bool
+
+  /// - Throws: 1100 for a field that is not there, where there are no dynamic ones.
+  init(_ names: [String], of collection: DescribedCollection) throws {
+    schema = collection.info.schema
+    definition = collection.definition
+    self.names = Set(names)
+    all = names.contains("*")
+    guard !definition.isDynamic else { return }
+    for name in names
+    where name != "*" && definition.field(name) == nil && name != MilvusOperations.countField {
+      throw MilvusError.invalidParameter("field \(name) not exist")
+    }
+  }
+
+  func includes(_ name: String) -> Bool { all || names.contains(name) }
+  /// Every member of the dynamic field.
+  var includesAllDynamic: Bool { all || names.contains(CollectionDefinition.dynamicField) }
+
+  var includesVector: Bool { all || names.contains(schema.vectorField) }
+  var includesPayload: Bool { all || !names.subtracting([schema.keyField, schema.vectorField]).isEmpty }
+
+  /// Writes the members of one row: key, payload members, vector, and `distance` for hits.
+  func write(
+    _ id: PointID, distance: Float?, vector: [Float]?, payload: String?, int64AsText: Bool,
+    to json: inout JSONWriter
+  ) {
+    json.beginObject()
+    if let distance { json.member("distance", distance) }
+    json.key(schema.keyField)
+    json.value(id, int64AsText: int64AsText)
+    if includesPayload { write(payload: payload ?? "{}", beside: distance, to: &json) }
+    if includesVector, let vector { json.member(schema.vectorField, vector) }
+    json.endObject()
+  }
+
+  private func write(payload: String, beside distance: Float?, to json: inout JSONWriter) {
+    let bytes = Array(payload.utf8)
+    // It was checked when it was stored; a payload that cannot be read has no members.
+    guard let object = (try? JSONReader.parse(bytes))?.object else { return }
+    for member in object.members where includes(member.key) {
+      let isTaken =
+        member.key == schema.keyField || member.key == schema.vectorField
+        || (distance != nil && member.key == "distance")
+      if isTaken { continue }
+      json.key(member.key)
+      switch definition.field(member.key)?.type {
+      // Text that holds JSON.
+      case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
+      case .array where member.value != .null:
+        json.raw("{\"Data\":{\"\(Self.arrayName(definition.field(member.key)?.elementType))\":{\"data\":")
+        json.raw(bytes[member.text])
+        json.raw("}}}")
+      default: json.raw(bytes[member.text])
+      }
+    }
+    for field in definition.scalars where includes(field.name) && object[field.name] == nil {
+      json.key(field.name)
+      json.null()
+    }
+  }
+
+  /// As Milvus' own encoder calls arrays.
+  private static func arrayName(_ type: MilvusType?) -> String {
+    switch type {
+    case .bool: "BoolData"
+    case .int8, .int16, .int32: "IntData"
+    case .int64: "LongData"
+    case .float: "FloatData"
+    case .double: "DoubleData"
+    default: "StringData"
+    }
+  }
+}
