@@ -128,7 +128,3 @@ final class LoadGenerator: Sendable {
     if recorded.failed { try? await Task.sleep(for: .milliseconds(20)) }
   }
 }
-
-extension Duration {
-  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}
