@@ -139,6 +139,7 @@ let package = Package(
     tests(
       "MoultMilvusTests",
       ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", httpTypes]),
+    tests("MoultBenchmarkTests", ["MoultBenchmark", "MoultModel", "MoultFiles"]),
     tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
     tests(
       "MoultCommandTests",
