@@ -11,7 +11,7 @@ struct HadamardTests {
     for shift in [0, 1] {
       var random = SeededGenerator(seed: UInt64(count))
       let values = random.gaussianFloats(count: count)
-      let exact = transform(values)
+      let exact = hadamardOracle(values.map(Double.init))
       let buffer = GuardedBuffer(values, shift: shift)
       level.kernels.hadamard_f32(buffer.pointer, count)
 
@@ -63,22 +63,6 @@ struct HadamardTests {
       #expect(values == expected)
     }
   }
-}
-
-/// Straight from the definition's recursion, in Double.
-private func transform(_ values: [Float]) -> [Double] {
-  var result = values.map(Double.init)
-  var half = 1
-  while half < result.count {
-    for i in result.indices where i & half == 0 {
-      let (first, second) = (result[i], result[i + half])
-      result[i] = first + second
-      result[i + half] = first - second
-    }
-    half *= 2
-  }
-  let scale = 1 / Double(values.count).squareRoot()
-  return result.map { $0 * scale }
 }
 
 private func dot(_ a: [Float], _ b: [Float]) -> Double {

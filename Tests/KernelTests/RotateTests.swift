@@ -67,7 +67,7 @@ private func rotate(_ values: [Double], _ signs: [UInt64]) -> [Double] {
     }
     let start = round % 2 == 0 ? 0 : dimension - transformed
     result.replaceSubrange(
-      start..<start + transformed, with: hadamard(Array(result[start..<start + transformed])))
+      start..<start + transformed, with: hadamardOracle(Array(result[start..<start + transformed])))
     guard transformed < dimension else { continue }
     let half = dimension / 2
     for i in 0..<half {
@@ -77,18 +77,4 @@ private func rotate(_ values: [Double], _ signs: [UInt64]) -> [Double] {
     }
   }
   return result
-}
-
-private func hadamard(_ values: [Double]) -> [Double] {
-  var result = values
-  var half = 1
-  while half < result.count {
-    for i in result.indices where i & half == 0 {
-      let (first, second) = (result[i], result[i + half])
-      result[i] = first + second
-      result[i + half] = first - second
-    }
-    half *= 2
-  }
-  return result.map { $0 / Double(values.count).squareRoot() }
 }
