@@ -181,6 +181,29 @@ extension Engine {
     )
   }
 
+  /// Seals the newest rows where there are enough of them for a graph to be worth it; it is built in the background.
+  ///
+  /// - Throws: `collectionNotFound`, `diskFull`.
+  package func sealSegments(of name: String) async throws {
+    let collection = try aliases.resolveReady(name)
+    guard collection.snapshot.live.specification.index != .flat else { return }
+    try await collection.writers.run { [resources] in
+      try await resources.writing.run {
+        let writer = resources.writer(of: collection)
+        guard try writer.sealGrowing(atLeast: IndexSpecification.automaticGraphRows) else { return }
+        try writer.onSealed(collection)
+      }
+    }
+  }
+
+  /// Rows of sealed segments whose index is not there yet: until it is, they are scanned.
+  ///
+  /// - Throws: `collectionNotFound`.
+  package func rowsWithoutIndex(of name: String) throws -> Int {
+    let snapshot = try aliases.resolveReady(name).snapshot
+    return snapshot.segments.lazy.filter(snapshot.live.lacksIndex).map(\.live.liveCount).reduce(0, +)
+  }
+
   /// What jobs that merge segments are called.
   package static let mergeKind = MergeJob.kind
 

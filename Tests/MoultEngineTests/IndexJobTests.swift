@@ -43,6 +43,54 @@ struct IndexJobTests {
     try await again.shutDown()
   }
 
+  @Test(
+    "rows get an index before their segment is full where a scan of them costs much, or when they are asked to"
+  )
+  func ripe() async throws {
+    let harness = try await EngineHarness(segmentRowsMax: 65_536)
+    let engine = harness.engine
+    func segments(_ name: String) throws -> [SegmentView] {
+      try engine.aliases.resolveReady(name).snapshot.segments
+    }
+    // 1,540 bytes a row: 10,000 are worth it. Without an index there is nothing to gain.
+    for (name, index) in [("graph", IndexSpecification.automatic), ("flat", .flat)] {
+      _ = try await engine.createCollection(
+        name, schema: CollectionSchema(dimension: SampleVectors.dimension),
+        specification: EncodingSpecification(index: index))
+      let base = SampleVectors.base(10_000)
+      for first in stride(from: 0, to: 10_000, by: 1_000) {
+        #expect(try segments(name).allSatisfy { !$0.isSealed })
+        _ = try await engine.write(
+          PointBatch(
+            ids: (first..<first + 1_000).map { .int64(Int64($0)) },
+            vectors: Array(base[first * 384..<(first + 1_000) * 384]), dimension: 384),
+          to: name, mode: .upsert)
+      }
+    }
+    #expect(try segments("graph").map(\.isSealed) == [true] && segments("flat").map(\.isSealed) == [false])
+    try await harness.settle()
+    #expect(try engine.rowsWithoutIndex(of: "graph") == 0)
+    #expect(try engine.aliases.resolveReady("graph").snapshot.live.indexes.count == 1)
+    try await engine.sealSegments(of: "flat")
+    #expect(try segments("flat").map(\.isSealed) == [false])
+
+    // Given an index now, it is not worth one by itself before the next write, but can be asked for.
+    try await engine.redefine("flat", metric: .cosine, index: .automatic)
+    #expect(try segments("flat").map(\.isSealed) == [false])
+    try await engine.sealSegments(of: "flat")
+    try await harness.settle()
+    #expect(try segments("flat").map(\.isSealed) == [true])
+    #expect(try engine.rowsWithoutIndex(of: "flat") == 0)
+    let queries = SampleVectors.queries(40)
+    let truth = try await harness.search("graph", queries: queries, exact: true)
+    for name in ["graph", "flat"] {
+      let found = try await harness.search(name, queries: queries)
+      let agreement = zip(truth, found).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
+      #expect(Double(agreement) / 400 > 0.9)
+    }
+    try await harness.shutDown()
+  }
+
   @Test("the job is held to the engine's limits")
   func paced() async throws {
     let directory = TemporaryDirectory()

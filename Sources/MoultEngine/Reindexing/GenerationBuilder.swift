@@ -68,7 +68,7 @@ struct GenerationBuilder: Sendable {
         specification.index == .automatic ? IndexSpecification.automaticGraphRows : Self.indexRowsMin
       try await collection.writers.run {
         try await resources.writing.run {
-          try resources.writer(of: collection).sealGrowing(atLeast: rowsMin)
+          _ = try resources.writer(of: collection).sealGrowing(atLeast: rowsMin)
         }
       }
     }

@@ -10,6 +10,10 @@ struct CollectionWriter: Sendable {
   /// Full-precision bytes of one segment at most, whatever the dimension.
   static let segmentBytesMax = 256 << 20
 
+  /// Codes of growing rows that a search may scan, at most, where an index could spare it that: a large part of a
+  /// millisecond on one core.
+  static let scannedBytesMax = 8 << 20
+
   let collection: Collection
   let directory: DataDirectory
   let segmentRowsMax: Int
@@ -88,7 +92,7 @@ struct CollectionWriter: Sendable {
     }
     snapshot.kill(rows: died)
     collection.publish(snapshot, nextRow: firstRow + Int64(batch.count))
-    sealFullSegments()
+    sealRipeSegments()
     if !died.isEmpty { onDied(collection) }
     return ids
   }
@@ -217,24 +221,36 @@ struct CollectionWriter: Sendable {
     return norms
   }
 
-  /// Turns segments that are full into sealed files, with their codes. The rows are durable already, so a
-  /// failure (a full disk) is only put off: the next write tries again.
-  func sealFullSegments() {
-    let full = collection.snapshot.segments.filter { !$0.isSealed && $0.count == $0.capacity }
-    guard !full.isEmpty else { return }
+  /// Turns segments that are full, or worth an index, into sealed files, with their codes. The rows are durable
+  /// already, so a failure (a full disk) is only put off: the next write tries again.
+  func sealRipeSegments() {
+    let live = collection.snapshot.live
+    let ripe = collection.snapshot.segments.filter { segment in
+      !segment.isSealed && (segment.count == segment.capacity || isWorthAnIndex(segment, live))
+    }
+    guard !ripe.isEmpty else { return }
     do {
-      for segment in full { try seal(segment) }
+      for segment in ripe { try seal(segment) }
       try onSealed(collection)
     } catch {
       logger.warning("a full segment of '\(collection.name)' could not be sealed yet: \(error)")
     }
   }
 
+  /// Every search scans what grows: from some size on that costs more than a smaller segment does, which is merged
+  /// with its neighbours later.
+  private func isWorthAnIndex(_ segment: SegmentView, _ live: GenerationView) -> Bool {
+    live.specification.index != .flat && segment.count >= IndexSpecification.automaticGraphRows
+      && segment.count * live.encoder.bytesPerVector >= Self.scannedBytesMax
+  }
+
   /// Seals the newest rows ahead of time when there are at least `rows`, so that an index can cover them.
-  func sealGrowing(atLeast rows: Int) throws {
-    for segment in collection.snapshot.segments where !segment.isSealed && segment.count >= rows {
-      try seal(segment)
-    }
+  ///
+  /// - Returns: whether there were.
+  func sealGrowing(atLeast rows: Int) throws -> Bool {
+    let ripe = collection.snapshot.segments.filter { !$0.isSealed && $0.count >= rows }
+    for segment in ripe { try seal(segment) }
+    return !ripe.isEmpty
   }
 
   private func seal(_ segment: SegmentView) throws {

@@ -41,8 +41,8 @@ extension ProtoIndexDescription {
     params = described.index.parameters.map(ProtoKeyValuePair.init)
     totalRows = Int64(described.rowCount)
     let isFinished = described.state == .finished
-    indexedRows = isFinished ? totalRows : 0
-    pendingIndexRows = isFinished ? 0 : totalRows
+    pendingIndexRows = Int64(described.pendingCount)
+    indexedRows = totalRows - pendingIndexRows
     state = isFinished ? .finished : .inProgress
   }
 }

@@ -12,6 +12,8 @@ struct DescribedIndex {
   var index: CollectionDefinition.Index
   var id: Int64
   var rowCount: Int
+  /// Rows that are scanned until their part of the index is built.
+  var pendingCount: Int
   var state: State
 }
 
@@ -85,7 +87,13 @@ extension MilvusOperations {
     let live = info.generation.specification
     if metric != info.schema.metric || (wanted.isIdentity && live.isIdentity && live.index != wanted.index) {
       let index = wanted.isIdentity ? wanted.index : live.index
-      try await engine.redefine(info.name, metric: metric, index: index)
+      do {
+        try await engine.redefine(info.name, metric: metric, index: index)
+      } catch let error as MoultError where error.code == .unsupported && metric == info.schema.metric {
+        // There is an index of another kind: a switch builds this one beside it.
+        return try await startSwitch(info, wanted)
+      }
+      try await engine.sealSegments(of: info.name)
     }
     // Without rows there is nothing to learn from; the next index, load or flush comes back to it.
     if !wanted.isIdentity || !live.isIdentity, kind != .automatic, info.count > 0 {
@@ -108,11 +116,11 @@ extension MilvusOperations {
     let info = collection.info
     guard info.count > 0,
       let index = collection.definition.indexes.first(where: { $0.field == info.schema.vectorField }),
-      let type = IndexKind.value("index_type", in: index), let kind = IndexKind(rawValue: type.uppercased()),
-      kind != .automatic
+      let type = IndexKind.value("index_type", in: index), let kind = IndexKind(rawValue: type.uppercased())
     else { return }
+    try await engine.sealSegments(of: info.name)
     let wanted = try kind.specification(index, dimension: info.schema.dimension)
-    guard !wanted.isIdentity else { return }
+    guard kind != .automatic, !wanted.isIdentity else { return }
     do {
       try await startSwitch(info, wanted)
     } catch let error as MoultError where error.code == .switchInProgress {
@@ -135,10 +143,13 @@ extension MilvusOperations {
     let isBuilding = try engine.jobs(subject: collection.info.name).contains {
       $0.kind == "switch" && !$0.state.isFinal
     }
+    let (rows, pending) = (collection.info.count, try engine.rowsWithoutIndex(of: collection.info.name))
     return found.map { place, index in
-      DescribedIndex(
-        index: index, id: collection.info.id * 1_000 + Int64(place) + 1, rowCount: collection.info.count,
-        state: isBuilding && index.field == collection.info.schema.vectorField ? .building : .finished)
+      let isOfVectors = index.field == collection.info.schema.vectorField
+      return DescribedIndex(
+        index: index, id: collection.info.id * 1_000 + Int64(place) + 1, rowCount: rows,
+        pendingCount: isOfVectors ? isBuilding ? rows : min(rows, pending) : 0,
+        state: isOfVectors && (isBuilding || pending > 0) ? .building : .finished)
     }
   }
 

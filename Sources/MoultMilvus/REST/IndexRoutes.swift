@@ -84,9 +84,9 @@ extension MilvusAPI {
     json.endArray()
     json.member("indexState", isFinished ? "Finished" : "InProgress")
     json.member("indexType", IndexKind.value("index_type", in: index) ?? "")
-    json.member("indexedRows", isFinished ? described.rowCount : 0)
+    json.member("indexedRows", described.rowCount - described.pendingCount)
     json.member("metricType", IndexKind.value("metric_type", in: index) ?? "")
-    json.member("pendingRows", isFinished ? 0 : described.rowCount)
+    json.member("pendingRows", described.pendingCount)
     json.member("totalRows", described.rowCount)
     json.endObject()
   }
