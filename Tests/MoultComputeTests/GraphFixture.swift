@@ -86,24 +86,14 @@ final class GraphFixture: @unchecked Sendable {
   }
 }
 
-/// The bytes of a graph in memory of their own, as a segment file would hold them mapped.
-final class GraphFile: @unchecked Sendable {
+/// A graph and its bytes.
+final class GraphFile: Sendable {
   let graph: GraphIndex
-  private let memory: UnsafeMutableRawBufferPointer
+  private let memory: IndexMemory
 
   init(_ bytes: [UInt8]) throws {
-    memory = .allocate(byteCount: bytes.count, alignment: 64)
-    memory.copyBytes(from: bytes)
-    do {
-      graph = try GraphIndex(bytes: UnsafeRawBufferPointer(memory))
-    } catch {
-      memory.deallocate()
-      throw error
-    }
-  }
-
-  deinit {
-    memory.deallocate()
+    memory = IndexMemory(bytes)
+    graph = try GraphIndex(bytes: memory.bytes)
   }
 }
 

@@ -4,26 +4,16 @@ import Testing
 
 @testable import MoultCompute
 
-/// The bytes of an inverted file in memory of their own, as a segment file would hold them mapped.
-final class IVFFile: @unchecked Sendable {
+/// An inverted file and its bytes.
+final class IVFFile: Sendable {
   let index: IVFIndex
   /// Scores row by row.
   var vectorIndex: IVFVectorIndex { IVFVectorIndex(index) }
-  private let memory: UnsafeMutableRawBufferPointer
+  private let memory: IndexMemory
 
   init(_ bytes: [UInt8]) throws {
-    memory = .allocate(byteCount: bytes.count, alignment: 64)
-    memory.copyBytes(from: bytes)
-    do {
-      index = try IVFIndex(bytes: UnsafeRawBufferPointer(memory))
-    } catch {
-      memory.deallocate()
-      throw error
-    }
-  }
-
-  deinit {
-    memory.deallocate()
+    memory = IndexMemory(bytes)
+    index = try IVFIndex(bytes: memory.bytes)
   }
 }
 

@@ -2,24 +2,16 @@ internal import MoultCompute
 internal import MoultModel
 
 /// An inverted file in memory of its own and what its build took.
-final class BuiltLists: @unchecked Sendable {  // the bytes are not written any more
+final class BuiltLists: Sendable {
   let index: IVFIndex
   let buildSeconds: Double
-  private let memory: UnsafeMutableRawBufferPointer
+  private let memory: IndexMemory
 
   private init(_ bytes: [UInt8], buildSeconds: Double) throws {
-    memory = .allocate(byteCount: bytes.count, alignment: 64)
-    memory.copyBytes(from: bytes)
+    memory = IndexMemory(bytes)
+    index = try IVFIndex(bytes: memory.bytes)
     self.buildSeconds = buildSeconds
-    do {
-      index = try IVFIndex(bytes: UnsafeRawBufferPointer(memory))
-    } catch {
-      memory.deallocate()
-      throw error
-    }
   }
-
-  deinit { memory.deallocate() }
 
   /// - Parameter lists: `nil` takes the default for so many rows.
   static func build(
@@ -36,6 +28,6 @@ final class BuiltLists: @unchecked Sendable {  // the bytes are not written any 
 
   /// What one row takes of the file and of the centroids as they are searched, a byte a dimension; rounded up.
   var bytesPerVector: Int {
-    (memory.count + index.listCount * index.dimension + index.rowCount - 1) / max(1, index.rowCount)
+    (memory.bytes.count + index.listCount * index.dimension + index.rowCount - 1) / max(1, index.rowCount)
   }
 }
