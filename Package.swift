@@ -76,9 +76,16 @@ let package = Package(
       name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+    .target(
+      name: "CMoultChecksum", dependencies: ["CZlib"],
+      cSettings: [
+        .unsafeFlags(["-Wall", "-Wextra"]),
+        .unsafeFlags(["-O3"], .when(configuration: .debug)),
+      ]),
+
     module("MoultModel", []),
     module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"]),
-    module("MoultStorage", ["MoultModel", "CZlib", grdb]),
+    module("MoultStorage", ["MoultModel", "CMoultChecksum", "CZlib", grdb]),
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
     module(

@@ -30,4 +30,55 @@ struct SegmentChecksumTests {
     #expect(parts.value == whole.withUnsafeBytes(SegmentChecksum.of), "seed \(seed)")
     #expect(parts.byteCount == whole.count)
   }
+
+  /// CRC-32 bit by bit, as its definition has it.
+  private func definition(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    var register: UInt32 = 0xFFFF_FFFF
+    for byte in bytes {
+      register ^= UInt32(byte)
+      for _ in 0..<8 {
+        let carry = register & 1
+        register >>= 1
+        if carry == 1 { register ^= 0xEDB8_8320 }
+      }
+    }
+    return ~register
+  }
+
+  @Test(
+    "is that of the definition at every length around what is folded at once, wherever bytes lie and are cut")
+  func equalsDefinition() {
+    var random = SeededGenerator(seed: 32)
+    let bytes = random.bytes(count: 700)
+    for first in 0..<17 {
+      for count in Array(0...150) + [255, 256, 257, 512, 640, 683] {
+        let expected = definition(bytes[first..<first + count])
+        bytes.withUnsafeBytes { all in
+          let part = UnsafeRawBufferPointer(rebasing: all[first..<first + count])
+          #expect(SegmentChecksum.of(part) == expected, "\(count) bytes from \(first)")
+          var checksum = SegmentChecksum()
+          checksum.update(UnsafeRawBufferPointer(rebasing: part[..<(count / 3)]))
+          checksum.update(UnsafeRawBufferPointer(rebasing: part[(count / 3)...]))
+          #expect(checksum.value == expected, "\(count) bytes from \(first), cut at \(count / 3)")
+        }
+      }
+    }
+  }
+
+  @Test(
+    "threads that compute it together come to the same, and none waits for one that stopped in the middle")
+  func shared() async {
+    var random = SeededGenerator(seed: 33)
+    for count in [0, 1, 1 << 20, 5 << 20 | 77] {
+      let bytes = random.bytes(count: count)
+      let expected = bytes.withUnsafeBytes { SegmentChecksum.of($0) }
+      let check = SharedChecksum(byteCount: count)
+      // Begun by somebody who never ends it.
+      _ = check.claim()
+      await withTaskGroup(of: UInt32.self) { group in
+        for _ in 0..<4 { group.addTask { bytes.withUnsafeBytes { check.value(of: $0) } } }
+        for await value in group { #expect(value == expected, "\(count) bytes") }
+      }
+    }
+  }
 }

@@ -1,11 +1,12 @@
+import CMoultChecksum
 import CZlib
 
 /// CRC-32 as in zlib and PNG (polynomial 0xEDB88320), taken piece by piece.
 ///
 /// Part of the segment format: changing it makes existing segments unreadable.
 struct SegmentChecksum: Equatable {
-  private(set) var value: UInt32 = 0
-  private(set) var byteCount = 0
+  var value: UInt32 = 0
+  var byteCount = 0
 
   static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     var checksum = SegmentChecksum()
@@ -15,7 +16,7 @@ struct SegmentChecksum: Equatable {
 
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
-    value = UInt32(crc32_z(UInt(value), base.assumingMemoryBound(to: UInt8.self), bytes.count))
+    value = moult_crc32(value, base, bytes.count)
     byteCount += bytes.count
   }
 

@@ -9,6 +9,8 @@ package final class SegmentFile: @unchecked Sendable {
   /// Set once the payload was compared, or written by this process.
   private let isTrusted = Atomic(false)
   private let damage = Mutex<MoultError?>(nil)
+  /// The comparison before the first use, which all that come meanwhile take part in.
+  private let check: SharedChecksum
 
   /// Opens and checks the header against the file; the payload is checked by `verify()`.
   ///
@@ -29,6 +31,7 @@ package final class SegmentFile: @unchecked Sendable {
     self.path = path
     self.header = header
     mapping = try MappedFile(file, byteCount: fileSize)
+    check = SharedChecksum(byteCount: fileSize - SegmentHeader.sizeBytes)
   }
 
   /// Rows in the segment.
@@ -52,13 +55,18 @@ package final class SegmentFile: @unchecked Sendable {
   ///
   /// - Throws: `corrupted` naming the file, where the damage lies as far as that can be told, and both checksums.
   /// - Complexity: about 1 s a gigabyte.
-  package func verify() throws {
-    let payload = UnsafeRawBufferPointer(rebasing: mapping.bytes[SegmentHeader.sizeBytes...])
-    let checksum = SegmentChecksum.of(payload)
+  package func verify() throws { try compare(SegmentChecksum.of(checked)) }
+
+  /// What the header's checksum speaks of.
+  private var checked: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: mapping.bytes[SegmentHeader.sizeBytes...])
+  }
+
+  private func compare(_ checksum: UInt32) throws {
     guard checksum == header.payloadChecksum else {
       let first = SegmentHeader.sizeBytes
       let place = SegmentChecksum.damagedByte(
-        expected: header.payloadChecksum, got: checksum, count: payload.count)
+        expected: header.payloadChecksum, got: checksum, count: checked.count)
       throw corruption(
         path, place.map { first + $0 } ?? first,
         "payload checksum"
@@ -67,21 +75,24 @@ package final class SegmentFile: @unchecked Sendable {
     }
   }
 
+  /// Whether the payload may be used, without a look at it.
+  package var isKnownSound: Bool { isTrusted.load(ordering: .acquiring) }
+
   /// Verifies the file on the first call; later ones cost nothing. To be called before the payload is used:
   /// opening looks at the header only.
   ///
+  /// Threads that come meanwhile take a part of the work each. None waits for another, which may be a job's that gives
+  /// way to everything else.
+  ///
   /// - Throws: `corrupted`, on every call, as `verify()` does.
   package func requireSound() throws {
-    if isTrusted.load(ordering: .acquiring) { return }
-    try damage.withLock { damage in
-      if let damage { throw damage }
-      guard !isTrusted.load(ordering: .acquiring) else { return }
-      do { try verify() } catch {
-        damage = error as? MoultError
-        throw error
-      }
-      isTrusted.store(true, ordering: .releasing)
+    if isKnownSound { return }
+    if let damage = damage.withLock(\.self) { throw damage }
+    do { try compare(check.value(of: checked)) } catch {
+      damage.withLock { $0 = error as? MoultError }
+      throw error
     }
+    trust()
   }
 
   /// Takes the payload for sound: this process has just written it.
