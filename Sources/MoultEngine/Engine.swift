@@ -38,7 +38,8 @@ package final class Engine: Sendable {
   package static func open(
     _ configuration: EngineConfiguration, logger: Logger, fileSystem: any FileSystem = POSIXFileSystem()
   ) async throws -> Engine {
-    let directory = try DataDirectory(path: configuration.dataDirectory, fileSystem: fileSystem)
+    let directory = try DataDirectory(
+      path: configuration.dataDirectory, fileSystem: fileSystem, writeRunner: ComputePool.unyielding)
     do {
       return try await open(directory, configuration: configuration, logger: logger)
     } catch {
@@ -54,7 +55,7 @@ package final class Engine: Sendable {
     JobQueue.registerMigrations(in: &migrator)
     JobQueries.registerMigrations(in: &migrator)
     try migrator.migrate(directory.database)
-    let queue = JobQueue(database: directory.database)
+    let queue = JobQueue(database: directory.database, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
     _ = try queue.releaseLeasesOfDeadProcesses()
     try UnfinishedWork.remove(from: directory, queue: queue, logger: logger)

@@ -35,13 +35,21 @@ package final class JobQueue: Sendable {
   let clock: JobClock
   let signals = JobSignals()
   private let database: any DatabaseWriter
+  private let writeRunner: WriteRunner
+
+  /// Runs a transaction to its end, perhaps on another thread.
+  package typealias WriteRunner = @Sendable (_ transaction: () throws -> Void) throws -> Void
 
   /// - Parameter database: migrated by ``registerMigrations(in:)`` or ``migrate(_:)``. Its owner chooses
   ///   `PRAGMA synchronous`, and with it whether an answer of the queue survives a power loss.
+  /// - Parameter writeRunner: of the transactions that block their thread: jobs may run on threads that nobody should
+  ///   wait for, and whoever writes waits for the one writer.
   package init(
-    database: any DatabaseWriter, configuration: Configuration = Configuration(), clock: JobClock = .system
+    database: any DatabaseWriter, configuration: Configuration = Configuration(), clock: JobClock = .system,
+    writeRunner: @escaping WriteRunner = { try $0() }
   ) {
     self.database = database
+    self.writeRunner = writeRunner
     self.configuration = configuration
     self.clock = clock
   }
@@ -218,7 +226,9 @@ package final class JobQueue: Sendable {
   }
 
   func write<T>(_ updates: (Database) throws -> T) throws -> T {
-    try database.write(updates)
+    var value: T?
+    try writeRunner { value = try database.write(updates) }
+    return value!
   }
 
   /// A transaction that blocks no thread while it waits for the writer, and that goes through even when the

@@ -1,4 +1,5 @@
 import Glibc
+import MoultStorage
 import Synchronization
 import Testing
 
@@ -40,5 +41,36 @@ struct ComputePoolTests {
     let policies = executor.policies.withLock { $0 }
     #expect(policies.count >= 20)
     #expect(policies.allSatisfy { $0 == 0 })
+  }
+
+  @Test("what others wait for is done by a thread that does not give way, and its failure comes back")
+  func unyielding() async throws {
+    struct Failure: Error {}
+    for (priority, _) in Self.policies {
+      let pool = ComputePool(name: "test", threadCount: 1, priority: priority)
+      let policy = try await pool.run {
+        var policy: Int32 = -1
+        try ComputePool.unyielding { policy = sched_getscheduler(0) }
+        return policy
+      }
+      #expect(policy == 0)
+      await #expect(throws: Failure.self) {
+        try await pool.run { try ComputePool.unyielding { throw Failure() } }
+      }
+      #expect(try await pool.run { ComputePool.isOnYieldingThread } == (priority == .yielding))
+      pool.close()
+    }
+    #expect(!ComputePool.isOnYieldingThread)
+  }
+
+  @Test("a job's transactions are not run by its threads, which give way while all writers wait for them")
+  func transactions() async throws {
+    let harness = try await EngineHarness()
+    let resources = harness.engine.resources
+    let policy = try await resources.background.run {
+      try resources.directory.write { _ in sched_getscheduler(0) }
+    }
+    #expect(policy == 0)
+    try await harness.shutDown()
   }
 }

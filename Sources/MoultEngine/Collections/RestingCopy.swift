@@ -10,19 +10,46 @@ final class RestingCopy<Copy: Sendable>: Sendable {
     /// Of a generation that does not answer: a search that began before it was retired does without.
     case resting
   }
+  private struct Known {
+    var copy: Copy?
+  }
   private let state = Mutex(State.notMade)
+  /// Held by the search that makes it, never by a job: see `value`.
+  private let making = Mutex(())
 
   /// Makes it on the first call; other searches wait that long.
+  ///
+  /// A job's thread gives way to all others, so that searches could wait for it without end. It makes a copy of its
+  /// own, which is kept if it is there first.
   func value(_ make: () -> Copy?) -> Copy? {
+    if let known { return known.copy }
+    if ComputePool.isOnYieldingThread { return keep(make()) }
+    return making.withLock { _ in
+      if let known { return known.copy }
+      return keep(make())
+    }
+  }
+
+  /// What to search with, if that is settled.
+  private var known: Known? {
     state.withLock { state in
       switch state {
+      case .notMade: nil
+      case .made(let made): Known(copy: made)
+      case .resting: Known(copy: nil)
+      }
+    }
+  }
+
+  private func keep(_ new: Copy?) -> Copy? {
+    state.withLock { state in
+      switch state {
+      case .notMade:
+        state = .made(new)
+        return new
       case .made(let made): return made
       case .resting: return nil
-      case .notMade: break
       }
-      let made = make()
-      state = .made(made)
-      return made
     }
   }
 

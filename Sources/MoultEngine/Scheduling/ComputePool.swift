@@ -60,7 +60,10 @@ final class ComputePool: Sendable {
     herald = priority == .yielding ? ComputePool(name: "\(name)-herald", threadCount: 1) : nil
     for number in 0..<threadCount {
       let thread = Thread { [self] in
-        if priority == .yielding { Self.yieldToOthers() }
+        if let herald {
+          Self.yieldToOthers()
+          ThreadHerald.set(herald)
+        }
         work()
         // The last one: until then there may be results to hand on.
         if endedCount.add(1, ordering: .relaxed).newValue == threadCount { herald?.close() }
@@ -80,6 +83,23 @@ final class ComputePool: Sendable {
     parameters.sched_priority = 0
     if sched_setscheduler(0, idlePolicy, &parameters) != 0 {
       _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+    }
+  }
+
+  /// Whether the calling thread gives way to all others, so that nobody may wait for it.
+  static var isOnYieldingThread: Bool { ThreadHerald.current != nil }
+
+  /// Runs `body` where others may wait for it: a thread that yields hands it to one that does not, and waits.
+  ///
+  /// For what holds a lock that others want, above all transactions: a thread that yields may be kept from its
+  /// processor for as long as there is anything else to do, and would keep them waiting.
+  static func unyielding(_ body: () throws -> Void) throws {
+    guard let herald = ThreadHerald.current else { return try body() }
+    try withoutActuallyEscaping(body) { body in
+      nonisolated(unsafe) let body = body
+      let errand = Errand(body)
+      herald.submit { errand.run() }
+      try errand.wait()
     }
   }
 
@@ -139,6 +159,53 @@ final class ComputePool: Sendable {
       task()
       activeCount.wrappingSubtract(1, ordering: .relaxed)
     }
+  }
+}
+
+/// Who does for a thread that yields what others wait for; kept with the thread.
+private enum ThreadHerald {
+  private static let key: pthread_key_t? = {
+    var key = pthread_key_t()
+    return pthread_key_create(&key, nil) == 0 ? key : nil
+  }()
+
+  /// Of the calling thread; `nil` where it does not yield.
+  static var current: ComputePool? {
+    key.flatMap { pthread_getspecific($0) }.map {
+      Unmanaged<ComputePool>.fromOpaque($0).takeUnretainedValue()
+    }
+  }
+
+  /// - Parameter herald: outlives the thread: the thread's pool holds it, and is held by the thread.
+  static func set(_ herald: ComputePool) {
+    guard let key else { return }
+    pthread_setspecific(key, Unmanaged.passUnretained(herald).toOpaque())
+  }
+}
+
+/// Work that one thread does for another, which waits for it.
+private final class Errand: @unchecked Sendable {  // handed over by the semaphore
+  private var body: (() throws -> Void)?
+  private var failure: (any Error)?
+  private let isDone = DispatchSemaphore(value: 0)
+
+  init(_ body: @escaping () throws -> Void) { self.body = body }
+
+  func run() {
+    perform()
+    isDone.signal()
+  }
+
+  /// A function of its own, so that its reference to the closure is gone when it returns.
+  @inline(never)
+  private func perform() {
+    do { try body!() } catch { failure = error }
+    body = nil
+  }
+
+  func wait() throws {
+    isDone.wait()
+    if let failure { throw failure }
   }
 }
 

@@ -15,6 +15,10 @@ package final class DataDirectory: Sendable {
   package let database: DatabasePool
   package let catalog: Catalog
   package let fileSystem: any FileSystem
+  /// Runs a write transaction to its end, perhaps on another thread.
+  package typealias WriteRunner = @Sendable (_ transaction: () throws -> Void) throws -> Void
+
+  private let writeRunner: WriteRunner
   private let lock: OpenFile
   private let isClosed = Mutex(false)
 
@@ -22,11 +26,13 @@ package final class DataDirectory: Sendable {
   ///
   /// - Parameters:
   ///   - readers: connections that read at the same time.
+  ///   - writeRunner: of the write transactions that block their thread. There is one writer, and all others wait
+  ///     for it: a thread that others must not wait for should not be it.
   /// - Throws: `dataDirectoryInUse` naming the process; `unsupportedVersion` when a newer Moult wrote it;
   ///   `corrupted` when the database is not one.
   package init(
     path: String, fileSystem: any FileSystem = POSIXFileSystem(), catalog: Catalog = Catalog(),
-    readers: Int = 8
+    readers: Int = 8, writeRunner: @escaping WriteRunner = { try $0() }
   ) throws {
     try fileSystem.makeDirectories(path)
     try fileSystem.makeDirectories("\(path)/\(FileNames.collections)")
@@ -45,6 +51,7 @@ package final class DataDirectory: Sendable {
     self.path = path
     self.fileSystem = fileSystem
     self.catalog = catalog
+    self.writeRunner = writeRunner
     self.lock = lock
   }
 
@@ -71,7 +78,11 @@ package final class DataDirectory: Sendable {
 
   /// One write transaction: all of `body` is durable when this returns, or nothing of it when it throws.
   package func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
-    do { return try database.write(body) } catch { throw MoultError.translating(error, path: databasePath) }
+    do {
+      var value: Value?
+      try writeRunner { value = try database.write(body) }
+      return value!
+    } catch { throw MoultError.translating(error, path: databasePath) }
   }
 
   /// `read` without blocking the thread.
