@@ -20,6 +20,9 @@ package struct BenchmarkData: Sendable {
   /// The query of the truth file that the first query is.
   private var firstQuery = 0
 
+  /// What the vectors take as float32.
+  package var vectorBytes: Int { rowCount * dimension * MemoryLayout<Float>.stride }
+
   /// Queries that are taken from the vectors when no file is given.
   private static let ownQueryCount = 200
   static let seed: UInt64 = 20_240_229

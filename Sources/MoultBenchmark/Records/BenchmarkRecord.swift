@@ -6,7 +6,7 @@ package import MoultModel
 /// A speed always comes with a recall or with the checksum of its results, so that two lines can be compared:
 /// equal checksums mean equal answers. JSON names are those of the properties in snake case.
 package struct BenchmarkRecord: Codable, Sendable, Equatable {
-  /// encode, scan, exact, graph, kept-graph, ivf, switch, generate, difficulty, import, serve.
+  /// encode, scan, exact, graph, kept-graph, ivf, switch, generate, difficulty, import, ingest, open, serve.
   package var benchmark: String
   /// The last two parts of the vectors' path.
   package var dataset: String
@@ -89,6 +89,18 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var stale: Int?
   package var swaps: Int?
   package var residentMb: Double?
+  /// How points were put on the wire: frame, json or milvus.
+  package var wire: String?
+  /// Vectors as float32 that were made durable a second, in 10⁶ bytes.
+  package var mbPerS: Double?
+  /// The same bytes with the same syncs by nothing but writes, and the part of it that was reached.
+  package var diskMbPerS: Double?
+  package var diskShare: Double?
+  /// JSON that one thread reads a second, in 10⁶ bytes, and the part of the time that one would have read.
+  package var parseMbPerS: Double?
+  package var parseShare: Double?
+  /// The first search after a start, and the median of searches a while later.
+  package var firstSearchMs: Double?
   /// Memory at its peak beside input and output, in 2²⁰ bytes; the note says what is counted.
   package var extraMb: Double?
   /// Intrinsic dimension around the queries.

@@ -15,8 +15,14 @@ package enum SwitchBenchmark {
     package var gateQueryCount: Int?
     /// Clients that search meanwhile; 0 leaves the engine to the switches.
     package var clientCount: Int
+    /// Of each switch.
+    package var limits: JobLimits
 
-    package init(through: [EncodingSpecification] = [], gateQueryCount: Int? = nil, clientCount: Int = 0) {
+    package init(
+      through: [EncodingSpecification] = [], gateQueryCount: Int? = nil, clientCount: Int = 0,
+      limits: JobLimits = JobLimits()
+    ) {
+      self.limits = limits
       self.through = through
       self.gateQueryCount = gateQueryCount
       self.clientCount = clientCount
@@ -57,12 +63,24 @@ package enum SwitchBenchmark {
     }
   }
 
+  /// Fills a directory with a collection "bench" in the form of the options.
+  package static func prepare(
+    _ data: BenchmarkData, _ options: BenchmarkOptions, directory: String, logger: Logger,
+    background: (Engine, @Sendable @escaping () async throws -> [BenchmarkRecord]) async throws ->
+      [BenchmarkRecord]
+  ) async throws {
+    try await run(data, options, directory: directory, logger: logger, { _ in }, background: background)
+  }
+
   private static func measure(
     _ engine: Engine, _ data: BenchmarkData, _ options: BenchmarkOptions, _ plan: Plan,
     from before: EncodingSpecification
   ) async throws -> BenchmarkRecord {
     let load = SearchLoad(
       engine: engine, collection: "bench", data: data, k: options.k, clientCount: plan.clientCount)
+    // What earlier switches have freed and the allocator kept would hide what this one takes. Before the idle searches,
+    // since memory has to be fetched anew afterwards.
+    MemoryUse.trim()
     let idle =
       plan.clientCount == 0
       ? nil : try await load.during { try await Task.sleep(for: .seconds(options.secondsMin)) }.outcome
@@ -70,9 +88,8 @@ package enum SwitchBenchmark {
     let request = SwitchRequest(
       specification: options.specification,
       gate: RecallGateRequest(
-        minimumRecall: 0, k: options.k, queries: gateQueries, dimension: data.dimension))
-    // What earlier switches have freed and the allocator kept would hide what this one takes.
-    MemoryUse.trim()
+        minimumRecall: 0, k: options.k, queries: gateQueries, dimension: data.dimension),
+      limits: plan.limits)
     let resident = MemoryUse.resetPeak() ? MemoryUse.current?.resident : nil
     let (job, during) = try await load.during {
       var job = try await engine.startSwitch("bench", request)

@@ -28,6 +28,13 @@ final class ServerProcess {
     return kilobytes * 1024
   }
 
+  /// Bytes that the server has caused to be written to the disk so far; `nil` when not known.
+  var writtenBytes: Int? {
+    let counters = try? String(contentsOfFile: "/proc/\(processID)/io", encoding: .utf8)
+    return counters?.split(separator: "\n").first { $0.hasPrefix("write_bytes: ") }
+      .flatMap { Int($0.dropFirst("write_bytes: ".count)) }
+  }
+
   /// The end of what the server said, for when something went wrong.
   var logTail: String {
     let log = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""

@@ -188,17 +188,15 @@ extension PointFrame {
 
     switch keyForm {
     case .none: ids = []
-    case .int64: ids = try reader.elements(count, "keys", Int64.self).map { .int64($0) }
+    case .int64: ids = try reader.elements(count, "keys", Int64.self) { .int64($0) }
     case .string: ids = try reader.texts(count, "keys").map { .string($0) }
     }
     switch elementType {
     case nil: vectors = []
     case .float32:
-      vectors = try reader.elements(count, times: dimension, "vectors", UInt32.self).map {
-        Float(bitPattern: $0)
-      }
+      vectors = try reader.elements(count, times: dimension, "vectors", UInt32.self) { Float(bitPattern: $0) }
     case .float16:
-      vectors = try reader.elements(count, times: dimension, "vectors", UInt16.self).map {
+      vectors = try reader.elements(count, times: dimension, "vectors", UInt16.self) {
         Float(Float16(bitPattern: $0))
       }
     }
@@ -255,10 +253,11 @@ private struct PointFrameReader {
     return value
   }
 
-  /// `rows × columns` integers.
-  mutating func elements<Element: FixedWidthInteger>(
-    _ rows: Int, times columns: Int = 1, _ field: String, _ type: Element.Type
-  ) throws(MoultError) -> [Element] {
+  /// What `value` makes of `rows × columns` integers.
+  @inline(__always)
+  mutating func elements<Element: FixedWidthInteger, Value>(
+    _ rows: Int, times columns: Int = 1, _ field: String, _ type: Element.Type, _ value: (Element) -> Value
+  ) throws(MoultError) -> [Value] {
     // Both factors are below 2³², so the count fits 64 bits unsigned; its bytes may not.
     let count = UInt64(rows) * UInt64(columns)
     let (needed, overflow) = count.multipliedReportingOverflow(by: UInt64(MemoryLayout<Element>.size))
@@ -268,10 +267,17 @@ private struct PointFrameReader {
     guard needed <= UInt64(buffer.readableBytes), let slice = buffer.readSlice(length: Int(needed)) else {
       throw tooShort(field, needed)
     }
-    return [Element](unsafeUninitializedCapacity: Int(count)) { target, initialized in
-      slice.withUnsafeReadableBytes { UnsafeMutableRawBufferPointer(target).copyMemory(from: $0) }
-      for index in target.indices { target[index] = Element(littleEndian: target[index]) }
-      initialized = Int(count)
+    let elements = Int(count)
+    return [Value](unsafeUninitializedCapacity: elements) { target, initialized in
+      guard let target = target.baseAddress else { return }
+      slice.withUnsafeReadableBytes { bytes in
+        for index in 0..<elements {
+          let offset = index * MemoryLayout<Element>.size
+          let element = Element(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Element.self))
+          (target + index).initialize(to: value(element))
+        }
+      }
+      initialized = elements
     }
   }
 

@@ -111,6 +111,7 @@ struct BenchSwitch: AsyncParsableCommand {
   var gateQueries: Int?
   @Option(help: "Clients in this process that search during the switches.")
   var clients = 0
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var options: BenchRunOptions
   @OptionGroup var output: OutputOptions
 
@@ -134,7 +135,7 @@ struct BenchSwitch: AsyncParsableCommand {
         var passed = name.specification
         passed.index = specification.index
         return passed
-      }, gateQueryCount: gateQueries, clientCount: clients)
+      }, gateQueryCount: gateQueries, clientCount: clients, limits: limits.limits)
     try await SwitchBenchmark.run(
       try data.load(), options.options(specification, k: data.k), plan, directory: directory.path,
       logger: Logger(label: "moult.bench") { _ in SwiftLogNoOpLogHandler() }, printer.put,
@@ -143,7 +144,7 @@ struct BenchSwitch: AsyncParsableCommand {
   }
 
   /// Runs the engine's background services while `body` runs.
-  private static func withServices(
+  static func withServices(
     _ engine: Engine, _ body: @Sendable @escaping () async throws -> [BenchmarkRecord]
   ) async throws -> [BenchmarkRecord] {
     let group = ServiceGroup(
