@@ -36,12 +36,12 @@ test: ## Run every check and test; .ci/run calls this.
 
 soak: ## The reliability tests for SOAK minutes (default 5); table into Benchmarks/Results and RELIABILITY.md.
 	@scripts/setup tests
-	swift build --build-tests
+	swift build --build-tests -c release -Xswiftc -enable-testing
 	scripts/soak $(or $(SOAK),5)
 
 soak-controls: ## Broken twins that each reliability test must catch; fails if one goes unnoticed.
 	@scripts/setup tests
-	swift build --build-tests
+	swift build --build-tests -c release -Xswiftc -enable-testing
 	scripts/soak controls
 
 lint: ## Check the formatting.

@@ -45,7 +45,7 @@ struct KillUnderWritesTests {
     #expect(outcome.lost == 0 && outcome.phantom == 0 && outcome.between == 0 && outcome.faults == [])
     #expect(outcome.acknowledged > 30 * Self.batch)
     let p99 = outcome.recoverySeconds.sorted()[max(0, Int(0.99 * Double(outcome.recoverySeconds.count)) - 1)]
-    #expect(p99 < 20)
+    #expect(p99 < (Scale.judgesTimes ? 2 : 20), "\(outcome.recoverySeconds)")
     Figures.note(
       "R1", "kills", outcome.cycles, "acknowledged rows", outcome.acknowledged, "lost", outcome.lost,
       "phantom",
@@ -104,25 +104,84 @@ struct KillUnderWritesTests {
     }
     #expect(between == 0)
     #expect(await server.stop() == 0)
+    let orphans = try orphans(in: data)
+    #expect(orphans == [])
+    Figures.note("R2", "kills in reindexes", kills, "alias between", between, "orphans", orphans.count)
+  }
+
+  /// Files that nothing names, in a directory that is sound.
+  private func orphans(in data: String) throws -> [String] {
     let opened = try DataDirectory(path: data)
+    defer { opened.close() }
     let report = opened.check(deep: true)
-    opened.close()
-    #expect(report.isSound && report.orphans == [])
-    Figures.note("R2", "kills in reindexes", kills, "alias between", between, "orphans", report.orphans.count)
+    #expect(report.isSound)
+    return report.orphans
+  }
+
+  @Test("control: files that a job left behind are counted", .tags(.control))
+  func controlOfOrphans() async throws {
+    let directory = TemporaryDirectory()
+    let data = directory.path + "/data"
+    let server = try await start(data)
+    try await AdminClient.with(url: server.url, token: nil) { client in
+      try await create("c", client)
+      try await client.upsert(batch(0..<50, version: 1), elementType: .float32, to: "c")
+    }
+    #expect(await server.stop() == 0)
+    #expect(try orphans(in: data) == [])
+    // The twin's job forgets the codes of a generation that never went live.
+    let folder = data + "/collections/1"
+    let file = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first)
+    let left = "segment-1.generation-9.codes"
+    try FileManager.default.copyItem(atPath: "\(folder)/\(file)", toPath: "\(folder)/\(left)")
+    #expect(try orphans(in: data).map { $0.hasSuffix(left) } == [true])
   }
 
   @Test(
     "R10: hours of load with a switch every minute keep memory, descriptors and answers as they are",
     .enabled(if: Scale.minutes > 0), .timeLimit(.minutes(600)))
   func soak() async throws {
-    let directory = TemporaryDirectory()
-    let server = try await start(directory.path + "/data")
     let seconds = Scale.seconds(60, soak: 3_600)
+    let load = try await load(seconds: seconds)
+    #expect(load.errors == 0)
+    #expect(load.growth(of: load.descriptors) < Self.descriptorsMax, "\(load.descriptors)")
+    Figures.note(
+      "R10", "seconds", Int(seconds), "operations", load.operations, "switches", load.descriptors.count,
+      "errors",
+      load.errors,
+      "resident MB first and last", "\((load.resident.first ?? 0) >> 20) \((load.resident.last ?? 0) >> 20)",
+      "descriptors first and last", "\(load.descriptors.first ?? 0) \(load.descriptors.last ?? 0)")
+  }
+
+  @Test("control: connections that are never closed are seen in the descriptors", .tags(.control))
+  func controlOfDescriptors() async throws {
+    let load = try await load(seconds: 12, leaking: true)
+    #expect(load.growth(of: load.descriptors) >= Self.descriptorsMax, "\(load.descriptors)")
+  }
+
+  /// What descriptors may grow by: connections of clients come and go.
+  private static let descriptorsMax = 40
+
+  private struct Load {
+    var operations = 0
+    var errors = 0
+    /// After each switch.
     var resident: [Int] = []
     var descriptors: [Int] = []
-    var errors = 0
-    var operations = 0
-    var switches = 0
+
+    /// The first third warms up: pools, caches, blocks of both forms.
+    func growth(of counts: [Int]) -> Int {
+      let settled = counts.dropFirst(counts.count / 3)
+      return (settled.max() ?? 0) - (settled.min() ?? 0)
+    }
+  }
+
+  /// - Parameter leaking: the broken twin keeps 45 connections more after each switch.
+  private func load(seconds: Double, leaking: Bool = false) async throws -> Load {
+    let directory = TemporaryDirectory()
+    let server = try await start(directory.path + "/data")
+    var load = Load()
+    var leaked: [AdminClient] = []
     try await AdminClient.with(url: server.url, token: nil) { client in
       try await create("c", client)
       try await client.upsert(batch(0..<5_000, version: 1), elementType: .float32, to: "c")
@@ -136,33 +195,31 @@ struct KillUnderWritesTests {
           _ = try await client.nearest(
             "c", queries: QuerySet(values: vector(first, 1), dimension: Self.dimension),
             options: SearchOptions(limit: 10))
-          operations += 2
-          let due = Int((clock.now - start).components.seconds) / Int(min(60, max(5, seconds / 10)))
-          if due > switches {
+          load.operations += 2
+          let due = Int((clock.now - start).components.seconds) / Int(min(60, max(1, seconds / 10)))
+          if due > load.descriptors.count {
             let form: EncodingSpecification =
-              switches % 2 == 0 ? EncodingSpecification(quantization: .int8) : EncodingSpecification()
+              load.descriptors.count % 2 == 0
+              ? EncodingSpecification(quantization: .int8) : EncodingSpecification()
             let job = try await client.startSwitch(
               "c", SwitchRequest(specification: form, gate: RecallGateRequest(minimumRecall: 0)))
             _ = try await JobWatcher(client: client, showsProgress: false).follow(job)
-            switches += 1
-            resident.append(server.residentBytes ?? 0)
-            descriptors.append(
+            for _ in 0..<(leaking ? 45 : 0) {
+              let one = try AdminClient(url: server.url, token: nil)
+              _ = try await one.collection("c")
+              leaked.append(one)
+            }
+            load.resident.append(server.residentBytes ?? 0)
+            load.descriptors.append(
               (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(server.processID)/fd").count)
                 ?? 0)
           }
-        } catch { errors += 1 }
+        } catch { load.errors += 1 }
       }
     }
-    #expect(errors == 0)
+    for one in leaked { await one.shutdown() }
     #expect(await server.stop() == 0)
-    // The first third warms up: pools, caches, blocks of both forms.
-    let settled = descriptors.dropFirst(descriptors.count / 3)
-    let growth = (settled.max() ?? 0) - (settled.min() ?? 0)
-    #expect(growth < 40, "\(descriptors)")
-    Figures.note(
-      "R10", "seconds", Int(seconds), "operations", operations, "switches", switches, "errors", errors,
-      "resident MB first and last", "\((resident.first ?? 0) >> 20) \((resident.last ?? 0) >> 20)",
-      "descriptors first and last", "\(descriptors.first ?? 0) \(descriptors.last ?? 0)")
+    return load
   }
 
   // MARK: Steps

@@ -7,6 +7,13 @@ public enum Scale {
   /// The minutes of a full soak: the one that reaches every figure of the table in `RELIABILITY.md`.
   public static let fullMinutes = 480.0
 
+  /// Whether times may be judged: in a debug build they say little of Moult.
+  #if DEBUG
+    public static let judgesTimes = false
+  #else
+    public static let judgesTimes = true
+  #endif
+
   /// - Parameters:
   ///   - count: in `make test`.
   ///   - soak: in a full soak; shorter ones do their share, never less than `make test`.

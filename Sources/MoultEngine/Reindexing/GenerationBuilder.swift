@@ -20,6 +20,7 @@ struct GenerationBuilder: Sendable {
     var trainSeconds = 0.0
     var encodeSeconds = 0.0
     var indexSeconds = 0.0
+    /// Time for which writers were kept out.
     var writersPausedSeconds = 0.0
     /// What happened to the indexes; `nil` without any.
     var index: GraphWork.Kind?
@@ -66,10 +67,12 @@ struct GenerationBuilder: Sendable {
       // Indexes are built over sealed segments; without this a small collection would get none.
       let rowsMin =
         specification.index == .automatic ? IndexSpecification.automaticGraphRows : Self.indexRowsMin
-      try await collection.writers.run {
+      costs.writersPausedSeconds += try await collection.writers.run {
+        let blocked = ContinuousClock.now
         try await resources.writing.run {
           _ = try resources.writer(of: collection).sealGrowing(atLeast: rowsMin)
         }
+        return blocked.secondsToNow
       }
     }
     var built = try await resources.background.run { try loadFinished(encoder: encoder) }
@@ -86,12 +89,15 @@ struct GenerationBuilder: Sendable {
       }
       // Most of the growing rows are encoded while writers still run; the rest below, while they wait.
       built = try await timed(&costs.encodeSeconds) { [built] in try encodeGrowing(built) }
-      let paused = ContinuousClock.now
-      let isAttached = try await collection.writers.run { [built] in
+      let (isAttached, blockedSeconds) = try await collection.writers.run { [built] in
+        let blocked = ContinuousClock.now
         // Writers wait: not on threads that give way to all others.
-        try await resources.writing.run { try attach(built, requiringIndexes: buildsIndexes) }
+        let isAttached = try await resources.writing.run {
+          try attach(built, requiringIndexes: buildsIndexes)
+        }
+        return (isAttached, blocked.secondsToNow)
       }
-      costs.writersPausedSeconds += paused.secondsToNow
+      costs.writersPausedSeconds += blockedSeconds
       if isAttached { break }
     }
     return costs
