@@ -83,9 +83,17 @@ let package = Package(
         .unsafeFlags(["-O3"], .when(configuration: .debug)),
       ]),
 
+    // Checksums of SQLite's pages. -O3 in debug too, as above.
+    .target(
+      name: "CSQLitePages",
+      cSettings: [
+        .unsafeFlags(["-Wall", "-Wextra"]), .unsafeFlags(["-O3"], .when(configuration: .debug)),
+      ],
+      linkerSettings: [.linkedLibrary("sqlite3")]),
+
     module("MoultModel", []),
     module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"]),
-    module("MoultStorage", ["MoultModel", "CMoultChecksum", "CZlib", grdb]),
+    module("MoultStorage", ["MoultModel", "CMoultChecksum", "CSQLitePages", "CZlib", grdb]),
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
     module(
@@ -131,7 +139,7 @@ let package = Package(
     tests("MoultModelTests", ["MoultModel"]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     tests("MoultComputeTests", ["MoultCompute", "MoultModel", "CMoultKernels", "CAllocationCounter"]),
-    tests("MoultStorageTests", ["MoultStorageTesting", "MoultStorage", "MoultModel", grdb]),
+    tests("MoultStorageTests", ["MoultStorageTesting", "MoultStorage", "MoultModel", "CSQLitePages", grdb]),
     tests("MoultJobsTests", ["MoultJobs", grdb, logging, lifecycle]),
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
     tests(

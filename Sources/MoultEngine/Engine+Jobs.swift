@@ -1,6 +1,7 @@
 import Foundation
 import MoultJobs
 package import MoultModel
+import MoultStorage
 
 extension Engine {
   /// Newest first.
@@ -9,10 +10,12 @@ extension Engine {
     guard (1...10_000).contains(limit) else {
       throw MoultError(.invalidArgument, "limit must be in 1 … 10000, got \(limit)")
     }
-    return try resources.publication.hold {
-      try resources.queue.list(
-        state: state.flatMap { JobState(rawValue: $0.rawValue) }, subject: subject, limit: limit)
-    }.map { JobInfo($0) }
+    return try translatingJobErrors {
+      try resources.publication.hold {
+        try resources.queue.list(
+          state: state.flatMap { JobState(rawValue: $0.rawValue) }, subject: subject, limit: limit)
+      }.map { JobInfo($0) }
+    }
   }
 
   /// - Throws: `jobNotFound`.
@@ -143,6 +146,8 @@ extension Engine {
       case .wrongState: throw MoultError(.jobStateConflict, error.description)
       case .leaseLost, .unknownState: throw MoultError(.internalError, error.description)
       }
+    } catch {
+      throw MoultError.translating(error, path: resources.directory.databasePath)
     }
   }
 }

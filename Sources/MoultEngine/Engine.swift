@@ -44,7 +44,7 @@ package final class Engine: Sendable {
       return try await open(directory, configuration: configuration, logger: logger)
     } catch {
       directory.close()
-      throw error
+      throw MoultError.translating(error, path: directory.databasePath)
     }
   }
 

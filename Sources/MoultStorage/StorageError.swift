@@ -9,10 +9,15 @@ extension MoultError {
   /// - Parameter path: the database file.
   package init(_ error: DatabaseError, path: String) {
     let text = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+    if error.isDamage, let damage = lastDamage(of: path) {
+      self = damage
+      return
+    }
     switch error.resultCode {
     case .SQLITE_FULL:
       self.init(.diskFull, "the disk is full: \(path) could not grow; nothing was changed")
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB,
+      .SQLITE_IOERR where error.isDamage:
       self.init(.corrupted, "\(path) is not a sound SQLite database: \(text)")
     case .SQLITE_ERROR where text.hasPrefix("no such table: points_"):
       self.init(.collectionNotFound, "the collection was dropped meanwhile (\(text))")

@@ -32,11 +32,14 @@ package final class FaultyFileSystem: FileSystem {
   package let fault: Fault
   /// The number of the call that goes wrong, from 0; `nil` for none.
   private let faultyCall: Int?
+  /// What `freeBytes(at:)` says; `nil` for the truth.
+  private let freeBytes: Int?
   private let state = Mutex(State())
 
-  package init(_ fault: Fault = .death, atCall faultyCall: Int?) {
+  package init(_ fault: Fault = .death, atCall faultyCall: Int?, freeBytes: Int? = nil) {
     self.fault = fault
     self.faultyCall = faultyCall
+    self.freeBytes = freeBytes
   }
 
   /// Whether the call that goes wrong was reached.
@@ -132,5 +135,5 @@ package final class FaultyFileSystem: FileSystem {
 
   package func list(_ path: String) throws -> [String] { try base.list(path) }
   package func size(atPath path: String) throws -> Int? { try base.size(atPath: path) }
-  package func freeBytes(at path: String) throws -> Int { try base.freeBytes(at: path) }
+  package func freeBytes(at path: String) throws -> Int { try freeBytes ?? base.freeBytes(at: path) }
 }

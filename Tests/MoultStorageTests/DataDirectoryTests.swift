@@ -126,19 +126,19 @@ struct DataDirectoryTests {
           name: "old", schema: CollectionSchema(dimension: 4), specification: EncodingSpecification(), in: db)
         _ = try directory.catalog.insertSegment(
           collection: collection.id, firstRow: 0, rowCapacity: 8, in: db)
-        let segments = try directory.catalog.segments(of: collection.id, in: db)
-        try db.execute(
-          sql: """
-            ALTER TABLE segments DROP COLUMN rows_file;
-            ALTER TABLE segments DROP COLUMN row_span;
-            DROP TABLE vector_checksums;
-            DROP TABLE history;
-            DELETE FROM grdb_migrations WHERE identifier IN ('catalog-2', 'catalog-3', 'catalog-4');
-            UPDATE meta SET value = '1' WHERE name = 'format_version';
-            """)
-        return segments
+        return try directory.catalog.segments(of: collection.id, in: db)
       }
       directory.close()
+      try DatabaseFixture.makePlain(
+        path,
+        alter: """
+          ALTER TABLE segments DROP COLUMN rows_file;
+          ALTER TABLE segments DROP COLUMN row_span;
+          DROP TABLE vector_checksums;
+          DROP TABLE history;
+          DELETE FROM grdb_migrations WHERE identifier IN ('catalog-2', 'catalog-3', 'catalog-4');
+          UPDATE meta SET value = '1' WHERE name = 'format_version';
+          """)
       let raised = try DataDirectory(path: path)
       let (after, version) = try raised.read { db in
         (
@@ -147,7 +147,7 @@ struct DataDirectoryTests {
         )
       }
       #expect(after == before)
-      #expect(version == "4")
+      #expect(version == "5")
       #expect(try raised.read { db in try raised.catalog.history(limit: 10, in: db) }.isEmpty)
       raised.close()
     }
@@ -157,10 +157,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '5'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '6'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 5, this one reads up to 4)"))
+      #expect(text.contains("newer Moult (format 6, this one reads up to 5)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

@@ -23,7 +23,15 @@ package enum DataDirectoryProbe {
       throw MoultError(
         .invalidArgument, "there is no data directory at '\(path)'; `moult serve --data DIR` makes one")
     }
-    let directory = try DataDirectory(path: path)
+    let directory: DataDirectory
+    do { directory = try DataDirectory(path: path) } catch let error as MoultError
+      where error.code == .corrupted
+    {
+      // It cannot be opened; its database may still say where it is damaged.
+      let damage = (try? DataDirectory.databaseDamage(inDirectory: path)) ?? []
+      if damage.isEmpty { throw error }
+      return Report(path: path, files: 0, bytes: 0, problems: damage.map(\.message), orphans: [])
+    }
     defer { directory.close() }
     let report = directory.check(deep: deep)
     return Report(

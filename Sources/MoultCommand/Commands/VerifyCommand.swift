@@ -7,8 +7,8 @@ struct VerifyCommand: AsyncParsableCommand {
     commandName: "verify",
     abstract: "Check every file of a data directory.",
     discussion: """
-      Looks at the header of each file that the catalog names; with --deep reads all of them, compares checksums, and \
-      lets SQLite check the database. No server may be using the directory. Mends nothing; a \
+      Looks at the header of each file that the catalog names; with --deep reads all of them and every page of \
+      the database, compares checksums, and lets SQLite check the database. No server may be using the directory. Mends nothing; a \
       directory of an earlier format is raised, as by any start. Exit status 1 if \
       something is damaged; `moult repair` then makes anew what can be.
       """)

@@ -1,6 +1,8 @@
 import Foundation
+import GRDB
 import MoultJobs
 import MoultModel
+import MoultStorage
 
 /// The kinds of jobs that the engine runs.
 struct EngineJobs: Sendable {
@@ -62,6 +64,9 @@ struct EngineJobs: Sendable {
     } catch let error as MoultError {
       if error.code == .cancelled { throw CancellationError() }
       throw EngineJobFailure(error: error)
+    } catch let error as DatabaseError {
+      // A job's own transactions: a damaged page stays damaged, so that waiting would not help.
+      throw EngineJobFailure(error: MoultError(error, path: resources.directory.databasePath))
     }
   }
 }

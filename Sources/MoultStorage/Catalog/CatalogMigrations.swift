@@ -4,7 +4,9 @@ import MoultModel
 /// The catalog's tables. Each collection has, besides, a table of its own: see `PointStore`.
 enum CatalogMigrations {
   /// The version of the data directory as a whole: raise it when an older Moult must not open it.
-  static let formatVersion = 4
+  static let formatVersion = 5
+  /// The last migration that a database without checksums of pages may have; see ``DatabaseUpgrade``.
+  static let lastPlain = "catalog-4"
 
   /// - Throws: `unsupportedVersion` when a newer Moult wrote the database.
   static func requireReadableVersion(_ db: Database, path: String) throws {
@@ -23,13 +25,16 @@ enum CatalogMigrations {
   }
 
   /// Idempotent. Migrations of other modules may live in the same database under other names.
-  static func migrate(_ writer: some DatabaseWriter) throws {
+  ///
+  /// - Parameter last: the name of the last one to make; `nil` for all.
+  static func migrate(_ writer: some DatabaseWriter, upTo last: String? = nil) throws {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("catalog-1") { db in try db.execute(sql: catalog1) }
     migrator.registerMigration("catalog-2") { db in try db.execute(sql: catalog2) }
     migrator.registerMigration("catalog-3") { db in try db.execute(sql: catalog3) }
     migrator.registerMigration("catalog-4") { db in try db.execute(sql: catalog4) }
-    try migrator.migrate(writer)
+    migrator.registerMigration("catalog-5") { db in try db.execute(sql: catalog5) }
+    if let last { try migrator.migrate(writer, upTo: last) } else { try migrator.migrate(writer) }
   }
 
   private static let catalog1 = """
@@ -124,5 +129,11 @@ enum CatalogMigrations {
     ) STRICT;
     CREATE INDEX history_name ON history (name, id);
     UPDATE meta SET value = '4' WHERE name = 'format_version';
+    """
+
+  /// Every page ends in a checksum; see ``DatabaseFile``. The tables are those of format 4.
+  private static let catalog5 = """
+    PRAGMA application_id = \(DatabaseFile.applicationID);
+    UPDATE meta SET value = '5' WHERE name = 'format_version';
     """
 }

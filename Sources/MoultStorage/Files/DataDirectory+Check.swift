@@ -65,15 +65,19 @@ extension DataDirectory {
       let message = (error as? MoultError)?.message ?? "\(error)"
       report.problems.append(.init(path: path, message: message, file: file))
     }
+    if deep {
+      do { for damage in try databaseDamage() { note(damage.path, damage.error) } } catch {
+        note(databasePath, error)
+      }
+    }
+    // Where pages are damaged, what SQLite says of the rest would only repeat it.
+    let isDamaged = !report.problems.isEmpty
     var files: [CatalogFile] = []
     do {
-      files = try read { db in
-        for text in try databaseFaults(in: db, deep: deep) {
-          report.problems.append(.init(path: databasePath, message: text))
-        }
-        return try namedFiles(in: db)
-      }
-    } catch { note(databasePath, error) }
+      files = try read { try namedFiles(in: $0) }
+      let faults = try read { try databaseFaults(in: $0, deep: deep && !isDamaged) }
+      for text in faults { report.problems.append(.init(path: databasePath, message: text)) }
+    } catch { note(databasePath, MoultError.translating(error, path: databasePath)) }
     for file in files {
       report.fileCount += 1
       do { report.byteCount += try check(file, deep: deep) } catch {

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// ```
 /// LOCK                    held while a process uses the directory; holds its pid
-/// moult.sqlite            catalog, points, jobs
+/// moult.sqlite            catalog, points, jobs; beside it its log, -wal, and how far that was synced, -mark
 /// collections/<id>/…      segment files, see `FileNames`
 /// ```
 package final class DataDirectory: Sendable {
@@ -19,6 +19,7 @@ package final class DataDirectory: Sendable {
   package typealias WriteRunner = @Sendable (_ transaction: () throws -> Void) throws -> Void
 
   private let writeRunner: WriteRunner
+  let file: DatabaseFile
   private let lock: OpenFile
   private let isClosed = Mutex(false)
 
@@ -26,28 +27,32 @@ package final class DataDirectory: Sendable {
   ///
   /// - Parameters:
   ///   - readers: connections that read at the same time.
+  ///   - comparesPages: `false` for a database whose checksums are not compared: the broken twin of one that
+  ///     compares them.
   ///   - writeRunner: of the write transactions that block their thread. There is one writer, and all others wait
   ///     for it: a thread that others must not wait for should not be it.
   /// - Throws: `dataDirectoryInUse` naming the process; `unsupportedVersion` when a newer Moult wrote it;
-  ///   `corrupted` when the database is not one.
+  ///   `corrupted` when the database is not one or its log is damaged; `diskFull` when raising it needs more room.
   package init(
     path: String, fileSystem: any FileSystem = POSIXFileSystem(), catalog: Catalog = Catalog(),
-    readers: Int = 8, writeRunner: @escaping WriteRunner = { try $0() }
+    readers: Int = 8, comparesPages: Bool = true, writeRunner: @escaping WriteRunner = { try $0() }
   ) throws {
     try fileSystem.makeDirectories(path)
     try fileSystem.makeDirectories("\(path)/\(FileNames.collections)")
     let lock = try acquireLock("\(path)/LOCK")
-    let file = "\(path)/moult.sqlite"
+    let file = DatabaseFile(
+      path: "\(path)/\(FileNames.database)", fileSystem: fileSystem, comparesChecksums: comparesPages)
     do {
-      try requireReadableVersion(file, fileSystem)
-      let database = try openDatabase(file, readers: readers)
-      try CatalogMigrations.migrate(database)
+      let hasFiles = try fileSystem.list("\(path)/\(FileNames.collections)").contains {
+        try !fileSystem.list("\(path)/\(FileNames.collections)/\($0)").isEmpty
+      }
+      self.database = try file.open(readers: readers, isExpected: hasFiles)
       try fileSystem.syncDirectory(path)
-      self.database = database
     } catch {
       releaseLock(lock)
-      throw MoultError.translating(error, path: file)
+      throw MoultError.translating(error, path: file.path)
     }
+    self.file = file
     self.path = path
     self.fileSystem = fileSystem
     self.catalog = catalog
@@ -105,7 +110,7 @@ package final class DataDirectory: Sendable {
 
   // MARK: Files
 
-  package var databasePath: String { "\(path)/moult.sqlite" }
+  package var databasePath: String { file.path }
 
   /// - Parameter relative: as the catalog stores it.
   package func absolutePath(_ relative: String) -> String { "\(path)/\(relative)" }
@@ -134,38 +139,6 @@ package final class DataDirectory: Sendable {
     for name in try fileSystem.list(directory) { try fileSystem.remove("\(directory)/\(name)") }
     try fileSystem.removeDirectory(directory)
   }
-}
-
-/// Looks at an existing database without changing it.
-private func requireReadableVersion(_ file: String, _ fileSystem: any FileSystem) throws {
-  guard let size = try fileSystem.size(atPath: file), size > 0 else { return }
-  var configuration = Configuration()
-  configuration.readonly = true
-  let database = try DatabaseQueue(path: file, configuration: configuration)
-  try database.read { try CatalogMigrations.requireReadableVersion($0, path: file) }
-  try database.close()
-}
-
-private func openDatabase(_ file: String, readers: Int) throws -> DatabasePool {
-  var configuration = Configuration()
-  configuration.label = "moult"
-  configuration.maximumReaderCount = readers
-  configuration.busyMode = .timeout(10)
-  configuration.foreignKeysEnabled = true
-  configuration.prepareDatabase { db in
-    // Random keys touch many pages a batch: fewer checkpoints, of 16 MB each, write them less often.
-    try db.execute(
-      sql: """
-        PRAGMA cache_size = -16000;
-        PRAGMA wal_autocheckpoint = 4000;
-        PRAGMA journal_size_limit = 67108864;
-        """)
-  }
-  let database = try DatabasePool(path: file, configuration: configuration)
-  // NORMAL, which a pool sets after `prepareDatabase`, would lose the last commits at a power loss: an
-  // answer promises that they are there.
-  try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-  return database
 }
 
 /// Unlocks before closing: a child process that is being started at this moment holds a copy of the descriptor,

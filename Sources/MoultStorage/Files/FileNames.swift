@@ -1,6 +1,7 @@
 /// Names of files, relative to the data directory.
 package enum FileNames {
   static let collections = "collections"
+  static let database = "moult.sqlite"
 
   package static func directory(ofCollection id: Int64) -> String { "\(collections)/\(id)" }
 

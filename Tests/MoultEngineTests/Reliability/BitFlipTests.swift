@@ -47,6 +47,51 @@ struct BitFlipTests {
     #expect(!outcome.wrong.isEmpty)
   }
 
+  @Test("a damaged page of the database costs what lies there; a job that meets it fails at once, naming it")
+  func database() async throws {
+    let fixture = try await DamageFixture()
+    let pages = try Data(contentsOf: URL(fileURLWithPath: fixture.path + "/moult.sqlite")).count / 4_096
+    var random = SeededGenerator(seed: Self.seed)
+    var answered = 0
+    var failedJobs = 0
+    for page in 1..<pages {
+      let copy = try fixture.copy()
+      defer { try? FileManager.default.removeItem(atPath: copy) }
+      let place = page * 4_096 + Int.random(in: 0..<4_096, using: &random)
+      try Self.flipBit(page % 8, at: place, of: copy + "/moult.sqlite")
+      let answers = try await fixture.answers(of: copy)
+      #expect(!answers.isWrong(beside: fixture.truth), "byte \(place), seed \(Self.seed)")
+      if answers.exact != nil || answers.other != nil { answered += 1 }
+      guard page % 4 == 0 else { continue }
+      let harness: EngineHarness
+      do { harness = try await EngineHarness(path: copy) } catch let error as MoultError {
+        #expect(error.code == .corrupted, "byte \(place): \(error.message)")
+        continue
+      }
+      do {
+        var job = try await harness.engine.startSwitch(
+          "words",
+          SwitchRequest(
+            specification: EncodingSpecification(quantization: .int4),
+            gate: RecallGateRequest(minimumRecall: 0)))
+        job = try await harness.finish(job)
+        if job.state != .completed {
+          #expect(job.errorCode == "corrupted" && job.attempt == 1, "byte \(place): \(job)")
+          #expect(job.error?.contains("moult.sqlite is damaged at byte ") == true, "\(job.error ?? "")")
+          failedJobs += 1
+        }
+      } catch let error as MoultError {
+        #expect(error.code == .corrupted, "byte \(place): \(error.message)")
+      }
+      try await harness.shutDown()
+    }
+    #expect(answered > pages / 3, "\(answered) of \(pages)")
+    Figures.note(
+      "R8", "damaged pages under an engine", pages - 1, "something was answered", answered,
+      "jobs that failed",
+      failedJobs)
+  }
+
   /// - Parameter trusting: takes every file for sound, as an engine would that compares no checksums.
   static func run(_ fixture: DamageFixture, flips: Int, trusting: Bool = false) async throws -> Outcome {
     var outcome = Outcome()
