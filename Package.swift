@@ -144,7 +144,7 @@ let package = Package(
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
     tests(
       "MoultEngineTests",
-      ["MoultStorageTesting", "MoultEngine", "MoultModel", "MoultStorage", logging, lifecycle]),
+      ["MoultStorageTesting", "MoultEngine", "MoultJobs", "MoultModel", "MoultStorage", logging, lifecycle]),
     tests(
       "MoultServerTests",
       [

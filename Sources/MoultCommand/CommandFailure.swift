@@ -79,6 +79,7 @@ extension MoultError.Code {
     case .jobStateConflict: "`moult jobs show ID` says where the job stands"
     case .switchInProgress: "watch it with `moult jobs list`, or cancel it with `moult jobs cancel ID`"
     case .nothingToRollBack: "only the generation before the last switch is kept; switch again instead"
+    case .generationConflict: "`moult status NAME` says which generation is live"
     case .recallGateFailed: "raise --oversampling or --dimensions, or accept less with --min-recall"
     case .unauthenticated:
       "give --token or set MOULT_TOKEN; `moult serve` uses root:Milvus unless told otherwise"

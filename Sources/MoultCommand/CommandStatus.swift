@@ -15,7 +15,7 @@ enum CommandStatus: Int32, CaseIterable {
     case .success: "done"
     case .failure: "refused, or failed for another reason; the last line says why"
     case .usage: "the command line is not valid; nothing was done"
-    case .detached: "the job is still running, but this command stopped watching it (Ctrl-C)"
+    case .detached: "a job is still at work (`moult status`, or Ctrl-C while one is watched)"
     case .recallGateFailed: "measured recall was below --min-recall; nothing was swapped"
     case .jobFailed: "the job failed or was cancelled; nothing was swapped"
     case .unreachable: "no server answered at --url"

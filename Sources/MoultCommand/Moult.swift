@@ -34,8 +34,9 @@ struct Moult: AsyncParsableCommand {
       CommandGroup(
         name: "Changing a live collection",
         subcommands: [
-          SwitchCommand.self, RollbackCommand.self, ReindexCommand.self, JobsCommand.self,
-          HistoryCommand.self,
+          PlanCommand.self, SwitchCommand.self, RollbackCommand.self, ReindexCommand.self, StatusCommand.self,
+          JobsCommand.Pause.self, JobsCommand.Resume.self, ThrottleCommand.self, CutoverCommand.self,
+          JobsCommand.Cancel.self, JobsCommand.self, HistoryCommand.self,
         ]),
       CommandGroup(name: "Measuring", subcommands: [BenchCommand.self]),
     ])

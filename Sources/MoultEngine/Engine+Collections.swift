@@ -156,7 +156,7 @@ extension Engine {
   }
 
   /// - Throws: `switchInProgress` when a job works on the collection, or makes it.
-  func ensureNoJob(on collection: Collection, in db: Database) throws {
+  func ensureNoJob(on collection: Collection, but after: [Int64] = [], in db: Database) throws {
     // Jobs that only add graphs or merge segments keep nobody from anything.
     let all = try resources.queue.unfinished(in: db)
     let unfinished = all.filter { !Upkeep.kinds.contains($0.kind) }
@@ -171,7 +171,9 @@ extension Engine {
         "job \(paused.id) (\(paused.kind)) of collection '\(collection.name)' was paused half-way; resume it "
           + "(`moult jobs resume \(paused.id)`) or cancel it first")
     }
-    let own = unfinished.first { $0.subject == collection.name }
+    let own = unfinished.last { $0.subject == collection.name }
+    // What is asked for waits for it, and so for those that it waits for itself.
+    if let own, after.contains(own.id) { return }
     guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
       return
     }

@@ -18,77 +18,100 @@ extension Engine {
   /// Enqueues a switch of a live collection; the job does the rest.
   ///
   /// - Throws: `switchInProgress`, `invalidArgument` (dimensions out of range …), `unsupported` (too many of them),
-  ///   `dimensionMismatch` (queries).
+  ///   `dimensionMismatch` (queries); `jobNotFound`, `jobStateConflict` (jobs to wait for).
   package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     let collection = try aliases.resolveReady(name)
-    try Self.check(request.specification, gate: request.gate, schema: collection.schema)
-    try Self.check(priority: request.priority, swapAt: request.swapAt)
-    var arguments = SwitchJob.Arguments(
-      collection: collection.id, specification: request.specification,
-      minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
-      limits: nil)
-    let digest = try Self.digest(SwitchJob.kind, arguments, queries: request.gate.queries)
-    let options = Self.options(priority: request.priority, swapAt: request.swapAt)
-    if let same = try await repeated(digest, on: collection, options: options) { return same }
-    arguments.limits = try preflight(
-      request.specification, gate: request.gate, limits: request.limits, of: collection, copiesVectors: false)
-    return try await enqueue(
-      SwitchJob.kind, on: collection, arguments: try Self.encoder.encode(arguments), digest: digest,
-      queries: request.gate.queries, options: options
-    ) { _ in }
+    return try await start(
+      SwitchJob.kind, request, on: collection,
+      SwitchJob.Arguments(
+        collection: collection.id, specification: request.specification,
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+        limits: nil)
+    ) {}
   }
 
   /// - Throws: as `startSwitch`; `collectionExists`/`nameConflict` for the target's name or the alias.
   package func startReindex(_ request: ReindexRequest) async throws -> JobInfo {
     let source = try aliases.resolveReady(request.source)
-    try Self.check(request.specification, gate: request.gate, schema: source.schema)
-    try Self.check(priority: request.priority, swapAt: request.swapAt)
+    try Self.check(request)
+    return try await start(
+      ReindexJob.kind, request, on: source,
+      ReindexJob.Arguments(
+        source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
+        specification: request.specification,
+        minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
+        limits: nil)
+    ) { [aliases] in try self.check(request, in: aliases.current) }
+  }
+
+  /// The names that a reindex is to make, by themselves.
+  static func check(_ request: ReindexRequest) throws {
     try Name.validate(request.target, what: "collection")
     if let alias = request.alias { try Name.validate(alias, what: "alias") }
     guard request.ifCurrent == nil || request.alias != nil else {
       throw MoultError(.invalidArgument, "ifCurrent is about the alias: give alias too")
     }
-    var arguments = ReindexJob.Arguments(
-      source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
-      specification: request.specification,
-      minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
-      limits: nil)
-    let digest = try Self.digest(ReindexJob.kind, arguments, queries: request.gate.queries)
-    let options = Self.options(priority: request.priority, swapAt: request.swapAt)
-    if let same = try await repeated(digest, on: source, options: options) { return same }
-    arguments.limits = try preflight(
-      request.specification, gate: request.gate, limits: request.limits, of: source, copiesVectors: true)
-    return try await enqueue(
-      ReindexJob.kind, on: source, arguments: try Self.encoder.encode(arguments), digest: digest,
-      queries: request.gate.queries, options: options
-    ) { [aliases] _ in
-      let map = aliases.current
-      if map.collections[request.target] != nil {
-        throw MoultError(
-          .collectionExists, "there is a collection '\(request.target)' already; choose another name")
-      }
-      if map.aliases[request.target] != nil {
-        throw MoultError(
-          .nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
-      }
-      if let alias = request.alias {
-        try Self.check(alias, pointsTo: map.aliases[alias], expected: request.ifCurrent)
-      }
-      if let alias = request.alias, map.collections[alias] != nil || alias == request.target {
-        throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
-      }
+  }
+
+  /// The same beside those that are there.
+  func check(_ request: ReindexRequest, in map: AliasTable.Map) throws {
+    if map.collections[request.target] != nil {
+      throw MoultError(
+        .collectionExists, "there is a collection '\(request.target)' already; choose another name")
     }
+    if map.aliases[request.target] != nil {
+      throw MoultError(
+        .nameConflict, "there is an alias '\(request.target)': a collection needs a name of its own")
+    }
+    guard let alias = request.alias else { return }
+    try Self.check(alias, pointsTo: map.aliases[alias], expected: request.ifCurrent)
+    if map.collections[alias] != nil || alias == request.target {
+      throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
+    }
+  }
+
+  /// Checks a request, finds the job that the same one has led to, or bills it and enqueues it.
+  ///
+  /// - Parameter check: looked at in the transaction that enqueues.
+  private func start(
+    _ kind: String, _ request: some FormRequest, on collection: Collection,
+    _ arguments: some LimitedArguments,
+    precondition check: @escaping @Sendable () throws -> Void
+  ) async throws -> JobInfo {
+    try Self.check(request.specification, gate: request.gate, schema: collection.schema)
+    try Self.check(priority: request.priority, swapAt: request.swapAt)
+    guard request.after.count <= 100 else {
+      throw MoultError(.invalidArgument, "a job can wait for at most 100 others, got \(request.after.count)")
+    }
+    let digest = try Self.digest(kind, arguments, queries: request.gate.queries, after: request.after)
+    let options = JobQueue.Options(
+      priority: request.priority,
+      heldUntil: request.swapAt.map { Date(timeIntervalSince1970: Double($0) / 1_000) },
+      requestedBy: Requester.name, after: request.after)
+    if let same = try await repeated(digest, on: collection, options: options) { return same }
+    var arguments = arguments
+    arguments.limits = try preflight(request, of: collection, copiesVectors: kind == ReindexJob.kind)
+    return try await enqueue(
+      kind, on: collection, arguments: try Self.encoder.encode(arguments), digest: digest,
+      queries: request.gate.queries, options: options, precondition: check)
   }
 
   /// Makes the previous generation live again: a pointer move. The generation left becomes the previous one.
   ///
+  /// - Parameter ifCurrent: do it only if that generation is live now (else `generationConflict`).
   /// - Throws: `nothingToRollBack`, `switchInProgress`.
-  package func rollback(_ name: String) async throws -> GenerationInfo {
+  package func rollback(_ name: String, ifCurrent: Int64? = nil) async throws -> GenerationInfo {
     let collection = try aliases.resolveReady(name)
     let requester = Requester.name
     return try await collection.writers.run { [resources] in
       try await resources.writing.run {
         let snapshot = collection.snapshot
+        if let ifCurrent, ifCurrent != snapshot.live.id {
+          throw MoultError(
+            .generationConflict,
+            "'\(collection.name)' is answered by generation \(snapshot.live.id), not by \(ifCurrent); nothing was "
+              + "changed")
+        }
         guard snapshot.building == nil else {
           throw MoultError(
             .switchInProgress,
@@ -106,6 +129,7 @@ extension Engine {
               "generation \(id) of '\(collection.name)' is damaged and cannot go live; nothing was changed. "
                 + "`moult verify` says which file, `moult repair` makes it anew")
           }
+          if record.previousGeneration == nil { try self.explainRetirement(of: collection, in: db) }
           let swap = try resources.directory.catalog.rollback(collection.id, in: db)
           try resources.directory.catalog.record(
             HistoryEntry(
@@ -128,12 +152,29 @@ extension Engine {
     }
   }
 
+  /// - Throws: `nothingToRollBack` if the generation before the live one was kept no longer.
+  private func explainRetirement(of collection: Collection, in db: Database) throws {
+    let changes: [HistoryEntry.Action] = [.generationSwitched, .generationRolledBack, .generationRetired]
+    let last = try resources.directory.catalog.history(of: collection.name, limit: 1_000, in: db)
+      .first { changes.contains($0.action) }
+    guard let last, last.action == .generationRetired else { return }
+    let moment = Date(timeIntervalSince1970: Double(last.at) / 1_000).formatted(.iso8601)
+    throw MoultError(
+      .nothingToRollBack,
+      "generation \(last.before ?? "") of '\(collection.name)' was given up at \(moment) "
+        + "(\(last.requestedBy ?? "")); there is nothing to go back to. Switch to that form again")
+  }
+
   /// What a request asks for, in short: form, gate and queries, not how fast or when.
-  private static func digest(_ kind: String, _ arguments: some Encodable, queries: [Float]) throws -> String {
+  private static func digest(
+    _ kind: String, _ arguments: some Encodable, queries: [Float], after: [Int64]
+  ) throws -> String {
     var hash = ContentHash()
     hash.combine(kind.utf8)
     hash.combine(try encoder.encode(arguments))
     queries.withUnsafeBytes { hash.combine($0) }
+    // Not the same as the job that it is to come after.
+    if !after.isEmpty { hash.combine("after \(after.sorted())".utf8) }
     return hash.text
   }
 
@@ -160,20 +201,20 @@ extension Engine {
 
   private func enqueue(
     _ kind: String, on collection: Collection, arguments: Data, digest: String, queries: [Float],
-    options: JobQueue.Options, precondition check: @escaping @Sendable (Database) throws -> Void
+    options: JobQueue.Options, precondition check: @escaping @Sendable () throws -> Void
   ) async throws -> JobInfo {
-    var options = options
-    options.requestedBy = Requester.name
-    return try await resources.directory.write { [resources, options] db in
+    try await resources.directory.write { [resources] db in
       var options = options
       let version = try resources.directory.catalog.collection(collection.id, in: db).nextSequence
       options.content = .init(hash: digest, version: version)
       // Asked for twice at the same time.
       if let same = try self.repeated(digest, on: collection, options: options, in: db) { return same }
-      try self.ensureNoJob(on: collection, in: db)
-      try check(db)
-      let id = try resources.queue.enqueue(
-        in: db, kind: kind, subject: collection.name, arguments: arguments, options: options)
+      try self.ensureNoJob(on: collection, but: options.after, in: db)
+      try check()
+      let id = try self.translatingJobErrors {
+        try resources.queue.enqueue(
+          in: db, kind: kind, subject: collection.name, arguments: arguments, options: options)
+      }
       try JobQueries.store(queries, of: id, in: db)
       return JobInfo(try resources.queue.record(id, in: db))
     }
@@ -205,11 +246,6 @@ extension Engine {
       try resources.directory.catalog.alias(named: $0, in: db)?.collectionID
     }
     return target == nil || target == current.id ? job : nil
-  }
-
-  private static func options(priority: Int, swapAt: Int64?) -> JobQueue.Options {
-    JobQueue.Options(
-      priority: priority, heldUntil: swapAt.map { Date(timeIntervalSince1970: Double($0) / 1_000) })
   }
 
   static func check(

@@ -89,6 +89,49 @@ extension Engine {
     }
   }
 
+  /// Changes the limits of a switch or reindex; one that runs obeys within a second, and it lasts over restarts.
+  ///
+  /// - Throws: `jobNotFound`, `invalidArgument` (out of range, too little memory, upkeep), `jobStateConflict` when it
+  ///   has ended.
+  package func throttleJob(_ id: Int64, _ change: JobLimitsChange) async throws -> JobInfo {
+    let record = try await resources.directory.write { [resources] db in
+      try self.translatingJobErrors {
+        let job = try resources.queue.record(id, in: db)
+        let arguments =
+          switch job.kind {
+          case SwitchJob.kind: try self.throttled(job, change, of: SwitchJob.Arguments.self, on: \.collection)
+          case ReindexJob.kind: try self.throttled(job, change, of: ReindexJob.Arguments.self, on: \.source)
+          default:
+            throw MoultError(
+              .invalidArgument,
+              "job \(id) is upkeep (\(job.kind)), which keeps to the limits of `moult serve` alone")
+          }
+        return try resources.queue.setArguments(arguments, of: id, in: db)
+      }
+    }
+    // After the commit: a job that begins meanwhile reads them itself.
+    try resources.work[id]?.pace.set(resources.limits(of: record))
+    return JobInfo(record)
+  }
+
+  private func throttled<Arguments: LimitedArguments>(
+    _ job: JobRecord, _ change: JobLimitsChange, of type: Arguments.Type,
+    on collection: KeyPath<Arguments, Int64>
+  ) throws -> Data {
+    var arguments = try JSONDecoder().decode(type, from: job.arguments)
+    let limits = change.applied(to: arguments.limits ?? JobLimits())
+    try limits.validate()
+    let id = arguments[keyPath: collection]
+    if let collection = aliases.current.collections.values.first(where: { $0.id == id }) {
+      try SwitchBill(
+        resources: resources, collection: collection, specification: arguments.specification,
+        copiesVectors: job.kind == ReindexJob.kind
+      ).checkMemory(limits.or(resources.configuration.jobLimits))
+    }
+    arguments.limits = limits == JobLimits() ? nil : limits
+    return try JSONEncoder().encode(arguments)
+  }
+
   /// - Throws: `jobNotFound`, `jobStateConflict` unless failed or cancelled.
   package func retryJob(_ id: Int64) async throws -> JobInfo {
     try translatingJobErrors { JobInfo(try resources.queue.retry(id)) }
@@ -137,13 +180,13 @@ extension Engine {
     }
   }
 
-  private func translatingJobErrors<Result>(_ body: () throws -> Result) throws -> Result {
+  func translatingJobErrors<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch let error as JobError {
       switch error {
       case .notFound: throw MoultError(.jobNotFound, error.description)
-      case .wrongState: throw MoultError(.jobStateConflict, error.description)
+      case .wrongState, .neededEnded: throw MoultError(.jobStateConflict, error.description)
       case .leaseLost, .unknownState: throw MoultError(.internalError, error.description)
       }
     } catch {
@@ -170,7 +213,8 @@ extension JobInfo {
       cancelRequested: record.cancelRequested, error: record.error, errorCode: record.errorCode,
       report: result?.report, generation: result?.generation, priority: record.priority,
       heldUntil: milliseconds(record.heldUntil), pauseRequested: record.pauseRequested,
-      requestedBy: record.requestedBy)
+      requestedBy: record.requestedBy, after: record.after.isEmpty ? nil : record.after,
+      roomNeeded: record.state.isFinal ? nil : record.roomNeeded)
   }
 }
 

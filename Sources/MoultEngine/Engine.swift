@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 package import Logging
 import MoultCompute
-import MoultJobs
+package import MoultJobs
 import MoultModel
 package import MoultStorage
 package import ServiceLifecycle
@@ -36,12 +36,14 @@ package final class Engine: Sendable {
   ///
   /// - Throws: `dataDirectoryInUse`, `unsupportedVersion`, `corrupted`, `diskFull`.
   package static func open(
-    _ configuration: EngineConfiguration, logger: Logger, fileSystem: any FileSystem = POSIXFileSystem()
+    _ configuration: EngineConfiguration, logger: Logger, fileSystem: any FileSystem = POSIXFileSystem(),
+    clock: JobClock = .system
   ) async throws -> Engine {
     let directory = try DataDirectory(
-      path: configuration.dataDirectory, fileSystem: fileSystem, writeRunner: ComputePool.unyielding)
+      path: configuration.dataDirectory, fileSystem: fileSystem, catalog: Catalog(now: clock.now),
+        writeRunner: ComputePool.unyielding)
     do {
-      return try await open(directory, configuration: configuration, logger: logger)
+      return try await open(directory, configuration: configuration, logger: logger, clock: clock)
     } catch {
       directory.close()
       throw MoultError.translating(error, path: directory.databasePath)
@@ -49,13 +51,13 @@ package final class Engine: Sendable {
   }
 
   private static func open(
-    _ directory: DataDirectory, configuration: EngineConfiguration, logger: Logger
+    _ directory: DataDirectory, configuration: EngineConfiguration, logger: Logger, clock: JobClock
   ) async throws -> Engine {
     var migrator = DatabaseMigrator()
     JobQueue.registerMigrations(in: &migrator)
     JobQueries.registerMigrations(in: &migrator)
     try migrator.migrate(directory.database)
-    let queue = JobQueue(database: directory.database, writeRunner: ComputePool.unyielding)
+    let queue = JobQueue(database: directory.database, clock: clock, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
     _ = try queue.releaseLeasesOfDeadProcesses()
     try UnfinishedWork.remove(from: directory, queue: queue, logger: logger)
@@ -132,6 +134,10 @@ package final class Engine: Sendable {
       resources: resources, aliases: aliases, names: names,
       backgroundServices: [
         JobRescuer(queue: queue, logger: logger),
+        JobRoomKeeper(queue: queue, logger: logger) {
+          Int64(try directory.fileSystem.freeBytes(at: directory.path))
+        },
+        GenerationKeeper(resources: resources, aliases: aliases, clock: clock),
         JobWorker(queue: queue, registry: registry, logger: logger),
       ])
   }

@@ -12,15 +12,19 @@ package struct EngineConfiguration: Sendable {
   package var mergedRowsMax: Int
   /// Of jobs that have no limits of their own.
   package var jobLimits: JobLimits
+  /// Without bounds an earlier generation is kept until the next switch.
+  package var retention: GenerationRetention
 
   package init(
     dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536,
-    mergedRowsMax: Int = 1 << 22, jobLimits: JobLimits = JobLimits()
+    mergedRowsMax: Int = 1 << 22, jobLimits: JobLimits = JobLimits(),
+    retention: GenerationRetention = GenerationRetention()
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
     self.segmentRowsMax = segmentRowsMax
     self.mergedRowsMax = mergedRowsMax
     self.jobLimits = jobLimits
+    self.retention = retention
   }
 }

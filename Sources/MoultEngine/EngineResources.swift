@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import GRDB
 import Logging
 import MoultJobs
@@ -20,13 +21,34 @@ struct EngineResources: Sendable {
   let publication = PublicationLock()
   /// Of searches, for jobs that must not slow them.
   let searchLatencies = SearchLatencies()
+  let work = RunningWork()
   let logger: Logger
 
-  /// The pace of a job: its own limits, and where it has none the engine's.
-  func pace(_ limits: JobLimits?, of context: JobContext) -> Pace {
-    Pace((limits ?? JobLimits()).or(configuration.jobLimits), latencies: searchLatencies) {
-      context.isCancelled
-    }
+  /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.
+  func pace(of context: JobContext, on collection: Collection) throws -> Pace {
+    let pace = Pace(JobLimits(), latencies: searchLatencies) { context.isCancelled }
+    // Known before the limits are read: a change of them is either read here, or tells the pace.
+    work.begin(context.record.id, pace: pace, nextRow: collection.nextRow)
+    pace.set(try limits(of: queue.record(context.record.id)))
+    return pace
+  }
+
+  /// Those in force.
+  func limits(of job: JobRecord) throws -> JobLimits {
+    struct Limited: Decodable { var limits: JobLimits? }
+    let own = try JSONDecoder().decode(Limited.self, from: job.arguments).limits
+    return (own ?? JobLimits()).or(configuration.jobLimits)
+  }
+
+  /// What a full disk means for a job: that it waits until there is as much room as it needs. Where so much is free
+  /// already the reason was another one, and the attempt has failed.
+  ///
+  /// - Parameter needed: bytes of the files that it still has to write.
+  func waitingForRoom(_ error: any Error, needed: () throws -> Int) -> any Error {
+    guard let full = error as? MoultError, full.code == .diskFull, let needed = try? needed(), needed > 0,
+      let free = try? directory.fileSystem.freeBytes(at: directory.path), free < needed
+    else { return error }
+    return JobLacksRoom(bytesNeeded: Int64(needed), code: full.code.rawValue, message: full.message)
   }
 
   func writer(of collection: Collection) -> CollectionWriter {

@@ -24,28 +24,31 @@ extension JobQueue {
 
   func claim(owner: String, in db: Database) throws -> Claim {
     let now = clock.now()
-    let row = try db.row(
+    let id = try db.int64(
       """
       UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_owner = :owner,
         lease_token = lease_token + 1, lease_expires_at = :expires, started_at = COALESCE(started_at, :now),
         rows_per_second = NULL, eta_seconds = NULL
       WHERE id = (
         SELECT id FROM jobs AS candidate
-        WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND NOT EXISTS (
-          SELECT 1 FROM jobs AS other
-          WHERE other.subject = candidate.subject AND other.id <> candidate.id
-            AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
+        WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND room_needed IS NULL
+          AND NOT EXISTS (
+            SELECT 1 FROM jobs AS other
+            WHERE other.subject = candidate.subject AND other.id <> candidate.id
+              AND other.started_at IS NOT NULL AND other.finished_at IS NULL)
+          AND NOT EXISTS (
+            SELECT 1 FROM job_needs JOIN jobs AS other ON other.id = needed
+            WHERE job = candidate.id AND other.state <> 'completed')
         ORDER BY run_at - priority * :step, id LIMIT 1)
-      RETURNING \(JobRecord.columns)
+      RETURNING id
       """,
       arguments: [
         "owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds,
         "step": Self.priorityStepMilliseconds,
       ])
-    if let row {
-      let record = try JobRecord(row: row)
-      signals.send(changed: record.id, after: db)
-      return .job(record)
+    if let id {
+      signals.send(changed: id, after: db)
+      return .job(try record(id, in: db))
     }
     // Jobs that are due but wait for their subject are left out: the end of the job before them is signalled.
     let nextRunAt = try db.int64(
@@ -177,6 +180,7 @@ extension JobQueue {
         error, code, job.id,
       ])
     signals.send(changed: job.id, claimable: true, after: db)
+    if next.isFinal { try failDependents(of: job.id, state: next, in: db) }
     return next
   }
 
@@ -193,6 +197,7 @@ extension JobQueue {
       """,
       arguments: [clock.now(), lease.jobID])
     signals.send(changed: lease.jobID, claimable: true, after: db)
+    try failDependents(of: lease.jobID, state: .cancelled, in: db)
   }
 
   /// The worker stops, not the job: `available` again, with its attempt given back; `cancelled` or `paused` if that
@@ -225,6 +230,24 @@ extension JobQueue {
       WHERE id = ? AND state = 'held'
       """,
       arguments: [until.milliseconds, clock.now(), lease.jobID])
+    return state
+  }
+
+  /// The job waits for room on the disk: `available`, with its attempt given back, but not claimed before
+  /// ``admit(free:)`` lets it; `cancelled` or `paused` if that was asked for.
+  ///
+  /// - Returns: the state the job is in now.
+  /// - Throws: `JobError.leaseLost`.
+  func awaitRoom(_ lease: JobLease, _ lacking: JobLacksRoom, in db: Database) throws -> JobState {
+    let state = try giveBack(lease, as: .available, in: db)
+    guard !state.isFinal else { return state }
+    try db.run(
+      """
+      UPDATE jobs SET room_needed = ?, error = ?, error_code = ?,
+        started_at = CASE WHEN checkpoint IS NULL THEN NULL ELSE started_at END
+      WHERE id = ?
+      """,
+      arguments: [lacking.bytesNeeded, lacking.message, lacking.code, lease.jobID])
     return state
   }
 

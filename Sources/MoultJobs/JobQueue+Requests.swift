@@ -26,6 +26,7 @@ extension JobQueue {
         "UPDATE jobs SET state = 'cancelled', finished_at = ?, eta_seconds = NULL WHERE id = ?",
         arguments: [clock.now(), id])
       signals.send(changed: id, claimable: true, after: db)
+      try failDependents(of: id, state: .cancelled, in: db)
     case .running where !job.cancelRequested:
       try db.run("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
       signals.send(changed: id, stop: .cancelRequested, after: db)
@@ -38,10 +39,10 @@ extension JobQueue {
   }
 
   /// Gives a failed or cancelled job all its attempts again, from its checkpoint; a job that waits for its
-  /// next attempt gets it now. Why it failed stays to be read until it has completed.
+  /// next attempt, or for room on the disk, gets it now. Why it failed stays to be read until it has completed.
   ///
   /// - Returns: the job after the call.
-  /// - Throws: `JobError.notFound`; `JobError.wrongState` in any other state.
+  /// - Throws: `JobError.notFound`; `JobError.neededEnded`; `JobError.wrongState` in any other state.
   @discardableResult
   package func retry(_ id: Int64) throws -> JobRecord {
     try write { db in try self.retry(id, in: db) }
@@ -53,15 +54,18 @@ extension JobQueue {
     let job = try record(id, in: db)
     switch job.state {
     case .failed, .cancelled:
+      for needed in job.after { try requireMayComplete(needed, in: db) }
       try db.run(
         """
         UPDATE jobs SET state = 'available', attempt = 0, crashes = 0, run_at = ?, started_at = NULL,
-          finished_at = NULL, result = NULL, cancel_requested = 0
+          finished_at = NULL, result = NULL, cancel_requested = 0, room_needed = NULL
         WHERE id = ?
         """,
         arguments: [clock.now(), id])
     case .retrying:
       try db.run("UPDATE jobs SET run_at = ? WHERE id = ?", arguments: [clock.now(), id])
+    case .available where job.roomNeeded != nil:
+      try db.run("UPDATE jobs SET room_needed = NULL WHERE id = ?", arguments: [id])
     case .available, .running, .held, .paused, .completed:
       throw JobError.wrongState(id: id, state: job.state, operation: "retry")
     }
@@ -162,6 +166,16 @@ extension JobQueue {
       id, "held_until = :value, run_at = CASE state WHEN 'held' THEN :now ELSE run_at END",
       ["value": until?.milliseconds, "now": clock.now()],
       operation: until == nil ? "release" : "hold", in: db)
+  }
+
+  /// Replaces what the job is told to do; whoever runs it has to be told besides.
+  ///
+  /// - Parameter arguments: JSON.
+  /// - Returns: the job after the call.
+  /// - Throws: `JobError.notFound`; `JobError.wrongState` in a final state.
+  @discardableResult
+  package func setArguments(_ arguments: Data, of id: Int64, in db: Database) throws -> JobRecord {
+    try change(id, "arguments = :value", ["value": arguments], operation: "a change of limits", in: db)
   }
 
   private func change(

@@ -60,6 +60,7 @@ package final class JobQueue: Sendable {
   package static func registerMigrations(in migrator: inout DatabaseMigrator) {
     migrator.registerMigration("jobs-1") { db in try db.execute(sql: JobsMigrations.version1) }
     migrator.registerMigration("jobs-2") { db in try db.execute(sql: JobsMigrations.version2) }
+    migrator.registerMigration("jobs-3") { db in try db.execute(sql: JobsMigrations.version3) }
   }
 
   /// Migrates a database that holds nothing but the queue.
@@ -93,15 +94,19 @@ package final class JobQueue: Sendable {
     /// Who asks, for the record.
     package var requestedBy: String?
     package var content: Content?
+    /// The job begins once all of these have completed, and fails when one of them ends otherwise.
+    package var after: [Int64] = []
 
     package init(
-      priority: Int = 0, heldUntil: Date? = nil, requestedBy: String? = nil, content: Content? = nil
+      priority: Int = 0, heldUntil: Date? = nil, requestedBy: String? = nil, content: Content? = nil,
+      after: [Int64] = []
     ) {
       precondition(JobQueue.priorities.contains(priority))
       self.priority = priority
       self.heldUntil = heldUntil
       self.requestedBy = requestedBy
       self.content = content
+      self.after = after
     }
   }
 
@@ -120,12 +125,15 @@ package final class JobQueue: Sendable {
   ///   - attemptsMax: at least 1; the configured default when `nil`.
   ///   - runAt: not claimed before; now when `nil`.
   /// - Returns: the job's id.
+  /// - Throws: `JobError.notFound` and `JobError.neededEnded` for jobs that it cannot wait for.
   package func enqueue(
     in db: Database, kind: String, subject: String, arguments: Data = Data("{}".utf8),
     attemptsMax: Int? = nil, runAt: Date? = nil, options: Options = Options()
   ) throws -> Int64 {
     let attemptsMax = attemptsMax ?? configuration.attemptsMaxDefault
     precondition(attemptsMax >= 1, "a job needs at least one attempt")
+    let after = Set(options.after).sorted()
+    for needed in after { try requireMayComplete(needed, in: db) }
     let now = clock.now()
     try db.run(
       """
@@ -138,6 +146,10 @@ package final class JobQueue: Sendable {
         options.heldUntil?.milliseconds, options.requestedBy, options.content?.hash, options.content?.version,
       ])
     let id = db.lastInsertedRowID
+    // They are older, so nothing ever waits in a circle.
+    for needed in after {
+      try db.run("INSERT INTO job_needs (job, needed) VALUES (?, ?)", arguments: [id, needed])
+    }
     signals.send(changed: id, claimable: true, after: db)
     return id
   }

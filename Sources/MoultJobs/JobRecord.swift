@@ -50,6 +50,10 @@ package struct JobRecord: Sendable, Hashable, Identifiable {
   package var errorCode: String?
   package var cancelRequested: Bool
   package var pauseRequested: Bool
+  /// Bytes that must be free on the disk before it is claimed; `nil` when it does not wait for room.
+  package var roomNeeded: Int64?
+  /// Jobs that must complete before it is claimed, rising; those that have are left out.
+  package var after: [Int64]
 
   /// The lease under which this record was claimed.
   package var lease: JobLease { JobLease(jobID: id, token: leaseToken) }
@@ -62,7 +66,10 @@ extension JobRecord {
     id, kind, subject, arguments, content_hash, content_version, requested_by, state,
     priority, attempt, attempts_max, crashes, lease_owner, lease_token, lease_expires_at, created_at,
     run_at, held_until, started_at, finished_at, phase, rows_done, rows_total, rows_per_second,
-    eta_seconds, checkpoint, result, error, error_code, cancel_requested, pause_requested
+    eta_seconds, checkpoint, result, error, error_code, cancel_requested, pause_requested,
+    room_needed, (SELECT group_concat(needed) FROM
+      (SELECT needed FROM job_needs JOIN jobs AS other ON other.id = needed
+       WHERE job = jobs.id AND other.state <> 'completed' ORDER BY needed))
     """
 
   /// Reads one row of ``columns``.
@@ -102,7 +109,9 @@ extension JobRecord {
       error: reader.optional(),
       errorCode: reader.optional(),
       cancelRequested: reader.next(),
-      pauseRequested: reader.next())
+      pauseRequested: reader.next(),
+      roomNeeded: reader.optional(),
+      after: (reader.optional() as String?)?.split(separator: ",").compactMap { Int64($0) } ?? [])
   }
 
   private struct Reader {

@@ -11,7 +11,8 @@ internal import Synchronization
 /// task is cancelled. On shutdown running jobs are cancelled and go back to `available` with their attempt and
 /// their checkpoint; `run()` returns when the last of them has stopped.
 ///
-/// When the end of an attempt cannot be written (a full disk), the lease runs out and ``JobRescuer`` ends it.
+/// The end of an attempt that cannot be written (a full disk) is written as soon as it can; at a shutdown before that,
+/// the next process takes the job up.
 package struct JobWorker: Service {
   package struct Configuration: Sendable, Hashable {
     /// Names the worker in `leaseOwner`.
@@ -27,6 +28,8 @@ package struct JobWorker: Service {
       self.pollMilliseconds = pollMilliseconds
     }
   }
+
+  private static let endRetryMilliseconds: Int64 = 1_000
 
   private let queue: JobQueue
   private let registry: JobRegistry
@@ -139,8 +142,19 @@ package struct JobWorker: Service {
 
   /// Writes how the attempt ended.
   ///
+  /// What a full disk does not take is tried again every second, until someone else has ended the attempt.
+  ///
   /// - Returns: the state the job was left in, or `lease_lost`, or `unwritten`; for the metrics.
   private func end(_ context: JobContext, _ outcome: Result<Data?, any Error>) async -> String {
+    while true {
+      if let ended = await tryToEnd(context, outcome) { return ended }
+      if running.isShuttingDown { return "unwritten" }
+      try? await queue.clock.sleep(queue.clock.now() + Self.endRetryMilliseconds)
+    }
+  }
+
+  /// - Returns: `nil` when it could not be written.
+  private func tryToEnd(_ context: JobContext, _ outcome: Result<Data?, any Error>) async -> String? {
     do {
       let state = try await queue.writeUncancelled { [queue] db -> JobState? in
         try queue.end(context, outcome, in: db)
@@ -152,6 +166,8 @@ package struct JobWorker: Service {
       switch (state, outcome) {
       case (.failed, .failure(let error)):
         context.logger.error("job failed", metadata: ["error": "\(error)"])
+      case (.available, .failure(let lacking as JobLacksRoom)):
+        context.logger.warning("job waits for room on the disk", metadata: ["error": "\(lacking.message)"])
       case (.retrying, .failure(let error)):
         context.logger.warning("job will be tried again", metadata: ["error": "\(error)"])
       case (.completed, .failure(let error)):
@@ -162,7 +178,7 @@ package struct JobWorker: Service {
       return state.rawValue
     } catch {
       context.logger.error("the end of a job could not be written", metadata: ["error": "\(error)"])
-      return "unwritten"
+      return nil
     }
   }
 }
@@ -199,6 +215,8 @@ extension JobQueue {
       return .cancelled
     case .failure(let held as JobHeld):
       return try hold(lease, until: held.until, in: db)
+    case .failure(let lacking as JobLacksRoom):
+      return try awaitRoom(lease, lacking, in: db)
     case .failure(let failure as any JobFailure) where !failure.isRetryable:
       return try fail(lease, error: failure.message, code: failure.code, retryable: false, in: db)
     case .failure where context.interruptionReason?.givesAttemptBack == true && !cancelRequested:

@@ -105,4 +105,16 @@ enum JobsMigrations {
     CREATE INDEX jobs_of_subject ON jobs (subject, id);
     CREATE INDEX jobs_content ON jobs (content_hash) WHERE content_hash IS NOT NULL;
     """
+
+  /// Waiting for room on the disk, and for other jobs.
+  static let version3 = """
+    ALTER TABLE jobs ADD COLUMN room_needed INTEGER CHECK (room_needed > 0);
+    CREATE INDEX jobs_room ON jobs (id) WHERE room_needed IS NOT NULL;
+    CREATE TABLE job_needs (
+      job    INTEGER NOT NULL REFERENCES jobs (id),
+      needed INTEGER NOT NULL REFERENCES jobs (id) CHECK (needed < job),
+      PRIMARY KEY (job, needed)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX job_needs_needed ON job_needs (needed);
+    """
 }

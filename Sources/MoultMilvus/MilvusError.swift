@@ -70,6 +70,7 @@ extension MoultError {
     switch code {
     case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID, .pointExists, .collectionExists,
       .collectionHasAliases, .jobNotFound, .jobStateConflict, .switchInProgress, .nothingToRollBack,
+      .generationConflict,
       .recallGateFailed, .unsupported:
       return .invalidParameter(message)
     case .collectionNotFound: return .collectionNotFound(names.collection)

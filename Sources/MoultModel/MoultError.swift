@@ -33,6 +33,8 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     case switchInProgress
     /// There is no earlier generation to go back to.
     case nothingToRollBack
+    /// Another generation is live than the one that the request was made for.
+    case generationConflict
     /// Measured recall was below what was asked for; nothing was swapped.
     case recallGateFailed
     case unauthenticated

@@ -31,7 +31,14 @@ struct CommandLineTests {
       "alias drop a --if-current c",
       "reindex a b --alias c --if-current a",
       "switch words --quantization int8 --swap-at 2026-12-01T03:00", "reindex a b --swap-at manual --detach",
-      "job pause 7", "jobs resume 7", "jobs priority 7 -- -5",
+      "serve --data ./d --keep-generations-for 24h --keep-generations-bytes 10G",
+      "plan words --quantization int8 --queries q.npy", "reindex a b --quantization int8 --dry-run",
+      "status words", "status 7 -w --json", "pause words", "resume 7", "cancel words", "cutover words",
+      "cutover 7 --at 03:00", "cutover 7 --at now", "cutover words --hold",
+      "throttle words --rows-per-second 5000 --max-p99 +25% --memory 64MiB",
+      "throttle 7 --rows-per-second none",
+      "rollback words --if-current 7", "switch words --quantization int8 --after 7 --after 8",
+      "job pause 7", "jobs resume 7", "jobs pause words", "jobs priority 7 -- -5",
       "switch words --quantization int8 --priority 3",
       "search words --vectors q.npy --limit 5 --exact --truth gt.npy",
       "bench encode --vectors v.npy --quantization int8 --batch 64 --threads 2 --rows 100 --json",
@@ -67,8 +74,12 @@ struct CommandLineTests {
       "switch words --quantization int8 --oversampling nan",
       "switch words --quantization int8 --min-recall 1.5", "search words --vectors v.npy --limit 0",
       "switch words --quantization int8 --swap-at noon", "jobs hold 7", "jobs hold 7 --until 25:00",
-      "reindex a b --if-current a", "history --limit 0",
-      "jobs hold 7 --until 2026-02-30T03:00", "jobs show seven", "jobs pause", "jobs priority 7",
+      "reindex a b --if-current a", "plan words", "status", "throttle words", "throttle words --memory 0",
+      "serve --data d --keep-generations-for 24", "serve --data d --keep-generations-bytes many",
+      "throttle words --rows-per-second fast", "cutover words --hold --at now", "cutover words --at manual",
+      "pause 7x", "rollback words --if-current int8", "switch words --quantization int8 --after words",
+      "history --limit 0",
+      "jobs hold 7 --until 2026-02-30T03:00", "jobs show 7x", "jobs pause", "jobs priority 7",
       "jobs priority 7 101",
       "switch words --quantization int8 --priority 101", "jobs list --limit 0", "jobs list --limit 10001",
       "export words --vectors v.npy --type int8", "export words --vectors v.fvecs --type float16",
@@ -96,8 +107,8 @@ struct CommandLineTests {
   func defaultTransform() throws {
     let command = try #require(
       Moult.parseAsRoot(["switch", "words", "--dimensions", "64"]) as? SwitchCommand)
-    #expect(command.encoding.specification == EncodingSpecification(dimensions: 64, transform: .pca))
-    #expect(command.encoding.specification.summary == "float32 64 pca rescore ×4.0")
+    #expect(command.options.encoding.specification == EncodingSpecification(dimensions: 64, transform: .pca))
+    #expect(command.options.encoding.specification.summary == "float32 64 pca rescore ×4.0")
   }
 
   @Test("exit statuses keep their numbers")
@@ -131,6 +142,72 @@ struct CommandLineTests {
     #expect(status(job(.cancelled)) == .jobFailed)
     #expect(status(job(.running)) == .detached)
     #expect(JobWatcher.detached(7).text.contains("moult jobs watch 7"))
+  }
+
+  @Test("what a throttle changes, keeps and lifts")
+  func throttle() throws {
+    let words = ["throttle", "words", "--rows-per-second", "none", "--max-p99", "+25%"]
+    let command = try #require(Moult.parseAsRoot(words) as? ThrottleCommand)
+    #expect(command.change == JobLimitsChange(rowsPerSecond: .some(nil), maximumP99Rise: 0.25))
+    let limits = JobLimits(rowsPerSecond: 10, maximumP99Rise: 1, memoryBytes: 7)
+    #expect(command.change.applied(to: limits) == JobLimits(maximumP99Rise: 0.25, memoryBytes: 7))
+  }
+
+  private static func status(
+    _ state: JobInfo.State = .running, phase: String = "encode", id: Int64 = 7, kind: String = "switch",
+    after: [Int64]? = nil, roomNeeded: Int64? = nil
+  ) -> JobStatus {
+    JobStatus(
+      job: JobInfo(
+        id: id, kind: kind, subject: "products", state: state, attempt: 1, attemptsMax: 5,
+        progress: .init(
+          phase: phase, rowsDone: 620_000, rowsTotal: 1_000_000, rowsPerSecond: 480_000, etaSeconds: 0.79),
+        createdAt: 0, startedAt: nil, finishedAt: nil, runAt: 0, cancelRequested: false, error: nil,
+        errorCode: nil, report: nil, generation: nil, heldUntil: JobInfo.untilReleased, after: after,
+        roomNeeded: roomNeeded))
+  }
+
+  @Test("a job's line has every figure that there is, and no other")
+  func statusLine() {
+    var status = Self.status()
+    #expect(StatusLine.text(status) == "products encode 62% 620k/1.0M 480k rows/s eta 1s")
+    status.building = 8
+    status.lagOperations = 132
+    status.gate = .pending
+    status.memoryBytes = 100_000_000
+    status.limits.memoryBytes = 1_000_000_000
+    status.p99Change = 0.03
+    #expect(
+      StatusLine.text(status)
+        == "products gen-8 encode 62% 620k/1.0M 480k rows/s eta 1s | lag 132 ops | gate pending | ram +0.1/1.0 GB | p99 +3%"
+    )
+    #expect(StatusLine.text(Self.status(.held)) == "products held until it is released")
+    #expect(
+      StatusLine.text(Self.status(.paused)) == "products paused in encode 62% 620k/1.0M 480k rows/s eta 1s")
+    #expect(StatusLine.text(Self.status(.available, after: [3, 5])) == "products waits for jobs 3, 5")
+    var lacking = Self.status(.available, roomNeeded: 120_000_000)
+    lacking.diskFree = 3_000_000
+    #expect(StatusLine.text(lacking) == "products waits for room: needs 120.0 MB, 3.0 MB free")
+    let collection = CollectionStatus(
+      collection: "products", generation: 7, specification: EncodingSpecification(quantization: .int8),
+      rows: 999_960, jobs: [])
+    #expect(StatusLine.text(collection) == "products gen-7 int8 live 1.0M rows")
+  }
+
+  @Test("a collection stands for its one job; upkeep only where there is no other")
+  func jobOfCollection() throws {
+    func job(of jobs: [JobStatus]) throws -> Int64 {
+      try JobReference.job(
+        of: CollectionStatus(
+          collection: "products", generation: 1, specification: EncodingSpecification(), rows: 1, jobs: jobs)
+      ).job.id
+    }
+    #expect(try job(of: [Self.status(), Self.status(id: 9, kind: "merge")]) == 7)
+    #expect(try job(of: [Self.status(id: 9, kind: "merge")]) == 9)
+    #expect { try job(of: []) } throws: { ($0 as? CommandFailure)?.message.contains("no job") == true }
+    #expect { try job(of: [Self.status(), Self.status(.available, id: 8)]) } throws: {
+      ($0 as? CommandFailure)?.message.contains("7 (switch, running), 8 (switch, available)") == true
+    }
   }
 
   @Test("a server's refusal comes with advice; every line ends up on stderr")

@@ -263,6 +263,46 @@ struct EndToEndTests {
     try await fixture.moult("jobs watch 2")
   }
 
+  @Test("a job is steered by its collection's name, and the status says by its exit how things stand")
+  func steering() async throws {
+    let fixture = try await Fixture()
+    try await fixture.importWords()
+    try await fixture.moult("alias create w words")
+    #expect(try await fixture.moult("status w").output == "words gen-1 none live 600 rows\n")
+    let plan = try await fixture.moult("plan w --quantization int8").output
+    for text in ["bytes a vector", "codes             0 B → at most", "recall@10", "600 sample rows"] {
+      #expect(plan.contains(text), "\(text)\n\(plan)")
+    }
+    try await fixture.moult("pause w", expecting: .failure)
+
+    let detached = "--min-recall 0 --detach"
+    try await fixture.moult("switch w --quantization int8 --swap-at manual \(detached)")
+    try await fixture.moult("switch w --quantization binary --after 1 \(detached)")
+    let line = try await fixture.moult("status w", expecting: .detached).output
+    #expect(line.hasPrefix("words ") && line.contains("gate "), "\(line)")
+    #expect(line.hasSuffix("words waits for job 1 | gate pending\n"), "\(line)")
+    let refused = try await fixture.moult("pause w", expecting: .failure)
+    #expect(refused.talk.contains("1 (switch, ") && refused.talk.contains("2 (switch, available)"))
+    try await fixture.moult("pause 1")
+    try await fixture.moult("resume 1")
+    try await fixture.moult("throttle 1 --rows-per-second 5000 --max-p99 none")
+    try await fixture.moult("cutover 1 --at 2200-01-01T03:00")
+    #expect(try await fixture.moult("jobs show 1").output.contains("2200-01-01"))
+    try await fixture.moult("cutover 1")
+    // The first one completes, and the second one after it.
+    #expect(try await fixture.moult("status 1 -w").output.contains("completed"))
+    #expect(try await fixture.moult("status w -w").output.hasSuffix(" binary live 600 rows\n"))
+
+    try await fixture.moult("rollback w --if-current 1", expecting: .failure)
+    try await fixture.moult("switch w --quantization lloyd1 --oversampling 1 --min-recall 1 --detach")
+    let failed = try await fixture.moult("status w -w", expecting: .recallGateFailed)
+    #expect(failed.output.contains("gate failed") || failed.output.contains("failed: recall"), "\(failed)")
+    #expect(try await fixture.moult("status 3", expecting: .recallGateFailed).output.contains("gate failed"))
+    try await fixture.moult("status 99", expecting: .failure)
+    try await fixture.moult("reindex w copy --quantization int8 --dry-run")
+    #expect(try await fixture.moult("collections list").output.contains("copy") == false)
+  }
+
   @Test("swaps under load: nothing fails, nothing is stale")
   func servingUnderSwaps() async throws {
     let fixture = try await Fixture()

@@ -1,10 +1,12 @@
 import Logging
-import MoultEngine
+import MoultJobs
 import MoultModel
 import MoultStorage
 import MoultTesting
 import Synchronization
 import Testing
+
+@testable import MoultEngine
 
 /// The real file system, until the disk is "full".
 private final class FillingFileSystem: FileSystem {
@@ -118,22 +120,86 @@ struct DiskFullTests {
     let answers = try await harness.search("words", queries: queries)
 
     disk.fillsAtCodes.withLock { $0 = 1 }
+    disk.freeBytes.withLock { $0 = 1 << 40 }
     var job = try await harness.engine.startSwitch("words", Self.toInt8)
-    while job.state != .retrying {
+    disk.freeBytes.withLock { $0 = 3 << 20 }
+    while job.roomNeeded == nil {
       #expect(!job.state.isFinal, "\(job)")
       if job.state.isFinal { break }
       job = try await harness.engine.waitForJob(job.id, changedSince: job, seconds: 30)
     }
+    #expect(job.state == .available && job.attempt == 0)
     #expect(job.errorCode == MoultError.Code.diskFull.rawValue)
     #expect(try harness.engine.describeCollection("words") == before)
     #expect(try await harness.search("words", queries: queries) == answers)
     #expect(harness.directory.files().filter { $0.contains(".partial") } == [])
     #expect(harness.directory.files().count { $0.hasSuffix(".codes") } == 1)
+    let status = try harness.engine.jobStatus(job.id)
+    #expect(status.diskFree == 3 << 20 && status.gate == .pending && status.building != nil)
+    // What the first segment took is not asked for again.
+    let whole = try await harness.engine.planSwitch("words", Self.toInt8).diskNeeded
+    let needed = try #require(job.roomNeeded)
+    #expect((1...Int64(whole)).contains(needed))
 
+    // It tries again when it is told to, and waits again; no attempt is lost.
+    _ = try await harness.engine.retryJob(job.id)
+    _ = try await nextWait(of: job.id, in: harness)
+    // No room is room enough for nobody, and all that it needs is enough.
+    #expect(try harness.engine.resources.queue.admit(free: needed - 1) == [])
     disk.isFull.withLock { $0 = false }
+    disk.freeBytes.withLock { $0 = Int(needed) }
+    #expect(try harness.engine.resources.queue.admit(free: needed) == [job.id])
     job = try await harness.finish(job)
-    #expect(job.state == .completed && job.attempt > 1, "\(job)")
+    #expect(job.state == .completed && job.attempt == 1, "\(job)")
     #expect(try harness.engine.describeCollection("words").generation.specification.quantization == .int8)
+    try await harness.shutDown()
+  }
+
+  private func nextWait(of id: Int64, in harness: EngineHarness) async throws -> JobInfo {
+    var job = try harness.engine.job(id)
+    while job.roomNeeded == nil, !job.state.isFinal {
+      job = try await harness.engine.waitForJob(id, changedSince: job, seconds: 30)
+    }
+    #expect(job.state == .available && job.attempt == 0, "\(job)")
+    return job
+  }
+
+  @Test("a job that waits for room survives a restart, and a cancelled one leaves nothing")
+  func waitsOverRestart() async throws {
+    let disk = FillingFileSystem()
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory, segmentRowsMax: 500, fileSystem: disk)
+    try await harness.importSample("words", rows: 1_500)
+    try await harness.settle()
+    let files = harness.directory.files()
+    disk.fillsAtCodes.withLock { $0 = 1 }
+    disk.freeBytes.withLock { $0 = 1 << 40 }
+    let job = try await harness.engine.startSwitch("words", Self.toInt8)
+    disk.freeBytes.withLock { $0 = 0 }
+    _ = try await nextWait(of: job.id, in: harness)
+    try await harness.shutDown()
+
+    harness = try await EngineHarness(directory: directory, segmentRowsMax: 500, fileSystem: disk)
+    #expect(try harness.engine.job(job.id).roomNeeded != nil)
+    #expect(try await harness.engine.cancelJob(job.id).state == .cancelled)
+    #expect(harness.directory.files() == files)
+    try await harness.shutDown()
+  }
+
+  @Test("a full disk that has room enough is an error like any other: attempts end")
+  func notForRoom() async throws {
+    let disk = FillingFileSystem()
+    let harness = try await EngineHarness(segmentRowsMax: 500, fileSystem: disk)
+    try await harness.importSample("words", rows: 1_500)
+    try await harness.settle()
+    disk.fillsAtCodes.withLock { $0 = 0 }
+    disk.freeBytes.withLock { $0 = 1 << 40 }
+    var job = try await harness.engine.startSwitch("words", Self.toInt8)
+    while job.state != .retrying, !job.state.isFinal {
+      job = try await harness.engine.waitForJob(job.id, changedSince: job, seconds: 30)
+    }
+    #expect(job.state == .retrying && job.attempt == 1 && job.roomNeeded == nil, "\(job)")
+    _ = try await harness.engine.cancelJob(job.id)
     try await harness.shutDown()
   }
 
@@ -143,7 +209,7 @@ struct DiskFullTests {
     let harness = try await EngineHarness(fileSystem: disk)
     try await harness.importSample("words", rows: 1_000)
     disk.freeBytes.withLock { $0 = 1 << 20 }
-    let plan = try harness.engine.planSwitch("words", Self.toInt8)
+    let plan = try await harness.engine.planSwitch("words", Self.toInt8)
     #expect(plan.diskFree == 1 << 20 && plan.diskNeeded > plan.diskFree)
     await #expect {
       _ = try await harness.engine.startSwitch("words", Self.toInt8)

@@ -1,5 +1,6 @@
 import Logging
 import MoultEngine
+import MoultJobs
 import MoultModel
 import MoultStorage
 import MoultTesting
@@ -14,10 +15,12 @@ final class EngineHarness: Sendable {
 
   convenience init(
     directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
-    fileSystem: any FileSystem = POSIXFileSystem()
+    fileSystem: any FileSystem = POSIXFileSystem(), retention: GenerationRetention = GenerationRetention(),
+    clock: JobClock = .system
   ) async throws {
     try await self.init(
-      directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem)
+      directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem,
+      retention: retention, clock: clock)
   }
 
   /// On a data directory that belongs to the caller.
@@ -29,14 +32,16 @@ final class EngineHarness: Sendable {
   }
 
   private init(
-    directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem
+    directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem,
+    retention: GenerationRetention = GenerationRetention(), clock: JobClock = .system
   ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
     self.directory = directory
     let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
-      logger: logger, fileSystem: fileSystem)
+      EngineConfiguration(
+        dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax, retention: retention),
+      logger: logger, fileSystem: fileSystem, clock: clock)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)
     self.services = services

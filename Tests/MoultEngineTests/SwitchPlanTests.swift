@@ -20,7 +20,7 @@ struct SwitchPlanTests {
   func bytesPerVector(quantization: Quantization) async throws {
     let harness = try await EngineHarness()
     try await harness.importSample("words", rows: 1_200)
-    let plan = try harness.engine.planSwitch("words", request(quantization))
+    let plan = try await harness.engine.planSwitch("words", request(quantization))
     let job = try await harness.finish(try await harness.engine.startSwitch("words", request(quantization)))
     let made = try #require(job.report, "\(job)")
     #expect(plan.bytesPerVectorAfter >= made.bytesPerVectorAfter)
@@ -35,19 +35,20 @@ struct SwitchPlanTests {
     let harness = try await EngineHarness(segmentRowsMax: 600)
     try await harness.importSample("words", rows: 1_200)
     let graph = IndexSpecification.hnsw(m: 8, efConstruction: 40)
-    var plan = try harness.engine.planSwitch("words", request(.int8, index: graph))
+    var plan = try await harness.engine.planSwitch("words", request(.int8, index: graph))
     #expect(plan.graph == .built && plan.predictedSeconds == nil && !plan.basis.isEmpty)
     let withGraph = plan.diskNeeded
     _ = try await harness.finish(try await harness.engine.startSwitch("words", request(.int8, index: graph)))
     try await harness.settle()
 
-    plan = try harness.engine.planSwitch("words", request(.int8, index: graph))
+    plan = try await harness.engine.planSwitch("words", request(.int8, index: graph))
     #expect(plan.graph == .kept && plan.predictedSeconds != nil)
     #expect(plan.diskNeeded < withGraph)
-    plan = try harness.engine.planSwitch("words", request(.int8))
+    plan = try await harness.engine.planSwitch("words", request(.int8))
     #expect(plan.graph == nil)
     // Another shape of graph is built anew; how long that takes the first one tells.
-    plan = try harness.engine.planSwitch("words", request(.int8, index: .hnsw(m: 16, efConstruction: 40)))
+    plan = try await harness.engine.planSwitch(
+      "words", request(.int8, index: .hnsw(m: 16, efConstruction: 40)))
     #expect(plan.graph == .built && plan.predictedSeconds != nil)
     try await harness.shutDown()
   }
@@ -56,11 +57,11 @@ struct SwitchPlanTests {
   func smallAndListed() async throws {
     let harness = try await EngineHarness(segmentRowsMax: 600)
     try await harness.importSample("words", rows: 1_200)
-    let flat = try harness.engine.planSwitch("words", request(.int8))
-    let automatic = try harness.engine.planSwitch("words", request(.int8, index: .automatic))
+    let flat = try await harness.engine.planSwitch("words", request(.int8))
+    let automatic = try await harness.engine.planSwitch("words", request(.int8, index: .automatic))
     #expect(automatic.graph == nil)
     #expect(automatic.memoryNeeded == flat.memoryNeeded && automatic.diskNeeded == flat.diskNeeded)
-    let lists = try harness.engine.planSwitch("words", request(.int8, index: .ivf(lists: 600)))
+    let lists = try await harness.engine.planSwitch("words", request(.int8, index: .ivf(lists: 600)))
     #expect(lists.graph == .built)
     #expect(lists.diskNeeded - flat.diskNeeded >= 2 * 600 * 4 * SampleVectors.dimension)
     try await harness.shutDown()
@@ -90,9 +91,9 @@ struct SwitchPlanTests {
   func keptGraphMemory() async throws {
     let harness = try await EngineHarness(segmentRowsMax: 600)
     try await harness.importSample("words", rows: 600)
-    func plan(_ index: IndexSpecification) throws -> SwitchPlan {
+    func plan(_ index: IndexSpecification) async throws -> SwitchPlan {
       // With 64 neighbours and one query a graph takes more than all else.
-      try harness.engine.planSwitch(
+      try await harness.engine.planSwitch(
         "words",
         SwitchRequest(
           specification: EncodingSpecification(quantization: .binary, index: index),
@@ -100,11 +101,11 @@ struct SwitchPlanTests {
             minimumRecall: 0, queries: SampleVectors.queries(1), dimension: SampleVectors.dimension)))
     }
     let graph = IndexSpecification.hnsw(m: 64, efConstruction: 40)
-    let built = try plan(graph)
-    let flat = try plan(.flat)
+    let built = try await plan(graph)
+    let flat = try await plan(.flat)
     #expect(built.graph == .built && built.memoryNeeded > flat.memoryNeeded)
     _ = try await harness.finish(try await harness.engine.startSwitch("words", request(.int8, index: graph)))
-    let kept = try plan(graph)
+    let kept = try await plan(graph)
     #expect(kept.graph == .kept && kept.memoryNeeded == built.memoryNeeded)
     try await harness.shutDown()
   }
@@ -113,9 +114,9 @@ struct SwitchPlanTests {
   func memory() async throws {
     let harness = try await EngineHarness()
     try await harness.importSample("words", rows: 10_000)
-    let all = try harness.engine.planSwitch("words", request(.int4))
+    let all = try await harness.engine.planSwitch("words", request(.int4))
     #expect(all.trainingRows == 10_000)
-    let some = try harness.engine.planSwitch(
+    let some = try await harness.engine.planSwitch(
       "words", request(.int4, limits: JobLimits(memoryBytes: all.memoryNeeded - 2 << 20)))
     #expect((1_000..<10_000).contains(some.trainingRows))
     #expect(some.memoryNeeded <= all.memoryNeeded - 2 << 20)
@@ -149,7 +150,7 @@ struct SwitchPlanTests {
   func outOfRange(limits: JobLimits) async throws {
     let harness = try await EngineHarness()
     try await harness.importSample("words", rows: 100)
-    #expect { try harness.engine.planSwitch("words", request(.int8, limits: limits)) } throws: {
+    await #expect { try await harness.engine.planSwitch("words", request(.int8, limits: limits)) } throws: {
       ($0 as? MoultError)?.code == .invalidArgument
     }
     try await harness.shutDown()

@@ -36,6 +36,10 @@ struct JobSimulation {
     case unrescued
     /// Begins an attempt without looking whether the job waits.
     case greedy
+    /// Begins jobs without looking at those that must complete first.
+    case impatient
+    /// Counts an attempt that a full disk has ended.
+    case wasteful
   }
 
   private struct Worker {
@@ -58,6 +62,10 @@ struct JobSimulation {
     var isPaused = false
     var heldUntil: Int64 = 0
     var retries = 0
+    var after: [Int64] = []
+    /// Waits for room on the disk.
+    var lacksRoom = false
+    var hasCheckpoint = false
   }
 
   static let configuration = JobQueue.Configuration(
@@ -122,6 +130,8 @@ struct JobSimulation {
       if try attempt({ try queue.resume(id, in: db) }) { jobs[id]?.isPaused = false }
       jobs[id]?.heldUntil = 0
     }
+    // And somebody makes room.
+    try makeRoom(.max)
     while try !isOver() {
       event += 1
       guard event < Self.drainEventsMax else { throw violation("a job does not come to its end by itself") }
@@ -162,7 +172,8 @@ struct JobSimulation {
     switch below(isDraining ? 80 : 100) {
     case 0..<60: try act(below(workers.count))
     case 60..<72: time.advance(by: Int64(below(isDraining ? 900 : 600)))
-    case 72..<77: try rescue()
+    case 72..<76: try rescue()
+    case 76: if chance(30) { try makeRoom(Int64(below(2_000))) }
     // Without a rescuer only a restart helps, and in the end there is none.
     case 77: if !isDraining || twin != .unrescued { try dieAndRestart() }
     case 78..<80: workers[below(workers.count)].context?.interrupt(.shutdown)
@@ -174,10 +185,27 @@ struct JobSimulation {
   private mutating func enqueue() throws {
     let subject = "s\(below(2))"
     let hold = chance(20) ? time.now + Int64(below(3_000)) : 0
-    let id = try queue.enqueue(
-      in: db, kind: "switch", subject: subject,
-      options: .init(priority: below(3) - 1, heldUntil: hold == 0 ? nil : Date(milliseconds: hold)))
-    jobs[id] = Ledger(subject: subject, steps: below(3), heldUntil: hold)
+    let after = chance(30) ? jobs.keys.sorted().suffix(below(3)) : []
+    var id: Int64 = 0
+    let isTaken = try attempt {
+      id = try queue.enqueue(
+        in: db, kind: "switch", subject: subject,
+        options: .init(
+          priority: below(3) - 1, heldUntil: hold == 0 ? nil : Date(milliseconds: hold), after: Array(after)))
+    }
+    let isPossible = after.allSatisfy { jobs[$0]?.isFinished == false || jobs[$0]?.effects == 1 }
+    guard isTaken == isPossible else {
+      throw violation("a job after \(after) was \(isTaken ? "taken" : "refused")")
+    }
+    guard isTaken else { return }
+    jobs[id] = Ledger(subject: subject, steps: below(3), heldUntil: hold, after: Array(after))
+  }
+
+  private mutating func makeRoom(_ free: Int64) throws {
+    for id in try queue.admit(free: free, in: db) {
+      guard jobs[id]?.lacksRoom == true else { throw violation("job \(id) was admitted and did not wait") }
+      jobs[id]?.lacksRoom = false
+    }
   }
 
   private mutating func rescue() throws {
@@ -195,7 +223,11 @@ struct JobSimulation {
     let finishedAt = try db.int64("SELECT finished_at FROM jobs WHERE id = ?", arguments: [id])
     jobs[id]?.holder = nil
     jobs[id]?.isFinished = finishedAt != nil
-    if finishedAt != nil { jobs[id]?.hasBegun = false }
+    guard finishedAt != nil else { return }
+    jobs[id]?.hasBegun = false
+    jobs[id]?.lacksRoom = false
+    guard jobs[id]?.effects == 0 else { return }
+    for (other, job) in jobs where !job.isFinished && job.after.contains(id) { try ended(other) }
   }
 
   /// A person asks something of a job.
@@ -235,8 +267,10 @@ struct JobSimulation {
       workers[index].asleepUntil = time.now + Int64(below(3_000))
     case 8..<11:
       workers[index] = Worker()
-    case 11..<18:
+    case 11..<16:
       try end(index, .failure(Failure(isRetryable: chance(70))))
+    case 16..<18 where !isDraining:
+      try lackRoom(index, context)
     case 18..<35:
       try beat(lease(context), context)
     default:
@@ -253,6 +287,9 @@ struct JobSimulation {
           """, arguments: [time.now + 1_000, stolen])
       return try begin(index, queue.record(stolen, in: db))
     }
+    if twin == .impatient {
+      try db.run("DELETE FROM job_needs WHERE job = ?", arguments: [jobs.keys.sorted()[below(jobs.count)]])
+    }
     guard case .job(let record) = try queue.claim(owner: "w\(index)", in: db) else { return }
     try begin(index, record)
   }
@@ -262,6 +299,10 @@ struct JobSimulation {
     if job.holder != nil { throw violation("job \(record.id) is held by two") }
     if job.isPaused { throw violation("job \(record.id) was begun while it was paused") }
     if job.isFinished { throw violation("job \(record.id) was begun after its end") }
+    if job.lacksRoom { throw violation("job \(record.id) was begun without room") }
+    if let needed = job.after.first(where: { jobs[$0]?.effects != 1 }) {
+      throw violation("job \(record.id) was begun before job \(needed) had completed")
+    }
     if jobs.contains(where: { $0.key != record.id && $0.value.subject == job.subject && $0.value.hasBegun }) {
       throw violation("job \(record.id) was begun while another had its subject")
     }
@@ -306,6 +347,7 @@ struct JobSimulation {
       guard try attempt({ try queue.save(progress: nil, checkpoint: Data([step]), under: lease, in: db) })
       else { return try end(index, .failure(JobError.leaseLost(context.lease))) }
       try landed(context, "a checkpoint")
+      jobs[id]?.hasCheckpoint = true
       workers[index].step += 1
       return
     }
@@ -318,10 +360,9 @@ struct JobSimulation {
       }
       try db.inSavepoint {
         if twin != .effectApart { try takeEffect(context) }
-        if twin == nil || twin == .greedy || twin == .unrescued {
-          try context.completeInTransaction(db)
-        } else {
-          try queue.complete(lease(context), in: db)
+        switch twin {
+        case .unfenced, .effectApart, .unasking: try queue.complete(lease(context), in: db)
+        case .unrescued, .greedy, .impatient, .wasteful, nil: try context.completeInTransaction(db)
         }
         return .commit
       }
@@ -350,11 +391,32 @@ struct JobSimulation {
 
   /// The attempt ends as a worker would end it.
   private mutating func end(_ index: Int, _ outcome: Result<Data?, any Error>) throws {
-    guard let context = workers[index].context else { return }
+    _ = try finish(index, outcome)
+  }
+
+  /// - Returns: the state that it has led to; `nil` when it did not count any more.
+  private mutating func finish(_ index: Int, _ outcome: Result<Data?, any Error>) throws -> JobState? {
+    guard let context = workers[index].context else { return nil }
     workers[index] = Worker()
     let id = context.record.id
-    guard let state = try queue.end(context, outcome, in: db), jobs[id]?.isFinished == false else { return }
+    guard let state = try queue.end(context, outcome, in: db), jobs[id]?.isFinished == false else {
+      return nil
+    }
     try landed(context, "the end \(state)")
     try ended(id)
+    return state
+  }
+
+  /// The disk is full: the job waits, at no cost.
+  private mutating func lackRoom(_ index: Int, _ context: JobContext) throws {
+    let id = context.record.id
+    let lacking = JobLacksRoom(bytesNeeded: Int64(1 + below(2_000)), code: "full", message: "full")
+    let error: any Error = twin == .wasteful ? Failure(isRetryable: true) : lacking
+    guard let state = try finish(index, .failure(error)), state != .cancelled else { return }
+    guard try queue.record(id, in: db).attempt == context.record.attempt - 1 else {
+      throw violation("a full disk has cost job \(id) an attempt")
+    }
+    jobs[id]?.lacksRoom = true
+    if jobs[id]?.hasCheckpoint == false { jobs[id]?.hasBegun = false }
   }
 }

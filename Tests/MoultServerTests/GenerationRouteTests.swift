@@ -72,7 +72,11 @@ struct GenerationRouteTests {
         type: "application/octet-stream")
       #expect(search.header("moult-generation") == "\(now)")
 
-      let back = try await server.post(Self.root + "/collections/words/rollback", "{}")
+      let path = Self.root + "/collections/words/rollback"
+      let refused = try await server.post(path, #"{"ifCurrent":\#(before ?? 0)}"#)
+      #expect(refused.status == 409 && refused.errorCode == "generationConflict", "\(refused.text)")
+      #expect(try await server.post(path, #"{"ifCurrent":"now"}"#).errorCode == "invalidArgument")
+      let back = try await server.post(path, #"{"ifCurrent":\#(now)}"#)
       #expect(back.status == 200, "\(back.text)")
       #expect(try back.json["id"]?.int == before)
       let jobs = try await server.get(Self.root + "/jobs?subject=words&state=completed&limit=5").json["jobs"]?
@@ -148,6 +152,127 @@ struct GenerationRouteTests {
       let info = try await server.get(Self.root + "/collections/current").json
       #expect(info["count"] == .int(600))
       #expect(info["generation"]?["specification"]?["dimensions"] == .int(8))
+    }
+  }
+
+  /// A job when its state is as wanted, or it has ended.
+  private static func job(_ id: Int64, in server: ServerHarness, is state: String) async throws -> JSON {
+    while true {
+      let job = try await server.get(Self.root + "/jobs/\(id)?wait=20").json
+      if [state, "completed", "failed", "cancelled"].contains(job["state"]?.string) { return job }
+    }
+  }
+
+  @Test("a job is held, throttled, looked at, put off and released; another one comes after it")
+  func control() async throws {
+    try await ServerHarness.with { server in
+      try await Self.fill(server, "words")
+      let words = Self.root + "/collections/words"
+      let body = #""specification":{"quantization":"int8"},"gate":{"minimumRecall":0}"#
+      let accepted = try await server.post(words + "/switch", #"{\#(body),"swapAt":"manual"}"#)
+      let id = try #require(try accepted.json["id"]?.int)
+      #expect(try await Self.job(id, in: server, is: "held")["state"] == .string("held"))
+      let jobs = Self.root + "/jobs/\(id)"
+
+      let next = try await server.post(
+        words + "/switch",
+        #"{"specification":{"quantization":"binary"},"gate":{"minimumRecall":0},"after":[\#(id)]}"#)
+      #expect(next.status == 202, "\(next.text)")
+      #expect(try next.json["after"]?.array?.compactMap(\.int) == [id])
+      let second = try #require(try next.json["id"]?.int)
+      for (after, code) in [
+        ("[99]", "jobNotFound"), (#"["7"]"#, "invalidArgument"), ("7", "invalidArgument"),
+      ] {
+        let refused = try await server.post(words + "/switch", #"{\#(body),"after":\#(after)}"#)
+        #expect(refused.errorCode == code, "\(after): \(refused.text)")
+      }
+
+      let throttled = try await server.post(
+        jobs + "/throttle", #"{"rowsPerSecond":1000,"memoryBytes":1073741824}"#)
+      #expect(throttled.status == 200, "\(throttled.text)")
+      _ = try await server.post(jobs + "/throttle", #"{"rowsPerSecond":"none","maximumP99Rise":0.5}"#)
+      for bad in [
+        "{}", #"{"rowsPerSecond":null}"#, #"{"rowsPerSecond":"fast"}"#, #"{"rowsPerSecond":0}"#,
+        #"{"rows":1}"#,
+        #"{"memoryBytes":1.5}"#,
+      ] {
+        #expect(try await server.post(jobs + "/throttle", bad).errorCode == "invalidArgument", "\(bad)")
+      }
+      #expect(try await server.post(Self.root + "/jobs/99/throttle", #"{"rowsPerSecond":1}"#).status == 404)
+      let status = try await server.get(jobs + "/status").json
+      #expect(status["limits"] == ["maximumP99Rise": .double(0.5), "memoryBytes": .int(1 << 30)])
+      #expect(status["gate"] == .string("passed") && status["building"]?.int != nil)
+      #expect(status["job"]?["state"] == .string("held"))
+      let collection = try await server.get(words + "/status")
+      #expect(collection.header("moult-collection") == "words")
+      #expect(
+        try collection.json["jobs"]?.array?.map { $0["job"]?["id"]?.int } == [id, second])
+      #expect(try await server.get(Self.root + "/jobs/99/status").errorCode == "jobNotFound")
+      #expect(try await server.get(Self.root + "/collections/none/status").errorCode == "collectionNotFound")
+
+      for (until, code) in [
+        ("{}", "invalidArgument"), (#"{"until":"soon"}"#, "invalidArgument"),
+        (#"{"until":-1}"#, "invalidArgument"),
+      ] {
+        #expect(try await server.post(jobs + "/hold", until).errorCode == code, "\(until)")
+      }
+      let later = try await server.post(jobs + "/hold", #"{"until":253402300798000}"#)
+      #expect(try later.json["heldUntil"]?.int == 253_402_300_798_000)
+      #expect(try await server.post(jobs + "/release", "").status == 200)
+      #expect(try await server.finished(id)["state"] == .string("completed"))
+      #expect(try await server.finished(second)["state"] == .string("completed"))
+      for verb in ["hold", "release"] {
+        let body = verb == "hold" ? #"{"until":"manual"}"# : ""
+        #expect(try await server.post(jobs + "/\(verb)", body).errorCode == "jobStateConflict")
+      }
+      #expect(try await server.post(Self.root + "/jobs/99/release", "").errorCode == "jobNotFound")
+      #expect(try await server.get(words + "/status").json["last"]?["id"]?.int == second)
+    }
+  }
+
+  @Test("a reindex has a plan too, which starts nothing")
+  func reindexPlan() async throws {
+    try await ServerHarness.with { server in
+      try await Self.fill(server, "words")
+      let path = Self.root + "/reindex/plan"
+      let body = #""source":"words","specification":{"quantization":"int8"}"#
+      let plan = try await server.post(path, #"{\#(body),"target":"copy"}"#)
+      #expect(plan.status == 200, "\(plan.text)")
+      #expect(try plan.json["recall"]?["rows"]?.int == 600)
+      #expect(try plan.json["tiers"]?.array?.count == 3)
+      #expect(try await server.post(path, #"{\#(body),"target":"words"}"#).errorCode == "collectionExists")
+      #expect(try await server.get(Self.root + "/jobs").json["jobs"]?.array?.isEmpty == true)
+    }
+  }
+
+  @Test("the history tells who has changed which alias, page by page; a drop may be bound to its target")
+  func history() async throws {
+    try await ServerHarness.with { server in
+      try await server.makeLine("a")
+      try await server.makeLine("b")
+      _ = try await server.send(
+        .post, Self.root + "/aliases", Array(#"{"alias":"x","collection":"a"}"#.utf8),
+        headers: [("moult-requester", "ann")])
+      let alias = Self.root + "/aliases/x"
+      let refused = try await server.send(.delete, alias + "?ifCurrent=b")
+      #expect(refused.status == 409 && refused.errorCode == "aliasExists", "\(refused.text)")
+      #expect(try await server.get(alias).json["collection"] == .string("a"))
+      #expect(try await server.send(.delete, alias + "?ifcurrent=a").status == 400)
+      #expect(try await server.send(.delete, alias + "?ifCurrent=a").status == 204)
+
+      let path = Self.root + "/history"
+      let entries = try #require(try await server.get(path + "?name=x").json["history"]?.array)
+      #expect(entries.map { $0["action"]?.string } == ["aliasDropped", "aliasCreated"])
+      #expect(entries.map { $0["before"]?.string } == ["a", nil])
+      #expect(entries.map { $0["requestedBy"]?.string } == [nil, "ann"])
+      let first = try #require(
+        try await server.get(path + "?limit=1").json["history"]?.array?.first?["id"]?.int)
+      let rest = try await server.get(path + "?before=\(first)").json["history"]?.array
+      #expect(
+        rest?.map { $0["action"]?.string } == ["aliasCreated", "collectionCreated", "collectionCreated"])
+      for bad in ["?limit=0", "?limit=10001", "?before=x", "?names=x"] {
+        #expect(try await server.get(path + bad).status == 400, "\(bad)")
+      }
     }
   }
 

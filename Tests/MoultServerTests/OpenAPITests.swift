@@ -103,7 +103,26 @@ struct OpenAPITests {
           id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
           createdAt: 0,
           startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
-          report: report, generation: 1, heldUntil: 0, requestedBy: "")) == properties("JobInfo"))
+          report: report, generation: 1, heldUntil: 0, requestedBy: "", after: [1], roomNeeded: 1))
+        == properties("JobInfo"))
+    let info = JobInfo(
+      id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
+      createdAt: 0, startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
+      report: report, generation: 1)
+    let status = JobStatus(
+      job: info, building: 1, lagOperations: 1, gate: .pending, memoryBytes: 1, p99Change: 0, diskFree: 1)
+    #expect(try members(status) == properties("JobStatus"))
+    #expect(
+      try members(
+        CollectionStatus(
+          collection: "", generation: 1, specification: specification, rows: 1, jobs: [status], last: info))
+        == properties("CollectionStatus"))
+    #expect(
+      try members(JobLimits(rowsPerSecond: 1, maximumP99Rise: 1, memoryBytes: 1))
+        == properties("JobLimitsChange"))
+    #expect(try members(SwitchPlan.Tier(kind: .codes, before: 1, after: 1)) == properties("PlannedTier"))
+    let planned = SwitchPlan.Recall(searched: recall, codesAlone: recall, rows: 1, querySource: .given)
+    #expect(try members(planned) == properties("PlannedRecall"))
     // On the wire the queries tell their dimension themselves.
     #expect(
       try members(RecallGateRequest(maximumLoss: 0)).subtracting(["dimension"]) == properties("RecallGate"))
@@ -114,7 +133,7 @@ struct OpenAPITests {
         SwitchPlan(
           rows: 1, bytesPerVectorBefore: 1, bytesPerVectorAfter: 1, graph: .kept, trainingRows: 1,
           diskNeeded: 1,
-          diskFree: 1, memoryNeeded: 1, memoryFree: 1, predictedSeconds: 1, basis: ""))
+          diskFree: 1, memoryNeeded: 1, memoryFree: 1, predictedSeconds: 1, basis: "", recall: planned))
         == properties("SwitchPlan"))
     #expect(try members(SwitchRequest(specification: specification, swapAt: 0)) == properties("Switch"))
     #expect(
@@ -144,6 +163,8 @@ struct OpenAPITests {
       try words("CollectionSchema", "elementType") == CollectionSchema.ElementType.allCases.map(\.rawValue))
     #expect(try words("JobInfo", "state") == JobInfo.State.allCases.map(\.rawValue))
     #expect(try words("HistoryEntry", "action") == HistoryEntry.Action.allCases.map(\.rawValue))
+    #expect(try words("JobStatus", "gate") == JobStatus.Gate.allCases.map(\.rawValue))
+    #expect(try words("PlannedTier", "kind") == SwitchPlan.Tier.Kind.allCases.map(\.rawValue))
     #expect(try words("GenerationInfo", "state") == GenerationInfo.State.allCases.map(\.rawValue))
   }
 

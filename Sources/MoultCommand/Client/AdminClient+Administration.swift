@@ -52,6 +52,7 @@ extension AdminClient {
     var limits: JobLimits
     var priority: Int
     var swapAt: Int64?
+    var after: [Int64]
 
     init(_ request: SwitchRequest) {
       specification = request.specification
@@ -59,32 +60,48 @@ extension AdminClient {
       limits = request.limits
       priority = request.priority
       swapAt = request.swapAt
+      after = request.after
     }
   }
 
-  func rollback(_ name: String) async throws -> GenerationInfo {
-    try await post(Self.path(name) + "/rollback", Nothing())
+  /// - Parameter ifCurrent: only if that generation is live now.
+  func rollback(_ name: String, ifCurrent: Int64? = nil) async throws -> GenerationInfo {
+    struct Body: Encodable { var ifCurrent: Int64? }
+    return try await post(Self.path(name) + "/rollback", Body(ifCurrent: ifCurrent))
   }
 
   func startReindex(_ request: ReindexRequest) async throws -> JobInfo {
-    struct Body: Encodable {
-      var source: String
-      var target: String
-      var specification: EncodingSpecification
-      var alias: String?
-      var ifCurrent: String?
-      var gate: WireGate
-      var limits: JobLimits
-      var priority: Int
-      var swapAt: Int64?
+    try await post(Self.root + "/reindex", ReindexBody(request))
+  }
+
+  func planReindex(_ request: ReindexRequest) async throws -> SwitchPlan {
+    try await post(Self.root + "/reindex/plan", ReindexBody(request))
+  }
+
+  private struct ReindexBody: Encodable {
+    var source: String
+    var target: String
+    var specification: EncodingSpecification
+    var alias: String?
+    var ifCurrent: String?
+    var gate: WireGate
+    var limits: JobLimits
+    var priority: Int
+    var swapAt: Int64?
+    var after: [Int64]
+
+    init(_ request: ReindexRequest) {
+      source = request.source
+      target = request.target
+      specification = request.specification
+      alias = request.alias
+      ifCurrent = request.ifCurrent
+      gate = WireGate(request.gate)
+      limits = request.limits
+      priority = request.priority
+      swapAt = request.swapAt
+      after = request.after
     }
-    return try await post(
-      Self.root + "/reindex",
-      Body(
-        source: request.source, target: request.target, specification: request.specification,
-        alias: request.alias, ifCurrent: request.ifCurrent, gate: WireGate(request.gate),
-        limits: request.limits,
-        priority: request.priority, swapAt: request.swapAt))
   }
 
   // MARK: Jobs
@@ -106,32 +123,53 @@ extension AdminClient {
       "\(Self.root)/jobs/\(id)", query: [("wait", String(seconds))], timeout: .seconds(seconds + 30))
   }
 
-  func cancelJob(_ id: Int64) async throws -> JobInfo {
-    try await post("\(Self.root)/jobs/\(id)/cancel", Nothing())
+  func jobStatus(_ id: Int64) async throws -> JobStatus { try await get("\(Self.root)/jobs/\(id)/status") }
+
+  func collectionStatus(_ name: String) async throws -> CollectionStatus {
+    try await get(Self.path(name) + "/status")
   }
 
-  func retryJob(_ id: Int64) async throws -> JobInfo {
-    try await post("\(Self.root)/jobs/\(id)/retry", Nothing())
+  /// What is asked of a job with nothing more to say.
+  enum JobVerb: String {
+    case cancel, retry, pause, resume, release
   }
 
-  func pauseJob(_ id: Int64) async throws -> JobInfo {
-    try await post("\(Self.root)/jobs/\(id)/pause", Nothing())
-  }
-
-  func resumeJob(_ id: Int64) async throws -> JobInfo {
-    try await post("\(Self.root)/jobs/\(id)/resume", Nothing())
+  func ask(_ verb: JobVerb, of id: Int64) async throws -> JobInfo {
+    try await post("\(Self.root)/jobs/\(id)/\(verb.rawValue)", Nothing())
   }
 
   func holdJob(_ id: Int64, until: Int64) async throws -> JobInfo {
     try await post("\(Self.root)/jobs/\(id)/hold", ["until": until])
   }
 
-  func releaseJob(_ id: Int64) async throws -> JobInfo {
-    try await post("\(Self.root)/jobs/\(id)/release", Nothing())
-  }
-
   func setJobPriority(_ priority: Int, of id: Int64) async throws -> JobInfo {
     try await post("\(Self.root)/jobs/\(id)/priority", ["priority": priority])
+  }
+
+  func throttleJob(_ id: Int64, _ change: JobLimitsChange) async throws -> JobInfo {
+    struct Body: Encodable {
+      var change: JobLimitsChange
+      enum Key: String, CodingKey { case rowsPerSecond, maximumP99Rise, memoryBytes }
+
+      func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try put(change.rowsPerSecond, .rowsPerSecond, &container)
+        try put(change.maximumP99Rise, .maximumP99Rise, &container)
+        try put(change.memoryBytes, .memoryBytes, &container)
+      }
+
+      private func put<Value: Encodable>(
+        _ value: Value??, _ key: Key, _ container: inout KeyedEncodingContainer<Key>
+      ) throws {
+        guard let value else { return }
+        if let value {
+          try container.encode(value, forKey: key)
+        } else {
+          try container.encode("none", forKey: key)
+        }
+      }
+    }
+    return try await post("\(Self.root)/jobs/\(id)/throttle", Body(change: change))
   }
 
   // MARK: Aliases

@@ -61,7 +61,7 @@ struct JobOutcome {
     return lines.joined(separator: "\n")
   }
 
-  private static func querySource(_ source: SwitchReport.QuerySource) -> String {
+  static func querySource(_ source: SwitchReport.QuerySource) -> String {
     switch source {
     case .given: "given"
     case .recentSearches: "of recent searches"

@@ -69,10 +69,12 @@ struct JobWatcher {
   /// Why nothing moves, and what a person can do about it.
   private static func standstill(_ job: JobInfo) -> String? {
     switch job.state {
-    case .paused: "job \(job.id) is paused; `moult jobs resume \(job.id)` lets it go on"
+    case .paused: "job \(job.id) is paused; `moult resume \(job.id)` lets it go on"
     case .held:
       "job \(job.id) is ready and does not go live before "
-        + "\(SwapTime(milliseconds: job.heldUntil ?? 0)); `moult jobs release \(job.id)` lets it, now"
+        + "\(SwapTime(milliseconds: job.heldUntil ?? 0)); `moult cutover \(job.id)` lets it, now"
+    case .available:
+      job.waiting.map { "job \(job.id) waits for \($0); `moult cancel \(job.id)` gives it up" }
     default: nil
     }
   }
@@ -80,7 +82,7 @@ struct JobWatcher {
   static func detached(_ id: Int64) -> CommandFailure {
     CommandFailure(
       .detached, "job \(id) goes on; this command no longer watches it",
-      next: "`moult jobs watch \(id)` watches it again, `moult jobs cancel \(id)` stops it")
+      next: "`moult jobs watch \(id)` watches it again, `moult cancel \(id)` stops it")
   }
 
   /// - Throws: what a job that did not complete means for the command's exit status.

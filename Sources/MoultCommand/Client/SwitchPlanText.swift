@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MoultModel
 
 extension SwitchPlan {
@@ -6,6 +7,18 @@ extension SwitchPlan {
     let memory = memoryFree.map { ", \(Figure.bytes(Double($0))) free" } ?? ""
     let seconds =
       predictedSeconds.map { "about \(Figure.seconds($0)), after \(basis)" } ?? "unknown: \(basis)"
+    var lines = tiers.map { tier in
+      let kind = tier.kind.rawValue.padding(toLength: 17, withPad: " ", startingAt: 0)
+      let after = tier.kind == .vectors ? "" : "at most "
+      return "\(kind) \(Figure.bytes(Double(tier.before))) → \(after)\(Figure.bytes(Double(tier.after)))"
+    }
+    if !reused.isEmpty { lines.append("not made anew     " + reused.joined(separator: "; ")) }
+    if let recall {
+      lines.append(
+        "recall@\(recall.searched.k)         \(recall.searched.text), codes alone \(recall.codesAlone.text): "
+          + "\(Figure.grouped(recall.rows)) sample rows, \(recall.searched.queryCount) queries "
+          + "\(JobOutcome.querySource(recall.querySource)); more rows are harder")
+    }
     return """
       rows              \(Figure.grouped(rows))
       bytes a vector    \(bytesPerVectorBefore) → at most \(bytesPerVectorAfter)
@@ -14,6 +27,7 @@ extension SwitchPlan {
       memory            at most \(Figure.bytes(Double(memoryNeeded))) beside codes and graphs\(memory)
       learns from       \(Figure.grouped(trainingRows)) rows
       seconds           \(seconds)
+      \(lines.joined(separator: "\n"))
       """
   }
 }

@@ -8,20 +8,11 @@ struct HistoryCommand: AsyncParsableCommand {
 
   @Argument(help: "Only those of this alias or collection.")
   var name: String?
-  @Option(help: "At most this many.")
-  var limit = 100
-  @OptionGroup var server: ServerOptions
-  @OptionGroup var output: OutputOptions
-
-  func validate() throws {
-    if !(1...10_000).contains(limit) {
-      throw ValidationError("--limit must lie in 1 … 10000, got \(limit)")
-    }
-  }
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    let history = try await server.withClient { try await $0.history(of: name, limit: limit) }
-    try output.put(history) { history in
+    let history = try await list.server.withClient { try await $0.history(of: name, limit: list.limit) }
+    try list.output.put(history) { history in
       var table = TextTable([
         ("WHEN", .left), ("WHAT", .left), ("NAME", .left), ("BEFORE", .left), ("AFTER", .left),
         ("JOB", .right), ("WHO", .left),

@@ -23,22 +23,13 @@ struct JobsCommand: AsyncParsableCommand {
     var state: JobInfo.State?
     @Option(help: "Only those of this collection.")
     var collection: String?
-    @Option(help: "At most this many.")
-    var limit = 100
-    @OptionGroup var server: ServerOptions
-    @OptionGroup var output: OutputOptions
-
-    func validate() throws {
-      if !(1...10_000).contains(limit) {
-        throw ValidationError("--limit must lie in 1 … 10000, got \(limit)")
-      }
-    }
+    @OptionGroup var list: ListOptions
 
     func run() async throws {
-      let jobs = try await server.withClient {
-        try await $0.jobs(state: state, subject: collection, limit: limit)
+      let jobs = try await list.server.withClient {
+        try await $0.jobs(state: state, subject: collection, limit: list.limit)
       }
-      try output.put(jobs) { jobs in
+      try list.output.put(jobs) { jobs in
         var table = TextTable([
           ("JOB", .right), ("KIND", .left), ("COLLECTION", .left), ("STATE", .left), ("PHASE", .left),
           ("DONE", .right), ("CREATED", .left), ("ERROR", .left),
@@ -59,30 +50,22 @@ struct JobsCommand: AsyncParsableCommand {
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show one job.")
 
-    @Argument(help: "The job's number.")
-    var id: Int64
-    @OptionGroup var server: ServerOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var job: OneJob
 
-    func run() async throws {
-      let job = try await server.withClient { try await $0.job(id) }
-      try output.put(job, text: JobsCommand.text)
-    }
+    func run() async throws { try await job.put { try await $0.job($1) } }
   }
 
   struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Follow a job to its end; the exit status says how it ended.")
 
-    @Argument(help: "The job's number.")
-    var id: Int64
-    @OptionGroup var server: ServerOptions
-    @OptionGroup var output: OutputOptions
+    @OptionGroup var job: OneJob
 
     func run() async throws {
-      try await server.withClient { client in
+      try await job.server.withClient { client in
+        let id = try await job.reference.resolve(client)
         let finished = try await JobWatcher(client: client).watch(try await client.job(id))
-        try output.put(finished, text: JobOutcome.summary)
+        try job.output.put(finished, text: JobOutcome.summary)
       }
     }
   }
@@ -93,7 +76,7 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var job: OneJob
 
-    func run() async throws { try await job.put { try await $0.pauseJob($1) } }
+    func run() async throws { try await job.put { try await $0.ask(.pause, of: $1) } }
   }
 
   struct Resume: AsyncParsableCommand {
@@ -101,7 +84,7 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var job: OneJob
 
-    func run() async throws { try await job.put { try await $0.resumeJob($1) } }
+    func run() async throws { try await job.put { try await $0.ask(.resume, of: $1) } }
   }
 
   struct Hold: AsyncParsableCommand {
@@ -120,7 +103,7 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var job: OneJob
 
-    func run() async throws { try await job.put { try await $0.releaseJob($1) } }
+    func run() async throws { try await job.put { try await $0.ask(.release, of: $1) } }
   }
 
   struct Priority: AsyncParsableCommand {
@@ -146,7 +129,7 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var job: OneJob
 
-    func run() async throws { try await job.put { try await $0.cancelJob($1) } }
+    func run() async throws { try await job.put { try await $0.ask(.cancel, of: $1) } }
   }
 
   struct Retry: AsyncParsableCommand {
@@ -155,18 +138,18 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var job: OneJob
 
-    func run() async throws { try await job.put { try await $0.retryJob($1) } }
+    func run() async throws { try await job.put { try await $0.ask(.retry, of: $1) } }
   }
 
   /// The job that a command is about, and where its new state is shown.
   struct OneJob: ParsableArguments {
-    @Argument(help: "The job's number.")
-    var id: Int64
+    @Argument(help: JobReference.help)
+    var reference: JobReference
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func put(_ request: (AdminClient, Int64) async throws -> JobInfo) async throws {
-      let job = try await server.withClient { try await request($0, id) }
+      let job = try await server.withClient { try await request($0, try await reference.resolve($0)) }
       try output.put(job, text: JobsCommand.text)
     }
   }
@@ -189,6 +172,7 @@ struct JobsCommand: AsyncParsableCommand {
     if let heldUntil = job.heldUntil, !job.state.isFinal {
       lines.append("goes live  not before \(SwapTime(milliseconds: heldUntil))")
     }
+    if let waiting = job.waiting { lines.append("waits for  \(waiting)") }
     if job.priority != 0 { lines.append("priority   \(job.priority)") }
     if let error = job.error { lines.append("error      \(error)") }
     if job.report != nil { lines.append(JobOutcome.summary(job)) }

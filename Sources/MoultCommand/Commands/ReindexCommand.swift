@@ -19,6 +19,8 @@ struct ReindexCommand: AsyncParsableCommand {
   var alias: String?
   @Option(help: "Only if the alias points to this collection when it moves; else nothing changes.")
   var ifCurrent: String?
+  @Flag(help: "Say what it would take, and start nothing.")
+  var dryRun = false
 
   @OptionGroup(title: "Form") var encoding: EncodingOptions
   @OptionGroup(title: "Gate") var gate: GateOptions
@@ -37,7 +39,8 @@ struct ReindexCommand: AsyncParsableCommand {
         source: source, target: target, specification: encoding.specification(keeping: current), alias: alias,
         gate: try await gate.request(for: source, client), priority: gate.priority,
         swapAt: gate.swapAt?.milliseconds, ifCurrent: ifCurrent,
-        limits: limits.limits)
+        limits: limits.limits, after: gate.after)
+      if dryRun { return try output.put(try await client.planReindex(request)) { $0.text } }
       let job = try await client.startReindex(request)
       try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
     }

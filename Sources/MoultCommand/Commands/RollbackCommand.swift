@@ -10,11 +10,14 @@ struct RollbackCommand: AsyncParsableCommand {
   @Argument(help: "Name of a collection or alias.")
   var name: String
 
+  @Option(help: "Only if this generation is live now; else nothing changes.")
+  var ifCurrent: Int64?
+
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let generation = try await server.withClient { try await $0.rollback(name) }
+    let generation = try await server.withClient { try await $0.rollback(name, ifCurrent: ifCurrent) }
     try output.put(generation) { generation in
       "\(name) is answered by generation \(generation.id) again: \(generation.specification.summary)"
     }

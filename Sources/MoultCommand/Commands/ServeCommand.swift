@@ -33,6 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
   var segmentRows = 65_536
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
+  @OptionGroup(title: "Earlier generations") var retention: RetentionOptions
   @Option(
     help: "Least level of log lines on stderr: trace, debug, info, notice, warning, error, critical.",
     transform: Self.level)
@@ -92,7 +93,7 @@ struct ServeCommand: AsyncParsableCommand {
       return try await Engine.open(
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
-          jobLimits: limits.limits),
+          jobLimits: limits.limits, retention: retention.retention),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -14,39 +14,16 @@ struct SwitchCommand: AsyncParsableCommand {
       What is not named stays as it is; a new --quantization without --dimensions takes all dimensions.
       """)
 
-  @Argument(help: "Name of a collection or alias.")
-  var name: String
-
-  @Flag(help: "Say what the switch would take, and start nothing.")
+  @Flag(help: "Say what the switch would take, and start nothing; the same as `moult plan`.")
   var dryRun = false
 
-  @OptionGroup(title: "Form") var encoding: EncodingOptions
-  @OptionGroup(title: "Gate") var gate: GateOptions
-  @OptionGroup(title: "Limits") var limits: LimitOptions
-  @OptionGroup var server: ServerOptions
-  @OptionGroup var output: OutputOptions
-
-  func validate() throws {
-    if encoding.isEmpty {
-      throw ValidationError(
-        "say what to switch to: --quantization segmented|int8|int4|binary|lloyd1…5|float16|bfloat16|none, "
-          + "--dimensions N, --index flat|hnsw|ivf|auto, --target-recall R")
-    }
-  }
+  @OptionGroup var options: SwitchOptions
 
   func run() async throws {
-    try await server.withClient { client in
-      let current = try await client.collection(name).generation.specification
-      let request = SwitchRequest(
-        specification: encoding.specification(keeping: current),
-        gate: try await gate.request(for: name, client), priority: gate.priority,
-        swapAt: gate.swapAt?.milliseconds, limits: limits.limits)
-      if dryRun {
-        try output.put(try await client.planSwitch(name, request)) { $0.text }
-        return
-      }
-      let job = try await client.startSwitch(name, request)
-      try await JobOutcome(client: client, output: output, detach: gate.detach).settle(job)
+    if dryRun { return try await options.putPlan() }
+    try await options.server.withClient { client in
+      let job = try await client.startSwitch(options.name, try await options.request(client))
+      try await JobOutcome(client: client, output: options.output, detach: options.gate.detach).settle(job)
     }
   }
 }

@@ -19,6 +19,12 @@ struct GateOptions: ParsableArguments {
   )
   var queries: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Begin when this job has completed; fail if it does not. May be given several times.", valueName: "job")
+  )
+  var after: [Int64] = []
+
   @Option(help: "Before jobs of lower priority, -100 … 100.")
   var priority = 0
 

@@ -16,7 +16,7 @@ struct LimitOptions: ParsableArguments {
     help: ArgumentHelp(
       "Memory that the job may hold beside the codes and graphs that it makes: 64MiB, 1GiB.",
       valueName: "bytes"),
-    transform: LimitOptions.bytes)
+    transform: { try LimitOptions.bytes($0) })
   var memory: Int?
 
   var limits: JobLimits {
@@ -36,10 +36,11 @@ struct LimitOptions: ParsableArguments {
     return percent / 100
   }
 
-  /// "67108864", "64MiB", "1.5GiB".
-  static func bytes(_ text: String) throws -> Int {
+  /// "67108864", "64MiB", "1.5GiB", "10G": powers of 1024.
+  static func bytes(_ text: String, option: String = "--memory") throws -> Int {
     let units: [(suffix: String, bytes: Double)] = [
-      ("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("", 1),
+      ("KiB", 1_024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("K", 1_024), ("M", 1_048_576),
+      ("G", 1_073_741_824), ("", 1),
     ]
     for unit in units where text.hasSuffix(unit.suffix) {
       guard let count = Double(text.dropLast(unit.suffix.count)), count >= 0, count * unit.bytes < 1e15 else {
@@ -47,6 +48,6 @@ struct LimitOptions: ParsableArguments {
       }
       return Int(count * unit.bytes)
     }
-    throw ValidationError("--memory takes bytes such as 67108864, 64MiB or 1GiB, got '\(text)'")
+    throw ValidationError("\(option) takes bytes such as 67108864, 64MiB or 1GiB, got '\(text)'")
   }
 }

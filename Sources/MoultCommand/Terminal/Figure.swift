@@ -32,6 +32,16 @@ enum Figure {
     return (value < 0 ? "-" : "") + text
   }
 
+  /// "620", "48.1k", "480k", "1.0M": three digits at most before the unit.
+  static func compact(_ count: Double) -> String {
+    var value = count
+    for unit in ["", "k", "M", "G"] {
+      if value < 999.5 || unit == "G" { return fixed(value, unit.isEmpty || value >= 99.95 ? 0 : 1) + unit }
+      value /= 1000
+    }
+    return ""
+  }
+
   /// "1.5 GB": powers of ten.
   static func bytes(_ count: Double) -> String {
     var value = count

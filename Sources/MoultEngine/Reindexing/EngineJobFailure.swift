@@ -6,6 +6,7 @@ enum JobFate {
   static func willRunAgain(after error: any Error, context: JobContext, queue: JobQueue) -> Bool {
     guard let record = try? queue.record(context.record.id) else { return true }
     if record.cancelRequested { return false }
+    if error is JobLacksRoom { return true }
     if error is CancellationError { return true }
     if case JobError.leaseLost = error { return true }
     if let error = error as? MoultError {

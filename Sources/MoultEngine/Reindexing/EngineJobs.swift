@@ -11,38 +11,53 @@ struct EngineJobs: Sendable {
   let names: SerialGate
 
   func register(in registry: inout JobRegistry) {
-    registry.register(SwitchJob.kind) { record, context in
-      try await translatingErrors {
-        let arguments = try JSONDecoder().decode(SwitchJob.Arguments.self, from: record.arguments)
-        return try await SwitchJob(
-          resources: resources, collection: try collection(arguments.collection), arguments: arguments,
-          context: context
-        ).run()
-      }
+    register(SwitchJob.kind, in: &registry, on: \SwitchJob.Arguments.collection)
+    {
+      try await SwitchJob(
+        resources: resources, collection: $0, arguments: $1, context: $2, pace: $3
+      ).run()
     }
-    registry.register(IndexJob.kind) { record, context in
-      try await translatingErrors {
-        let arguments = try JSONDecoder().decode(Upkeep.Arguments.self, from: record.arguments)
-        return try await IndexJob(
-          resources: resources, collection: try collection(arguments.collection), context: context
-        ).run()
-      }
+    register(ReindexJob.kind, in: &registry, on: \ReindexJob.Arguments.source) {
+      try await ReindexJob(
+        resources: resources, aliases: aliases, names: names, source: $0, arguments: $1, context: $2, pace: $3
+      ).run()
     }
-    registry.register(MergeJob.kind) { record, context in
-      try await translatingErrors {
-        let arguments = try JSONDecoder().decode(Upkeep.Arguments.self, from: record.arguments)
-        return try await MergeJob(
-          resources: resources, collection: try collection(arguments.collection), context: context
-        ).run()
-      }
+    register(IndexJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
+      try await IndexJob(resources: resources, collection: $0, context: $2, pace: $3).run()
     }
-    registry.register(ReindexJob.kind) { record, context in
-      try await translatingErrors {
-        let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: record.arguments)
-        return try await ReindexJob(
-          resources: resources, aliases: aliases, names: names, source: try collection(arguments.source),
-          arguments: arguments, context: context, pace: resources.pace(arguments.limits, of: context)
-        ).run()
+    register(MergeJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
+      try await MergeJob(resources: resources, collection: $0, context: $2, pace: $3).run()
+    }
+    register(RetireJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
+      collection, _, context, _ in
+      try await RetireJob(resources: resources, aliases: aliases, collection: collection, context: context)
+        .run()
+    }
+  }
+
+  /// - Parameters:
+  ///   - collection: the number of the one that the job works on.
+  ///   - run: gets it, what the job is told to do, and the pace that the job has to keep.
+  private func register<Arguments: Decodable & Sendable>(
+    _ kind: String, in registry: inout JobRegistry, on collection: KeyPath<Arguments, Int64> & Sendable,
+    _ run: @escaping @Sendable (Collection, Arguments, JobContext, Pace) async throws -> Data?
+  ) {
+    registry.register(kind) { record, context in
+      defer { resources.work.end(record.id) }
+      do {
+        let arguments = try JSONDecoder().decode(Arguments.self, from: record.arguments)
+        let collection = try self.collection(arguments[keyPath: collection])
+        return try await run(collection, arguments, context, resources.pace(of: context, on: collection))
+      } catch let error as MoultError {
+        if error.code == .cancelled { throw CancellationError() }
+        // Not even the least was there.
+        if let lacking = resources.waitingForRoom(error, needed: { DiskNeed.least }) as? JobLacksRoom {
+          throw lacking
+        }
+        throw EngineJobFailure(error: error)
+      } catch let error as DatabaseError {
+        // A job's own transactions: a damaged page stays damaged, so that waiting would not help.
+        throw EngineJobFailure(error: MoultError(error, path: resources.directory.databasePath))
       }
     }
   }
@@ -56,17 +71,5 @@ struct EngineJobs: Sendable {
       throw MoultError(.collectionNotFound, "the job's collection was dropped")
     }
     return collection
-  }
-
-  private func translatingErrors<Result>(_ body: () async throws -> Result) async throws -> Result {
-    do {
-      return try await body()
-    } catch let error as MoultError {
-      if error.code == .cancelled { throw CancellationError() }
-      throw EngineJobFailure(error: error)
-    } catch let error as DatabaseError {
-      // A job's own transactions: a damaged page stays damaged, so that waiting would not help.
-      throw EngineJobFailure(error: MoultError(error, path: resources.directory.databasePath))
-    }
   }
 }

@@ -36,8 +36,6 @@ struct GenerationBuilder: Sendable {
   let specification: EncodingSpecification
   let context: JobContext
   let pace: Pace
-  /// What the job may hold in memory; `nil` for no limit.
-  let memoryBytes: Int?
 
   var directory: DataDirectory { resources.directory }
   var files: GenerationFiles {
@@ -115,7 +113,7 @@ struct GenerationBuilder: Sendable {
     let snapshot = collection.snapshot
     let dimension = collection.schema.dimension
     let rows = try SwitchMemory(specification, schema: collection.schema, rows: snapshot.liveCount)
-      .trainingRows(within: memoryBytes)
+      .trainingRows(within: pace.memoryBytes)
     var sample =
       specification.isIdentity
       ? []

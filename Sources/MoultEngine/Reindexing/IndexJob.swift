@@ -13,6 +13,7 @@ struct IndexJob: Sendable {
   let resources: EngineResources
   let collection: Collection
   let context: JobContext
+  let pace: Pace
 
   /// Enqueues the job when an index is missing.
   static func enqueue(for collection: Collection, in resources: EngineResources) throws {
@@ -33,9 +34,26 @@ struct IndexJob: Sendable {
   }
 
   func run() async throws -> Data? {
-    let parallel = resources.pace(nil, of: context).paced(resources.background.parallelFor)
-    while try await indexNext(parallel) { try context.checkCancellation() }
+    let parallel = pace.paced(resources.background.parallelFor)
+    do {
+      while try await indexNext(parallel) { try context.checkCancellation() }
+    } catch {
+      throw resources.waitingForRoom(error) { roomNeeded }
+    }
     return nil
+  }
+
+  /// For the largest index that is missing.
+  private var roomNeeded: Int {
+    let snapshot = collection.snapshot
+    let indexes = snapshot.openGenerations.flatMap { generation in
+      snapshot.segments.filter(generation.lacksIndex).map { segment in
+        DiskNeed.index(
+          generation.specification.index.kind(rowCount: segment.count), rows: segment.count,
+          dimension: collection.schema.dimension)
+      }
+    }
+    return DiskNeed.least + (indexes.max() ?? 0)
   }
 
   private static func missingIndex(of generation: GenerationView, in snapshot: CollectionSnapshot)

@@ -14,6 +14,7 @@ struct MergeJob: Sendable {
   let resources: EngineResources
   let collection: Collection
   let context: JobContext
+  let pace: Pace
 
   private static func policy(of collection: Collection, in resources: EngineResources) -> MergePolicy {
     MergePolicy(rowsMax: resources.configuration.mergedRowsMax, dimension: collection.schema.dimension)
@@ -37,14 +38,27 @@ struct MergeJob: Sendable {
     do {
       try await SegmentMerge(
         resources: resources, collection: collection, context: context, sources: sources,
-        pace: resources.pace(nil, of: context)
+        pace: pace
       ).run()
     } catch {
-      collection.mergePause.begin()
+      let error = resources.waitingForRoom(error) { roomNeeded(sources) }
+      // One that waits for room is in the way of no write, and orders nothing.
+      if !(error is JobLacksRoom) { collection.mergePause.begin() }
       throw error
     }
     Self.enqueueIfNeeded(for: collection, in: resources)
     return nil
+  }
+
+  /// For the rows in full precision and in every open form.
+  private func roomNeeded(_ sources: [SegmentView]) -> Int {
+    let rows = sources.reduce(0) { $0 + $1.live.liveCount }
+    let dimension = collection.schema.dimension
+    return collection.snapshot.openGenerations.reduce(DiskNeed.least + DiskNeed.vectors(rows, dimension)) {
+      let form = $1.specification
+      return $0 + DiskNeed.codes(form, rows: rows, dimension: dimension)
+        + DiskNeed.index(form.index.kind(rowCount: rows), rows: rows, dimension: dimension)
+    }
   }
 }
 

@@ -70,8 +70,7 @@ struct ReindexJob: Sendable {
       let builder = checkpoint.generation.map {
         GenerationBuilder(
           resources: resources, collection: target, generationID: $0, specification: arguments.specification,
-          context: context, pace: pace,
-          memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
+          context: context, pace: pace)
       }
       let costs = try await builder?.build()
       var report = try await Verdict.reach(context, present: checkpoint.verdict) {
@@ -101,6 +100,13 @@ struct ReindexJob: Sendable {
     } catch let held as JobHeld {
       throw JobHeld(until: min(held.until, context.now.addingTimeInterval(Self.heldCatchUpSeconds)))
     } catch {
+      let error = resources.waitingForRoom(error) { [checkpoint] in
+        let written = target.snapshot.rowCount * source.schema.dimension * MemoryLayout<Float>.stride
+        return try SwitchBill(
+          resources: resources, collection: source, specification: arguments.specification,
+          copiesVectors: true
+        ).diskNeeded(whenGenerationHasBegun: checkpoint.generation, beside: written)
+      }
       if !JobFate.willRunAgain(after: error, context: context, queue: resources.queue) {
         await GenerationDisposal(resources: resources, collection: target)
           .discardCollection(names: names, aliases: aliases)

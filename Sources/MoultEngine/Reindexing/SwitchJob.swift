@@ -36,6 +36,7 @@ struct SwitchJob: Sendable {
   let collection: Collection
   let arguments: Arguments
   let context: JobContext
+  let pace: Pace
 
   private var directory: DataDirectory { resources.directory }
 
@@ -45,9 +46,7 @@ struct SwitchJob: Sendable {
     let generation = checkpoint.generation
     let builder = GenerationBuilder(
       resources: resources, collection: collection, generationID: generation,
-      specification: arguments.specification, context: context,
-      pace: resources.pace(arguments.limits, of: context),
-      memoryBytes: (arguments.limits ?? JobLimits()).or(resources.configuration.jobLimits).memoryBytes)
+      specification: arguments.specification, context: context, pace: pace)
     do {
       let costs = try await builder.build()
       let verdict = try await Verdict.reach(context, present: checkpoint.verdict) {
@@ -64,6 +63,12 @@ struct SwitchJob: Sendable {
       // The generation stays attached: the writer keeps it up to date while the job waits.
       throw held
     } catch {
+      let error = resources.waitingForRoom(error) {
+        try SwitchBill(
+          resources: resources, collection: collection, specification: arguments.specification,
+          copiesVectors: false
+        ).diskNeeded(whenGenerationHasBegun: generation)
+      }
       await GenerationDisposal(resources: resources, collection: collection)
         .afterFailure(error, generation: generation, context: context)
       throw error

@@ -16,8 +16,6 @@ struct SwitchMemory: Sendable {
   private static let shared = 12 << 20
   /// A node of a graph that is built, its links aside: locks, levels, counts, and 64 bytes of guides.
   private static let bytesPerNode = 96
-  /// Vectors that `IVFIndexBuilder` learns a list from.
-  private static let trainedPerList = 64
 
   private let specification: EncodingSpecification
   private let dimension: Int
@@ -83,7 +81,8 @@ struct SwitchMemory: Sendable {
     case .ivf(let wanted):
       let lists = Self.listCount(wanted, rowCount: indexRows)
       // The sample; centroids as they are, were, are compared and are written; lists of rows, and the file's bytes.
-      return 4 * dimension * (min(indexRows, Self.trainedPerList * lists) + 6 * lists) + 32 * indexRows
+      return 4 * dimension * (min(indexRows, IVFIndexBuilder.trainedPerList * lists) + 6 * lists) + 32
+        * indexRows
     case .flat, .automatic: return 0
     }
   }

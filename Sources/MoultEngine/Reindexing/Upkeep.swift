@@ -3,7 +3,7 @@ import GRDB
 import MoultJobs
 import MoultStorage
 
-/// Jobs that keep a collection in shape without anybody asking: graphs for new segments, merges. They keep nobody from
+/// Jobs that keep a collection in shape without anybody asking: graphs for new segments, merges, old generations. They keep nobody from
 /// a switch or reindex.
 enum Upkeep {
   struct Arguments: Codable, Sendable {
@@ -13,7 +13,7 @@ enum Upkeep {
   /// Behind what a person has asked for.
   static let priority = -1
 
-  static let kinds = [IndexJob.kind, MergeJob.kind]
+  static let kinds = [IndexJob.kind, MergeJob.kind, RetireJob.kind]
 
   /// Enqueues a job of a kind, unless one waits already. One that is at work may be past its last look, so it does
   /// not count.

@@ -15,12 +15,20 @@ final class Pace: Sendable {
   private struct State {
     /// When the next rows may be begun.
     var rowsDueAt = -Double.infinity
+    /// The change of limits that this was reckoned after.
+    var change = 0
     var governor = PaceGovernor()
     /// When the governor looked last.
     var lookedAt = -Double.infinity
   }
 
-  private let limits: JobLimits
+  /// The limits, readable without a lock: the job's threads give way to others, and whoever changes a limit must not
+  /// wait for them. Bit patterns of doubles; 0 for no limit.
+  private let rowsPerSecond = Atomic<UInt64>(0)
+  private let maximumP99Rise = Atomic<UInt64>(0)
+  private let memory = Atomic<Int>(0)
+  /// Rises with each change of limits, which ends every wait.
+  private let changes = Atomic<Int>(0)
   private let latencies: SearchLatencies
   private let clock: any PaceClock
   private let isStopped: @Sendable () -> Bool
@@ -30,35 +38,61 @@ final class Pace: Sendable {
     _ limits: JobLimits, latencies: SearchLatencies, clock: any PaceClock = SystemPaceClock(),
     isStopped: @escaping @Sendable () -> Bool
   ) {
-    self.limits = limits
     self.latencies = latencies
     self.clock = clock
     self.isStopped = isStopped
-    if limits.maximumP99Rise != nil { latencies.beginJob() }
+    latencies.beginJob()
+    set(limits)
+  }
+
+  /// Changes the limits; who waits for the earlier ones goes on at once.
+  func set(_ limits: JobLimits) {
+    rowsPerSecond.store((limits.rowsPerSecond ?? 0).bitPattern, ordering: .relaxed)
+    maximumP99Rise.store((limits.maximumP99Rise ?? 0).bitPattern, ordering: .relaxed)
+    memory.store(limits.memoryBytes ?? 0, ordering: .relaxed)
+    changes.add(1, ordering: .releasing)
+  }
+
+  private static func limit(_ bits: borrowing Atomic<UInt64>) -> Double? {
+    let limit = Double(bitPattern: bits.load(ordering: .relaxed))
+    return limit == 0 ? nil : limit
+  }
+
+  /// What the job may hold in memory; `nil` for no limit.
+  var memoryBytes: Int? {
+    let bytes = memory.load(ordering: .relaxed)
+    return bytes == 0 ? nil : bytes
   }
 
   /// Waits until `count` more rows may be begun: never more than `rowsPerSecond` times the time gone by, and the rows
   /// of one call. Time in which nothing was asked for is not made up for.
   func begin(rows count: Int) {
-    guard let rate = limits.rowsPerSecond else { return }
+    let change = changes.load(ordering: .acquiring)
+    guard let rate = Self.limit(rowsPerSecond) else { return }
     let now = clock.now
     let due = state.withLock { state in
+      if state.change != change {
+        state.change = change
+        state.rowsDueAt = now
+      }
       let due = max(now, state.rowsDueAt)
       state.rowsDueAt = due + Double(count) / rate
       return due
     }
-    wait(until: due)
+    wait(until: due, under: change)
   }
 
   /// The same loop with rests between its rounds while searches suffer.
   func paced(_ parallel: ParallelFor) -> ParallelFor {
-    guard let rise = limits.maximumP99Rise else { return parallel }
-    return ParallelFor { [self] count, body in
+    ParallelFor { [self] count, body in
       parallel.run(count) { round in
+        let change = changes.load(ordering: .acquiring)
+        guard let rise = Self.limit(maximumP99Rise) else { return body(round) }
         let start = clock.now
         body(round)
         let end = clock.now
-        wait(until: end + min(Self.restSecondsMax, (end - start) * restPerWork(rise, now: end)))
+        wait(
+          until: end + min(Self.restSecondsMax, (end - start) * restPerWork(rise, now: end)), under: change)
       }
     }
   }
@@ -77,8 +111,8 @@ final class Pace: Sendable {
     }
   }
 
-  private func wait(until due: Double) {
-    while !isStopped() {
+  private func wait(until due: Double, under change: Int) {
+    while !isStopped(), changes.load(ordering: .relaxed) == change {
       let left = due - clock.now
       guard left > 0 else { return }
       clock.sleep(min(left, Self.sliceSeconds))

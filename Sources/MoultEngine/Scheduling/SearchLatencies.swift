@@ -12,6 +12,14 @@ final class SearchLatencies: Sendable {
   private struct State {
     var idle = LatencyHistogram()
     var beside = LatencyHistogram()
+    /// Of the window that was taken last.
+    var lastChange: Double?
+
+    var isTelling: Bool {
+      idle.total >= SearchLatencies.idleCountMin && beside.total >= SearchLatencies.windowCount
+    }
+
+    var change: Double { beside.quantile(0.99) / idle.quantile(0.99) - 1 }
   }
   private let state = Mutex(State())
 
@@ -28,14 +36,23 @@ final class SearchLatencies: Sendable {
   }
 
   /// Forgets the searches beside earlier jobs.
-  func beginJob() { state.withLock { $0.beside.removeAll() } }
+  func beginJob() {
+    state.withLock { state in
+      state.beside.removeAll()
+      state.lastChange = nil
+    }
+  }
+
+  /// The p99 beside the job as a share above the idle one; `nil` while there are too few of either.
+  var p99Change: Double? { state.withLock { $0.isTelling ? $0.change : $0.lastChange } }
 
   /// How many of the searches since the last call took longer than `1 + rise` times the idle p99.
   ///
   /// - Returns: `nil` while there are too few of either.
   func takeWindow(rise: Double) -> (slow: Int, count: Int)? {
     state.withLock { state in
-      guard state.idle.total >= Self.idleCountMin, state.beside.total >= Self.windowCount else { return nil }
+      guard state.isTelling else { return nil }
+      state.lastChange = state.change
       let window = (
         slow: state.beside.count(above: (1 + rise) * state.idle.quantile(0.99)), count: state.beside.total
       )

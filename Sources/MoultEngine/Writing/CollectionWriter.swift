@@ -28,7 +28,11 @@ struct CollectionWriter: Sendable {
 
   /// Rows of a new segment.
   private var segmentCapacity: Int {
-    max(1, min(segmentRowsMax, Self.segmentBytesMax / (schema.dimension * MemoryLayout<Float>.stride)))
+    Self.segmentCapacity(rowsMax: segmentRowsMax, dimension: schema.dimension)
+  }
+
+  static func segmentCapacity(rowsMax: Int, dimension: Int) -> Int {
+    max(1, min(rowsMax, segmentBytesMax / (dimension * MemoryLayout<Float>.stride)))
   }
 
   /// Part of a batch that goes to one segment.

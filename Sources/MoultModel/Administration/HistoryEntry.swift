@@ -12,6 +12,8 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
     case generationSwitched
     /// The generation before answers again.
     case generationRolledBack
+    /// The generation before the live one is no longer kept.
+    case generationRetired
   }
 
   /// Rises with every change.

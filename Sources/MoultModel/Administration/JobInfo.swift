@@ -44,7 +44,7 @@ public struct JobInfo: Sendable, Codable, Equatable {
   }
 
   public var id: Int64
-  /// "switch" or "reindex", or of the upkeep "index" or "merge".
+  /// "switch" or "reindex", or of the upkeep "index", "merge" or "retire".
   public var kind: String
   /// The collection it works on.
   public var subject: String
@@ -67,6 +67,10 @@ public struct JobInfo: Sendable, Codable, Equatable {
   public var pauseRequested: Bool
   /// Who asked for it, as far as the request said so.
   public var requestedBy: String?
+  /// Jobs that must complete before it begins; absent when there are none (any more).
+  public var after: [Int64]?
+  /// It waits until so many bytes are free where the data directory lies; absent when it does not.
+  public var roomNeeded: Int64?
   /// Why it failed (or why it will be tried again), in words.
   public var error: String?
   /// A `MoultError.Code` where the failure was one.
@@ -80,7 +84,8 @@ public struct JobInfo: Sendable, Codable, Equatable {
     id: Int64, kind: String, subject: String, state: State, attempt: Int, attemptsMax: Int,
     progress: Progress, createdAt: Int64, startedAt: Int64?, finishedAt: Int64?, runAt: Int64,
     cancelRequested: Bool, error: String?, errorCode: String?, report: SwitchReport?, generation: Int64?,
-    priority: Int = 0, heldUntil: Int64? = nil, pauseRequested: Bool = false, requestedBy: String? = nil
+    priority: Int = 0, heldUntil: Int64? = nil, pauseRequested: Bool = false, requestedBy: String? = nil,
+    after: [Int64]? = nil, roomNeeded: Int64? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -102,7 +107,12 @@ public struct JobInfo: Sendable, Codable, Equatable {
     self.heldUntil = heldUntil
     self.pauseRequested = pauseRequested
     self.requestedBy = requestedBy
+    self.after = after
+    self.roomNeeded = roomNeeded
   }
+
+  /// Whether it keeps a collection in shape without anybody having asked for it.
+  public var isUpkeep: Bool { kind != "switch" && kind != "reindex" }
 
   /// As `heldUntil`: until a person releases the job (the end of the year 9999).
   public static let untilReleased: Int64 = 253_402_300_799_000

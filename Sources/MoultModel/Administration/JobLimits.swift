@@ -36,3 +36,24 @@ public struct JobLimits: Sendable, Codable, Equatable {
     }
   }
 }
+
+/// A change of a job's limits while it runs: of each, `nil` keeps it, `.some(nil)` lifts it.
+public struct JobLimitsChange: Sendable, Equatable {
+  public var rowsPerSecond: Double??
+  public var maximumP99Rise: Double??
+  public var memoryBytes: Int??
+
+  public init(rowsPerSecond: Double?? = nil, maximumP99Rise: Double?? = nil, memoryBytes: Int?? = nil) {
+    self.rowsPerSecond = rowsPerSecond
+    self.maximumP99Rise = maximumP99Rise
+    self.memoryBytes = memoryBytes
+  }
+
+  public var isEmpty: Bool { self == JobLimitsChange() }
+
+  public func applied(to limits: JobLimits) -> JobLimits {
+    JobLimits(
+      rowsPerSecond: rowsPerSecond ?? limits.rowsPerSecond,
+      maximumP99Rise: maximumP99Rise ?? limits.maximumP99Rise, memoryBytes: memoryBytes ?? limits.memoryBytes)
+  }
+}

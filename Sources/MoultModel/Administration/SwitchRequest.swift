@@ -36,11 +36,14 @@ public struct SwitchRequest: Sendable, Codable, Equatable {
   /// Go live at this moment and not before, in milliseconds since 1970; `JobInfo.untilReleased` waits for a person.
   public var swapAt: Int64?
   public var limits: JobLimits
+  /// Jobs that must complete before this one begins; when one of them does not, this one fails.
+  public var after: [Int64]
 
   public init(
     specification: EncodingSpecification, gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0,
-    swapAt: Int64? = nil, limits: JobLimits = JobLimits()
+    swapAt: Int64? = nil, limits: JobLimits = JobLimits(), after: [Int64] = []
   ) {
+    self.after = after
     self.specification = specification
     self.gate = gate
     self.priority = priority
@@ -66,12 +69,15 @@ public struct ReindexRequest: Sendable, Codable, Equatable {
   /// Go live at this moment and not before, in milliseconds since 1970; `JobInfo.untilReleased` waits for a person.
   public var swapAt: Int64?
   public var limits: JobLimits
+  /// Jobs that must complete before this one begins; when one of them does not, this one fails.
+  public var after: [Int64]
 
   public init(
     source: String, target: String, specification: EncodingSpecification, alias: String? = nil,
     gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0, swapAt: Int64? = nil,
-    ifCurrent: String? = nil, limits: JobLimits = JobLimits()
+    ifCurrent: String? = nil, limits: JobLimits = JobLimits(), after: [Int64] = []
   ) {
+    self.after = after
     self.limits = limits
     self.source = source
     self.target = target

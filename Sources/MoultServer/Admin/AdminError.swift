@@ -8,7 +8,8 @@ extension MoultError.Code {
     case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID: .badRequest
     case .collectionNotFound, .aliasNotFound, .jobNotFound: .notFound
     case .pointExists, .collectionExists, .collectionNotReady, .aliasExists, .nameConflict,
-      .collectionHasAliases, .jobStateConflict, .switchInProgress, .nothingToRollBack, .recallGateFailed,
+      .collectionHasAliases, .jobStateConflict, .switchInProgress, .nothingToRollBack, .generationConflict,
+      .recallGateFailed,
       .dataDirectoryInUse, .cancelled:
       .conflict
     case .unauthenticated: .unauthorized

@@ -19,38 +19,47 @@ extension AdminAPI {
     }
     group.post("collections/{name}/switch/plan") { request, context in
       let name = try context.parameters.require("name")
-      return try Self.answer(try engine.planSwitch(name, try await switchRequest(of: request, name)))
+      return try Self.answer(try await engine.planSwitch(name, try await switchRequest(of: request, name)))
     }
     group.post("collections/{name}/rollback") { request, context in
       let name = try context.parameters.require("name")
-      try await fields(of: request).fields.refuseOthers(than: [])
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["ifCurrent"])
       let collection = try engine.describeCollection(name).name
-      let live = try await engine.rollback(collection)
+      let live = try await engine.rollback(
+        collection, ifCurrent: try fields.int("ifCurrent").map { Int64($0) })
       return try Self.answer(live, servedBy: ServedBy(collection: collection, generation: live.id))
     }
     group.post("reindex") { request, _ in
-      let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-      try fields.refuseOthers(than: [
-        "source", "target", "specification", "alias", "gate", "limits", "priority", "swapAt", "ifCurrent",
-      ])
-      let source = try fields.requiredString("source")
-      let index = try engine.describeCollection(source).generation.specification.index
-      let job = try await engine.startReindex(
-        ReindexRequest(
-          source: source, target: try fields.requiredString("target"),
-          specification: try fields.encodingSpecification("specification", index: index)
-            ?? EncodingSpecification(index: index),
-          alias: try fields.string("alias"), gate: try fields.recallGate("gate"),
-          priority: try fields.int("priority") ?? 0,
-          swapAt: try fields.moment("swapAt"), ifCurrent: try fields.string("ifCurrent"),
-          limits: try fields.jobLimits("limits")))
-      return try Self.answer(job, status: .accepted)
+      try Self.answer(
+        try await engine.startReindex(try await reindexRequest(of: request)), status: .accepted)
     }
+    group.post("reindex/plan") { request, _ in
+      try Self.answer(try await engine.planReindex(try await reindexRequest(of: request)))
+    }
+  }
+
+  private func reindexRequest(of request: Request) async throws -> ReindexRequest {
+    let fields = try await fields(of: request, floatKeys: ["queries"]).fields
+    try fields.refuseOthers(than: [
+      "source", "target", "specification", "alias", "gate", "limits", "priority", "swapAt", "ifCurrent",
+      "after",
+    ])
+    let source = try fields.requiredString("source")
+    let index = try engine.describeCollection(source).generation.specification.index
+    return ReindexRequest(
+      source: source, target: try fields.requiredString("target"),
+      specification: try fields.encodingSpecification("specification", index: index)
+        ?? EncodingSpecification(index: index),
+      alias: try fields.string("alias"), gate: try fields.recallGate("gate"),
+      priority: try fields.int("priority") ?? 0,
+      swapAt: try fields.moment("swapAt"), ifCurrent: try fields.string("ifCurrent"),
+      limits: try fields.jobLimits("limits"), after: try fields.jobs("after"))
   }
 
   private func switchRequest(of request: Request, _ name: String) async throws -> SwitchRequest {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-    try fields.refuseOthers(than: ["specification", "gate", "limits", "priority", "swapAt"])
+    try fields.refuseOthers(than: ["specification", "gate", "limits", "priority", "swapAt", "after"])
     // A switch keeps the index unless it names another: with it the graph is kept too.
     let index = try engine.describeCollection(name).generation.specification.index
     guard let specification = try fields.encodingSpecification("specification", index: index) else {
@@ -59,6 +68,6 @@ extension AdminAPI {
     return SwitchRequest(
       specification: specification, gate: try fields.recallGate("gate"),
       priority: try fields.int("priority") ?? 0, swapAt: try fields.moment("swapAt"),
-      limits: try fields.jobLimits("limits"))
+      limits: try fields.jobLimits("limits"), after: try fields.jobs("after"))
   }
 }

@@ -23,6 +23,19 @@ extension AdminAPI {
       else { return try Self.answer(job) }
       return try Self.answer(try await waitForChange(of: job, seconds: seconds))
     }
+    group.get("jobs/{id}/status") { _, context in
+      try Self.answer(try engine.jobStatus(try Self.jobID(context)))
+    }
+    group.get("collections/{name}/status") { _, context in
+      let status = try engine.collectionStatus(try context.parameters.require("name"))
+      return try Self.answer(
+        status, servedBy: ServedBy(collection: status.collection, generation: status.generation))
+    }
+    group.post("jobs/{id}/throttle") { request, context in
+      let id = try Self.jobID(context)
+      let change = try await fields(of: request).fields.jobLimitsChange()
+      return try Self.answer(try await engine.throttleJob(id, change))
+    }
     group.post("jobs/{id}/cancel") { _, context in
       try Self.answer(try await engine.cancelJob(try Self.jobID(context)))
     }

@@ -265,6 +265,19 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/collections/{name}/status": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "get": {
+            "summary": "What answers, and the jobs that change it",
+            "responses": {
+              "200": {
+                "description": "The collection and its jobs that have not ended",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionStatus"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/collections/{name}/generations": {
           "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
           "get": {
@@ -326,6 +339,9 @@ enum OpenAPI {
           "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
           "post": {
             "summary": "Make the previous generation live again",
+            "requestBody": {
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rollback"}}}
+            },
             "responses": {
               "200": {
                 "description": "The generation that is live now",
@@ -346,6 +362,22 @@ enum OpenAPI {
               "202": {
                 "description": "The job that does it",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/reindex/plan": {
+          "post": {
+            "summary": "What a reindex would take; starts nothing",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Reindex"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The bill",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SwitchPlan"}}}
               },
               "default": {"$ref": "#/components/responses/Failure"}
             }
@@ -408,6 +440,36 @@ enum OpenAPI {
             "responses": {
               "200": {
                 "description": "The job",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/status": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "get": {
+            "summary": "How a job stands at this moment, with what is measured while it is asked",
+            "responses": {
+              "200": {
+                "description": "The job, its lag, gate, memory and effect on searches",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobStatus"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/jobs/{id}/throttle": {
+          "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer", "format": "int64"}}],
+          "post": {
+            "summary": "Change the limits of a switch or reindex, also while it runs",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobLimitsChange"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The job; it obeys within a second",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
               },
               "default": {"$ref": "#/components/responses/Failure"}
@@ -1056,7 +1118,8 @@ enum OpenAPI {
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
               "priority": {"$ref": "#/components/schemas/Priority"},
-              "swapAt": {"$ref": "#/components/schemas/Moment"}
+              "swapAt": {"$ref": "#/components/schemas/Moment"},
+              "after": {"$ref": "#/components/schemas/After"}
             },
             "required": ["specification"],
             "additionalProperties": false
@@ -1075,7 +1138,8 @@ enum OpenAPI {
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
               "priority": {"$ref": "#/components/schemas/Priority"},
-              "swapAt": {"$ref": "#/components/schemas/Moment"}
+              "swapAt": {"$ref": "#/components/schemas/Moment"},
+              "after": {"$ref": "#/components/schemas/After"}
             },
             "required": ["source", "target"],
             "additionalProperties": false
@@ -1105,12 +1169,100 @@ enum OpenAPI {
               "memoryNeeded": {"type": "integer", "format": "int64", "description": "Bytes beside codes and graphs, at most."},
               "memoryFree": {"type": "integer", "format": "int64"},
               "predictedSeconds": {"type": "number"},
-              "basis": {"type": "string", "description": "What the prediction rests on, or why there is none."}
+              "basis": {"type": "string", "description": "What the prediction rests on, or why there is none."},
+              "tiers": {"type": "array", "items": {"$ref": "#/components/schemas/PlannedTier"}},
+              "reused": {"type": "array", "items": {"type": "string"}, "description": "What is not made anew."},
+              "recall": {"$ref": "#/components/schemas/PlannedRecall"}
             },
             "required": [
               "rows", "bytesPerVectorBefore", "bytesPerVectorAfter", "trainingRows", "diskNeeded", "diskFree",
-              "memoryNeeded", "basis"
+              "memoryNeeded", "basis", "tiers", "reused"
             ]
+          },
+          "PlannedTier": {
+            "type": "object",
+            "properties": {
+              "kind": {"type": "string", "enum": ["vectors", "codes", "index"]},
+              "before": {"type": "integer", "format": "int64", "description": "Bytes on disk."},
+              "after": {"type": "integer", "format": "int64", "description": "At most."}
+            },
+            "required": ["kind", "before", "after"]
+          },
+          "PlannedRecall": {
+            "type": "object",
+            "description": "Of the codes on sample rows, against exact search among the same rows. More rows are harder.",
+            "properties": {
+              "searched": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "codesAlone": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "rows": {"type": "integer"},
+              "querySource": {"type": "string"}
+            },
+            "required": ["searched", "codesAlone", "rows", "querySource"]
+          },
+          "After": {
+            "type": "array",
+            "items": {"type": "integer", "format": "int64"},
+            "description": "Jobs that must complete first. When one of them does not, this one fails."
+          },
+          "Rollback": {
+            "type": "object",
+            "properties": {
+              "ifCurrent": {
+                "type": "integer",
+                "format": "int64",
+                "description": "Only if this generation is live now; else 409."
+              }
+            },
+            "additionalProperties": false
+          },
+          "JobLimitsChange": {
+            "type": "object",
+            "description": "What is left out stays; none lifts a limit, so that the server's own applies.",
+            "properties": {
+              "rowsPerSecond": {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["none"]}]},
+              "maximumP99Rise": {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["none"]}]},
+              "memoryBytes": {
+                "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string", "enum": ["none"]}]
+              }
+            },
+            "minProperties": 1,
+            "additionalProperties": false
+          },
+          "JobStatus": {
+            "type": "object",
+            "properties": {
+              "job": {"$ref": "#/components/schemas/JobInfo"},
+              "building": {"type": "integer", "format": "int64", "description": "The generation that it makes."},
+              "lagOperations": {
+                "type": "integer",
+                "description": "Writes that what it makes does not have yet; it gets them before it goes live."
+              },
+              "gate": {"type": "string", "enum": ["pending", "passed", "failed"]},
+              "memoryBytes": {
+                "type": "integer",
+                "format": "int64",
+                "description": "What the process has more on its heap than when the attempt began; other work counts too."
+              },
+              "p99Change": {
+                "type": "number",
+                "description": "The p99 of searches beside jobs as a share above that without: 0.03 is 3 %."
+              },
+              "limits": {"$ref": "#/components/schemas/JobLimits"},
+              "diskFree": {"type": "integer", "format": "int64", "description": "While it waits for room."}
+            },
+            "required": ["job", "limits"]
+          },
+          "CollectionStatus": {
+            "type": "object",
+            "properties": {
+              "collection": {"type": "string", "description": "Its own name, never an alias."},
+              "generation": {"type": "integer", "format": "int64"},
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "rows": {"type": "integer"},
+              "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/JobStatus"}},
+              "last": {"$ref": "#/components/schemas/JobInfo"}
+            },
+            "required": ["collection", "generation", "specification", "rows", "jobs"]
           },
           "Priority": {
             "type": "integer",
@@ -1149,7 +1301,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex", "index", "merge"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "index", "merge", "retire"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",
@@ -1171,6 +1323,12 @@ enum OpenAPI {
               "cancelRequested": {"type": "boolean"},
               "pauseRequested": {"type": "boolean"},
               "requestedBy": {"type": "string"},
+              "after": {"$ref": "#/components/schemas/After"},
+              "roomNeeded": {
+                "type": "integer",
+                "format": "int64",
+                "description": "It waits until so many bytes are free where the data directory lies."
+              },
               "error": {"type": "string"},
               "errorCode": {"type": "string"},
               "report": {"$ref": "#/components/schemas/SwitchReport"},
@@ -1198,7 +1356,7 @@ enum OpenAPI {
               "at": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
               "action": {
                 "type": "string",
-                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionDropped", "generationSwitched", "generationRolledBack"]
+                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
               },
               "name": {"type": "string", "description": "The alias or collection."},
               "before": {"type": "string", "description": "A collection, or a generation as '7 int8'."},

@@ -11,7 +11,7 @@ extension HTTPField.Name {
 struct RequesterNaming: RouterMiddleware {
   typealias Context = BasicRequestContext
 
-  private static let bytesMax = 200
+  static let bytesMax = 200
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response

@@ -12,8 +12,6 @@ final class RPCTable: Sendable {
   /// Calls that are worked at the same time; others wait. REST has no such bound: whoever floods one protocol
   /// does not keep the other waiting behind more than these.
   static let callsAtOnceMax = 64
-  /// Of the metadata `moult-requester`, as REST takes it.
-  private static let requesterBytesMax = 200
 
   let messageBytesMax: Int
   let budget: ByteBudget
@@ -94,10 +92,10 @@ final class RPCTable: Sendable {
   /// Who asks, for the history: what the metadata `moult-requester` says.
   private func requester(_ headers: HPACKHeaders) throws(RPCError) -> String? {
     guard let name = headers.first(name: "moult-requester"), !name.isEmpty else { return nil }
-    guard name.utf8.count <= Self.requesterBytesMax else {
+    guard name.utf8.count <= RequesterNaming.bytesMax else {
       throw RPCError(
         .invalidArgument,
-        "moult-requester must have at most \(Self.requesterBytesMax) bytes, got \(name.utf8.count)")
+        "moult-requester must have at most \(RequesterNaming.bytesMax) bytes, got \(name.utf8.count)")
     }
     return name
   }

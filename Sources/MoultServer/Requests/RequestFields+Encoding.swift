@@ -102,6 +102,46 @@ extension RequestFields {
       memoryBytes: try fields.int("memoryBytes"))
   }
 
+  /// The same three members, each a new value or `"none"`; what is missing stays as it is.
+  func jobLimitsChange() throws(MoultError) -> JobLimitsChange {
+    try refuseOthers(than: ["rowsPerSecond", "maximumP99Rise", "memoryBytes"])
+    let change = JobLimitsChange(
+      rowsPerSecond: try change("rowsPerSecond") { (fields, name) throws(MoultError) in
+        try fields.double(name)
+      },
+      maximumP99Rise: try change("maximumP99Rise") { (fields, name) throws(MoultError) in
+        try fields.double(name)
+      },
+      memoryBytes: try change("memoryBytes") { (fields, name) throws(MoultError) in try fields.int(name) })
+    guard !change.isEmpty else {
+      throw MoultError(
+        .invalidArgument,
+        "give at least one of 'rowsPerSecond', 'maximumP99Rise' and 'memoryBytes', each a number or \"none\"")
+    }
+    return change
+  }
+
+  private func change<Value>(
+    _ name: String, _ read: (RequestFields, String) throws(MoultError) -> Value?
+  ) throws(MoultError) -> Value?? {
+    if self[name] == nil { return nil }
+    if self[name] == .string("none") { return .some(nil) }
+    return .some(try read(self, name))
+  }
+
+  /// Numbers of jobs; none where the member is missing.
+  func jobs(_ name: String) throws(MoultError) -> [Int64] {
+    guard let elements = try array(name) else { return [] }
+    var jobs: [Int64] = []
+    for (index, element) in elements.enumerated() {
+      guard let job = element.int.flatMap({ Int64(exactly: $0) }) else {
+        throw mismatch("\(name)[\(index)]", expected: "the number of a job", element)
+      }
+      jobs.append(job)
+    }
+    return jobs
+  }
+
   /// Vectors of one length: `[[…], …]`, or `{"dimension", "base64"}` with little-endian float32.
   func vectors(_ name: String) throws(MoultError) -> (values: [Float], dimension: Int)? {
     switch self[name] {

@@ -34,6 +34,13 @@ extension PointStore {
     return tombstones
   }
 
+  /// How many rows have died in batches after that one.
+  package func diedCount(afterSequence: Int64, in db: Database) throws -> Int {
+    let statement = try db.cachedStatement(
+      sql: "SELECT count(*) FROM \(table) INDEXED BY \(table)_died WHERE died > ?")
+    return try Int.fetchOne(statement, arguments: [afterSequence]) ?? 0
+  }
+
   /// Dead rows with `from ≤ row < to`, ascending.
   ///
   /// - Complexity: O(all dead rows of the collection), whatever the range: ask once for all segments.

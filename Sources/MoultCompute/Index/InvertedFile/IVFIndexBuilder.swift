@@ -7,7 +7,7 @@ public import MoultModel
 /// much longer than their list's mean may be missed until more lists are looked into.
 public enum IVFIndexBuilder {
   /// Vectors that centroids are trained on, for each list.
-  private static let trainedPerList = 64
+  public static let trainedPerList = 64
   /// Lists of a group: few enough that few of their centroids are compared in vain, and enough for whole blocks.
   private static let listsPerGroup = 64
   /// By default a list has no fewer rows in the mean: a block of a scan.
