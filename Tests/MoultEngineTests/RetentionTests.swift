@@ -1,4 +1,5 @@
 import Foundation
+import MoultCompute
 import MoultJobs
 import MoultModel
 import MoultTesting
@@ -59,7 +60,7 @@ struct RetentionTests {
     // The hour counts from the switch away from it, not from its beginning.
     time.advance(seconds: 3_000)
     try await look(harness, time)
-    let int8 = try #require(previous("words", in: harness))
+    let int8 = try #require(try previous("words", in: harness))
     #expect(int8.specification.quantization == .int8)
     try await harness.shutDown()
 
@@ -123,7 +124,7 @@ struct RetentionTests {
       segmentRowsMax: 500, retention: GenerationRetention(seconds: 60), clock: time.clock)
     try await harness.importSample("words", rows: 1_000)
     try await change("words", to: .int8, in: harness)
-    let first = try #require(previous("words", in: harness)?.id)
+    let first = try #require(try previous("words", in: harness)?.id)
     time.advance(seconds: 50)
     #expect(try await harness.engine.rollback("words").id == first)
     time.advance(seconds: 50)

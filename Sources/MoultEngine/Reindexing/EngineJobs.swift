@@ -11,8 +11,7 @@ struct EngineJobs: Sendable {
   let names: SerialGate
 
   func register(in registry: inout JobRegistry) {
-    register(SwitchJob.kind, in: &registry, on: \SwitchJob.Arguments.collection)
-    {
+    register(SwitchJob.kind, in: &registry, on: \SwitchJob.Arguments.collection) {
       try await SwitchJob(
         resources: resources, collection: $0, arguments: $1, context: $2, pace: $3
       ).run()
