@@ -47,16 +47,18 @@ struct EngineJobs: Sendable {
         let arguments = try JSONDecoder().decode(Arguments.self, from: record.arguments)
         let collection = try self.collection(arguments[keyPath: collection])
         return try await run(collection, arguments, context, resources.pace(of: context, on: collection))
-      } catch let error as MoultError {
-        if error.code == .cancelled { throw CancellationError() }
+      } catch {
+        // A job's own transactions fail with SQLite's words: a damaged page stays damaged, a full disk does not.
+        let known =
+          error as? MoultError
+          ?? (error as? DatabaseError).map { MoultError($0, path: resources.directory.databasePath) }
+        guard let known else { throw error }
+        if known.code == .cancelled { throw CancellationError() }
         // Not even the least was there.
-        if let lacking = resources.waitingForRoom(error, needed: { DiskNeed.least }) as? JobLacksRoom {
+        if let lacking = resources.waitingForRoom(known, needed: { DiskNeed.least }) as? JobLacksRoom {
           throw lacking
         }
-        throw EngineJobFailure(error: error)
-      } catch let error as DatabaseError {
-        // A job's own transactions: a damaged page stays damaged, so that waiting would not help.
-        throw EngineJobFailure(error: MoultError(error, path: resources.directory.databasePath))
+        throw EngineJobFailure(error: known)
       }
     }
   }
