@@ -132,7 +132,7 @@ let package = Package(
     .target(
       name: "MoultServerTesting",
       dependencies: [
-        "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, logging,
+        "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, nioHPACK, logging,
       ],
       path: "Tests/MoultServerTesting", swiftSettings: strict),
     tests("KernelTests", ["CMoultKernels"]),
@@ -149,11 +149,15 @@ let package = Package(
       "MoultServerTests",
       [
         "MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, nioHPACK,
-        httpTypes,
+        httpTypes, logging,
       ]),
     tests(
       "MoultMilvusTests",
-      ["MoultServerTesting", "MoultMilvus", "MoultServer", "MoultEngine", "MoultModel", httpTypes]),
+      [
+        "MoultServerTesting", "MoultMilvus", "MilvusProto", "MoultServer", "MoultEngine", "MoultModel",
+        hummingbird,
+        httpTypes, swiftProtobuf,
+      ]),
     tests("MoultBenchmarkTests", ["MoultBenchmark", "MoultModel", "MoultFiles"]),
     tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
     tests(

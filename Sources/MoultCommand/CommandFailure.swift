@@ -83,6 +83,10 @@ extension MoultError.Code {
     case .recallGateFailed: "raise --oversampling or --dimensions, or accept less with --min-recall"
     case .unauthenticated:
       "give --token or set MOULT_TOKEN; `moult serve` uses root:Milvus unless told otherwise"
+    case .permissionDenied: "give the read-write token: --token, --token-file or MOULT_TOKEN"
+    case .overloaded: "try again in a moment, or start the server with a larger --max-queued-searches"
+    case .deadlineExceeded:
+      "ask for less at once, or start the server with a longer --request-timeout"
     case .tooLarge: "send less at once: --batch"
     case .diskFull: "free space where the server's data directory lies, then try again"
     case .corrupted: "`moult verify --data DIR --deep` says what is damaged, `moult repair` mends what can be"

@@ -35,8 +35,7 @@ package struct MilvusAPI: WireAPI {
     ]
   }
 
-  package func addRoutes(to router: Router<Context>) {
-    let group = router.group(RouterPath(Self.root))
+  package func addRoutes(to group: GuardedRoutes) {
     addAliasRoutes(to: group)
     addCollectionRoutes(to: group)
     addUpkeepRoutes(to: group)

@@ -25,6 +25,7 @@ struct MilvusError: Error, Equatable {
     static let aliasNotFound = 1600
     static let nameConflict = 1601
     static let aliasExists = 1602
+    static let notPermitted = 1401
     static let unauthenticated = 1800
     static let badFormat = 1801
     static let missingParameters = 1802
@@ -94,6 +95,16 @@ extension MoultError {
     case .unauthenticated:
       return MilvusError(
         code: MilvusError.Code.unauthenticated, message: "user hasn't authenticated", status: .unauthorized)
+    case .permissionDenied:
+      return MilvusError(
+        code: MilvusError.Code.notPermitted, message: "privilege not permitted: \(message)",
+        status: .forbidden)
+    case .overloaded:
+      return MilvusError(
+        code: MilvusError.Code.rateLimited, message: "rate limit exceeded: \(message)",
+        status: .tooManyRequests)
+    case .deadlineExceeded:
+      return MilvusError(code: MilvusError.Code.unexpected, message: message, status: .requestTimeout)
     case .tooLarge:
       return MilvusError(
         code: MilvusError.Code.parameterTooLarge, message: "\(message): parameter too large",

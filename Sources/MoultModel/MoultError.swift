@@ -38,6 +38,8 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Measured recall was below what was asked for; nothing was swapped.
     case recallGateFailed
     case unauthenticated
+    /// The token of the request does not allow what it asks for.
+    case permissionDenied
     /// A request is larger than the server's limit.
     case tooLarge
     /// The disk is full; nothing was changed.
@@ -52,6 +54,10 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     case unsupported
     /// The server is shutting down.
     case unavailable
+    /// As much is under way as the server was set up for; the same request can be sent again later.
+    case overloaded
+    /// The request's time ran out before it was begun or answered.
+    case deadlineExceeded
     case internalError
   }
 

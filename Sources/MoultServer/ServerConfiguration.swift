@@ -4,8 +4,8 @@ package struct ServerConfiguration: Sendable {
   package var host: String
   /// 0 takes any free port; `Server.run` says which one.
   package var port: Int
-  /// What a client must show: `user:password` or any other text. `nil` serves everyone.
-  package var token: String?
+  /// What a client must show. `nil` serves everyone.
+  package var tokens: AccessTokens?
   /// Requests with longer bodies are refused with HTTP 413.
   package var bodyBytesMax: Int
   /// Seconds that requests in progress are given when the server is asked to end.
@@ -19,13 +19,14 @@ package struct ServerConfiguration: Sendable {
   package static let defaultBodyBytesMax = 64 << 20
 
   package init(
-    host: String = "127.0.0.1", port: Int = ServerConfiguration.defaultPort, token: String? = nil,
+    host: String = "127.0.0.1", port: Int = ServerConfiguration.defaultPort,
+    tokens: AccessTokens? = nil,
     bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax, shutdownSecondsMax: Int = 30,
     idleSecondsMax: Int = 300, version: String = "development"
   ) {
     self.host = host
     self.port = port
-    self.token = token
+    self.tokens = tokens
     self.bodyBytesMax = bodyBytesMax
     self.shutdownSecondsMax = shutdownSecondsMax
     self.idleSecondsMax = idleSecondsMax

@@ -22,18 +22,20 @@ struct ServerRoutes: Sendable {
     router.add(middleware: RequestLogging())
     router.add(middleware: RequestMetrics(metrics: metrics))
     router.add(middleware: ProtocolErrors(protocols: protocols))
-    if let token = configuration.token { router.add(middleware: Authentication(token: token)) }
+    router.add(middleware: Authentication(tokens: configuration.tokens))
     router.add(middleware: RequesterNaming())
     router.add(middleware: RequestLimits(bodyBytesMax: configuration.bodyBytesMax))
 
     HealthRoutes(version: configuration.version).add(to: router)
-    MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version).add(to: router)
-    for wire in protocols { wire.addRoutes(to: router) }
+    MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version)
+      .add(to: GuardedRoutes(router.group()))
+    for wire in protocols { wire.addRoutes(to: GuardedRoutes(router.group(RouterPath(wire.root)))) }
     return router
   }
 
   func rpcTable(logger: Logger) -> RPCTable {
     RPCTable(
-      methods: protocols.flatMap(\.rpcMethods), token: configuration.token, metrics: metrics, logger: logger)
+      methods: protocols.flatMap(\.rpcMethods), tokens: configuration.tokens, metrics: metrics, logger: logger
+    )
   }
 }

@@ -19,7 +19,8 @@ package protocol WireAPI: Sendable {
   /// What can be called over gRPC. Authorization is the server's.
   var rpcMethods: [RPCMethod] { get }
 
-  func addRoutes(to router: Router<Context>)
+  /// - Parameter routes: below `root`.
+  func addRoutes(to routes: GuardedRoutes)
   func response(to error: MoultError) -> Response
   func responseToUnknownRoute(_ request: Request) -> Response
 }

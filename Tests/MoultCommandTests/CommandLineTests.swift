@@ -9,7 +9,9 @@ struct CommandLineTests {
   @Test(
     "every command of the README is understood",
     arguments: [
-      "serve --data ./d", "serve --data ./d --host 0.0.0.0 --port 0 --no-auth",
+      "serve --data ./d", "serve --data ./d --host 0.0.0.0 --port 0 --no-auth --allow-open",
+      "serve --data ./d --token-file t --read-only-token r", "serve --data ./d --read-only-token-file r",
+      "search words --vectors q.npy --token-file t",
       "serve --data ./d --token secret --threads 2 --log-level debug",
       "import words --vectors base.npy --payload p.jsonl.gz --metric l2 --batch 100 --id-field id",
       "export words --vectors base.npy --payload p.jsonl --force",
@@ -62,7 +64,10 @@ struct CommandLineTests {
   @Test(
     "what makes no sense is refused before anything is done",
     arguments: [
-      "serve", "serve --data d --port 70000", "serve --data d --no-auth --token t", "serve --data d --token=",
+      "serve", "serve --data d --port 70000", "serve --data d --no-auth --token t",
+      "serve --data d --no-auth --read-only-token t", "serve --data d --token t --token-file f",
+      "serve --data d --read-only-token r --read-only-token-file f", "serve --data d --read-only-token=",
+      "search words --vectors q.npy --token t --token-file f", "serve --data d --token=",
       "serve --data d --log-level loud", "import words", "import words --vectors v.npy --metric manhattan",
       "import words --vectors v.npy --batch 0", "import words --vectors v.npy --id-field id",
       "switch words", "switch words --index tree", "switch words --lists 5",

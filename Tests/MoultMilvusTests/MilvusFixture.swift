@@ -6,11 +6,12 @@ import Testing
 
 /// A real server that speaks Milvus' REST protocol.
 func withMilvus<Value: Sendable>(
-  token: String? = nil, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
+  token: String? = nil, readOnlyToken: String? = nil,
+  bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
   _ body: @Sendable @escaping (ServerHarness) async throws -> Value
 ) async throws -> Value {
   try await ServerHarness.with(
-    token: token, bodyBytesMax: bodyBytesMax,
+    token: token, readOnlyToken: readOnlyToken, bodyBytesMax: bodyBytesMax,
     protocols: { [MilvusAPI(engine: $0, bodyBytesMax: bodyBytesMax)] }, body)
 }
 

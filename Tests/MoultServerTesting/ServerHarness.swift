@@ -1,6 +1,6 @@
 internal import AsyncHTTPClient
 internal import Foundation
-internal import Logging
+package import Logging
 package import MoultEngine
 package import MoultServer
 package import MoultTesting
@@ -48,19 +48,23 @@ package final class ServerHarness: Sendable {
   /// Serves until `body` is done, then ends the server as SIGTERM would.
   package static func with<Value: Sendable>(
     directory: TemporaryDirectory = TemporaryDirectory(), port: Int = 0, token: String? = nil,
-    bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax, segmentRowsMax: Int = 65_536,
+    readOnlyToken: String? = nil, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
+    segmentRowsMax: Int = 65_536, logger: Logger? = nil,
+    configure: (inout ServerConfiguration) -> Void = { _ in },
     protocols: (Engine) -> [any WireAPI] = { _ in [] },
     _ body: @Sendable @escaping (ServerHarness) async throws -> Value
   ) async throws -> Value {
-    var logger = Logger(label: "server-test")
-    logger.logLevel = .error
+    let logger = logger ?? quietLogger
+    var serverConfiguration = ServerConfiguration(
+      host: "127.0.0.1", port: port,
+      tokens: token.map { AccessTokens(readWrite: $0, readOnly: readOnlyToken) }, bodyBytesMax: bodyBytesMax,
+      shutdownSecondsMax: 300)
+    configure(&serverConfiguration)
     let engine = try await Engine.open(
       EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
       logger: logger)
     let server = Server(
-      engine: engine,
-      configuration: ServerConfiguration(
-        host: "127.0.0.1", port: port, token: token, bodyBytesMax: bodyBytesMax, shutdownSecondsMax: 300),
+      engine: engine, configuration: serverConfiguration,
       protocols: protocols(engine), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let running = Task {
@@ -85,6 +89,12 @@ package final class ServerHarness: Sendable {
     try await http.shutdown()
     withExtendedLifetime(directory) {}
     return try outcome.get()
+  }
+
+  private static var quietLogger: Logger {
+    var logger = Logger(label: "server-test")
+    logger.logLevel = .error
+    return logger
   }
 
   private enum HarnessError: Error {

@@ -10,7 +10,8 @@ struct AdminErrorTests {
   func statuses(code: MoultError.Code) {
     let status = code.adminStatus
     switch code {
-    case .internalError, .corrupted, .unsupportedVersion, .unavailable, .diskFull, .unsupported:
+    case .internalError, .corrupted, .unsupportedVersion, .unavailable, .diskFull, .unsupported,
+      .deadlineExceeded:
       #expect((500..<600).contains(status.code))
     default: #expect((400..<500).contains(status.code))
     }

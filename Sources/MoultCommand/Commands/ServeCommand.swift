@@ -15,7 +15,8 @@ struct ServeCommand: AsyncParsableCommand {
     discussion: """
       Runs until Ctrl-C or SIGTERM, then answers what is under way and ends. The data directory is made when \
       it is missing. Clients must show the token (\(ServerOptions.defaultToken), as Milvus' default user, \
-      unless --token or MOULT_TOKEN says otherwise): `Authorization: Bearer TOKEN`.
+      unless --token-file, --token or MOULT_TOKEN says otherwise): `Authorization: Bearer TOKEN`. Without a token of \
+      your own it listens on addresses of this machine only.
       """)
 
   @Option(help: "The data directory.")
@@ -24,10 +25,7 @@ struct ServeCommand: AsyncParsableCommand {
   var host = "127.0.0.1"
   @Option(help: "Port to listen on; 0 takes a free one.")
   var port = ServerConfiguration.defaultPort
-  @Option(help: "What clients must show (environment: MOULT_TOKEN; default: \(ServerOptions.defaultToken)).")
-  var token: String?
-  @Flag(help: "Serve everyone, without a token.")
-  var noAuth = false
+  @OptionGroup(title: "Access") var access: AccessOptions
   @Option(help: "Threads that search and encode; 0 takes one a processor.")
   var threads = 0
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
@@ -45,18 +43,18 @@ struct ServeCommand: AsyncParsableCommand {
   func validate() throws {
     if data.isEmpty { throw ValidationError("--data must name a folder") }
     if !(0...65_535).contains(port) { throw ValidationError("--port must lie in 0 … 65535, got \(port)") }
-    if noAuth && token != nil { throw ValidationError("--token and --no-auth exclude each other") }
     if !(1...16_777_216).contains(segmentRows) {
       throw ValidationError("--segment-rows must lie in 1 … 16777216, got \(segmentRows)")
     }
     if threads < 0 { throw ValidationError("--threads must be at least 0, got \(threads)") }
-    if token == "" { throw ValidationError("--token must not be empty; --no-auth serves everyone") }
   }
 
   func run() async throws {
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "moult")
     logger.logLevel = logLevel
+
+    let choice = try access.choice(host: host)
 
     let machine = MachineIdentity.current
     Console.say(
@@ -65,24 +63,17 @@ struct ServeCommand: AsyncParsableCommand {
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
     let engine = try await openEngine(logger)
-    let token = effectiveToken
-    let configuration = ServerConfiguration(host: host, port: port, token: token, version: Version.current)
+    let configuration = ServerConfiguration(
+      host: host, port: port, tokens: choice.tokens, version: Version.current)
     let server = Server(
       engine: engine, configuration: configuration, protocols: Self.protocols(engine, configuration),
       logger: logger)
     if stopWithStdin { Self.stopWhenStdinEnds() }
     let address = host.contains(":") ? "[\(host)]" : host
-    let (data, isOpen) = (data, token == nil)
-    let isDefault = token == ServerOptions.defaultToken
+    let data = data
     try await server.run { port in
       Console.say("data in \(data)")
-      if isOpen {
-        Console.say("warning: no token is asked for; everyone who reaches this address can read and write")
-      } else if isDefault {
-        Console.say(
-          "token \(ServerOptions.defaultToken), Milvus' default user; choose another with --token or MOULT_TOKEN"
-        )
-      }
+      if let notice = choice.notice { Console.say(notice) }
       Console.say("\(ServerProcess.announcement)http://\(address):\(port)")
     }
     Console.say("stopped")
@@ -106,11 +97,6 @@ struct ServeCommand: AsyncParsableCommand {
       throw ValidationError("--log-level must be one of \(known), got '\(text)'")
     }
     return level
-  }
-
-  private var effectiveToken: String? {
-    if noAuth { return nil }
-    return token ?? Environment.token ?? ServerOptions.defaultToken
   }
 
   /// The protocols beside Moult's own.

@@ -4,6 +4,7 @@ internal import Foundation
 enum Environment {
   static var url: String? { value("MOULT_URL") }
   static var token: String? { value("MOULT_TOKEN") }
+  static var readOnlyToken: String? { value("MOULT_READ_ONLY_TOKEN") }
 
   /// Who the history says it was; other characters than printable ASCII do not go into a header.
   static var requester: String? {

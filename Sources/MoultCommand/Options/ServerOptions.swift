@@ -10,13 +10,23 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "The server's token (environment: MOULT_TOKEN; default: \(ServerOptions.defaultToken)).")
   var token: String?
 
+  @Option(help: "A file that holds the server's token.")
+  var tokenFile: String?
+
+  func validate() throws {
+    if token != nil && tokenFile != nil {
+      throw ValidationError("--token and --token-file exclude each other")
+    }
+  }
+
   /// What Milvus ships with, and what `moult serve` asks for unless told otherwise.
   static let defaultToken = "root:Milvus"
 
   /// Runs `body` with a client of that server.
   func withClient<Value>(_ body: (AdminClient) async throws -> Value) async throws -> Value {
-    try await AdminClient.with(
+    let fromFile = try tokenFile.map { try TokenFile.read($0, option: "--token-file") }
+    return try await AdminClient.with(
       url: url ?? Environment.url ?? Self.defaultURL,
-      token: token ?? Environment.token ?? Self.defaultToken, body)
+      token: token ?? fromFile ?? Environment.token ?? Self.defaultToken, body)
   }
 }

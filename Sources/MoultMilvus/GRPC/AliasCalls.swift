@@ -5,19 +5,19 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var aliasCalls: [RPCMethod] {
     [
-      rpc("CreateAlias", ProtoCreateAliasRequest.self) { request in
+      rpc("CreateAlias", .write, ProtoCreateAliasRequest.self) { request in
         try await operations.createAlias(request.alias, of: request.collectionName)
         return ProtoStatus()
       },
-      rpc("AlterAlias", ProtoAlterAliasRequest.self) { request in
+      rpc("AlterAlias", .write, ProtoAlterAliasRequest.self) { request in
         try await operations.alterAlias(request.alias, to: request.collectionName)
         return ProtoStatus()
       },
-      rpc("DropAlias", ProtoDropAliasRequest.self) { request in
+      rpc("DropAlias", .write, ProtoDropAliasRequest.self) { request in
         try await operations.dropAlias(request.alias)
         return ProtoStatus()
       },
-      rpc("DescribeAlias", ProtoDescribeAliasRequest.self) { request in
+      rpc("DescribeAlias", .read, ProtoDescribeAliasRequest.self) { request in
         let collection = try operations.describeAlias(request.alias)
         return ProtoDescribeAliasResponse.with {
           $0.dbName = Self.database
@@ -25,7 +25,7 @@ extension MilvusAPI {
           $0.collection = collection
         }
       },
-      rpc("ListAliases", ProtoListAliasesRequest.self) { request in
+      rpc("ListAliases", .read, ProtoListAliasesRequest.self) { request in
         let aliases = try operations.listAliases(of: request.collectionName)
         return ProtoListAliasesResponse.with {
           $0.dbName = Self.database

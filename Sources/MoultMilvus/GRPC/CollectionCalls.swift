@@ -6,43 +6,43 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var collectionCalls: [RPCMethod] {
     [
-      rpc("CreateCollection", ProtoCreateCollectionRequest.self) { request in
+      rpc("CreateCollection", .write, ProtoCreateCollectionRequest.self) { request in
         try await operations.create(try request.newCollection())
         return ProtoStatus()
       },
-      rpc("DropCollection", ProtoDropCollectionRequest.self) { request in
+      rpc("DropCollection", .write, ProtoDropCollectionRequest.self) { request in
         try await operations.drop(request.collectionName)
         return ProtoStatus()
       },
-      rpc("DescribeCollection", ProtoDescribeCollectionRequest.self) { request in
+      rpc("DescribeCollection", .read, ProtoDescribeCollectionRequest.self) { request in
         let collection = try operations.describe(request.collectionName)
         return ProtoDescribeCollectionResponse(collection, askedAs: request.collectionName, now: clock.next())
       },
-      rpc("HasCollection", ProtoHasCollectionRequest.self) { request in
+      rpc("HasCollection", .read, ProtoHasCollectionRequest.self) { request in
         let exists = try operations.has(request.collectionName)
         return ProtoBoolResponse.with { $0.value = exists }
       },
-      rpc("ShowCollections", ProtoShowCollectionsRequest.self) { request in
+      rpc("ShowCollections", .read, ProtoShowCollectionsRequest.self) { request in
         ProtoShowCollectionsResponse(try showCollections(request))
       },
-      rpc("RenameCollection", ProtoRenameCollectionRequest.self) { request in
+      rpc("RenameCollection", .write, ProtoRenameCollectionRequest.self) { request in
         try await operations.rename(request.oldName, to: request.newName, database: request.newDbname)
         return ProtoStatus()
       },
-      rpc("GetCollectionStatistics", ProtoGetCollectionStatisticsRequest.self) { request in
+      rpc("GetCollectionStatistics", .read, ProtoGetCollectionStatisticsRequest.self) { request in
         let count = try operations.describe(request.collectionName).info.count
         return ProtoGetCollectionStatisticsResponse.with {
           $0.stats = [ProtoKeyValuePair(.init(key: "row_count", value: String(count)))]
         }
       },
-      rpc("GetPartitionStatistics", ProtoGetPartitionStatisticsRequest.self) { request in
+      rpc("GetPartitionStatistics", .read, ProtoGetPartitionStatisticsRequest.self) { request in
         let count = try operations.describe(request.collectionName).info.count
         try MilvusOperations.checkPartitions([request.partitionName])
         return ProtoGetPartitionStatisticsResponse.with {
           $0.stats = [ProtoKeyValuePair(.init(key: "row_count", value: String(count)))]
         }
       },
-      rpc("ShowPartitions", ProtoShowPartitionsRequest.self) { request in
+      rpc("ShowPartitions", .read, ProtoShowPartitionsRequest.self) { request in
         let collection = try operations.describe(request.collectionName)
         return ProtoShowPartitionsResponse.with {
           $0.partitionNames = [MilvusOperations.partition]
@@ -52,7 +52,7 @@ extension MilvusAPI {
           $0.inMemoryPercentages = [collection.definition.isLoaded ? 100 : 0]
         }
       },
-      rpc("HasPartition", ProtoHasPartitionRequest.self) { request in
+      rpc("HasPartition", .read, ProtoHasPartitionRequest.self) { request in
         _ = try operations.describe(request.collectionName)
         return ProtoBoolResponse.with { $0.value = request.partitionName == MilvusOperations.partition }
       },

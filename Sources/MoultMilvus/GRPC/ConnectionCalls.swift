@@ -9,7 +9,7 @@ extension MilvusAPI {
 
   var connectionCalls: [RPCMethod] {
     [
-      rpc("Connect", ProtoConnectRequest.self) { _ in
+      rpc("Connect", .read, ProtoConnectRequest.self) { _ in
         ProtoConnectResponse.with {
           // 0 would mean a server that knows no connections.
           $0.identifier = Int64(clock.next() >> 1)
@@ -17,13 +17,13 @@ extension MilvusAPI {
           $0.serverInfo.deployMode = "STANDALONE"
         }
       },
-      rpc("GetVersion", ProtoGetVersionRequest.self) { _ in
+      rpc("GetVersion", .read, ProtoGetVersionRequest.self) { _ in
         ProtoGetVersionResponse.with { $0.version = Self.serverVersion }
       },
-      rpc("CheckHealth", ProtoCheckHealthRequest.self) { _ in
+      rpc("CheckHealth", .read, ProtoCheckHealthRequest.self) { _ in
         ProtoCheckHealthResponse.with { $0.isHealthy = true }
       },
-      rpc("AllocTimestamp", ProtoAllocTimestampRequest.self) { _ in
+      rpc("AllocTimestamp", .read, ProtoAllocTimestampRequest.self) { _ in
         ProtoAllocTimestampResponse.with { $0.timestamp = clock.next() }
       },
     ]
@@ -31,14 +31,14 @@ extension MilvusAPI {
 
   var databaseCalls: [RPCMethod] {
     [
-      rpc("ListDatabases", ProtoListDatabasesRequest.self) { _ in
+      rpc("ListDatabases", .read, ProtoListDatabasesRequest.self) { _ in
         ProtoListDatabasesResponse.with {
           $0.dbNames = [Self.database]
           $0.dbIds = [1]
           $0.createdTimestamp = [1]
         }
       },
-      rpc("DescribeDatabase", ProtoDescribeDatabaseRequest.self) { request in
+      rpc("DescribeDatabase", .read, ProtoDescribeDatabaseRequest.self) { request in
         try MilvusOperations.checkDatabase(request.dbName)
         return ProtoDescribeDatabaseResponse.with {
           $0.dbName = Self.database

@@ -8,13 +8,13 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var entityCalls: [RPCMethod] {
     [
-      rpc("Insert", ProtoInsertRequest.self) { request in
+      rpc("Insert", .write, ProtoInsertRequest.self) { request in
         let ids = try await write(
           request.fieldsData, count: Int(request.numRows), to: request.collectionName,
           partition: request.partitionName, schemaTimestamp: request.schemaTimestamp)
         return mutation(ids) { $0.insertCnt = Int64(ids.count) }
       },
-      rpc("Upsert", ProtoUpsertRequest.self) { request in
+      rpc("Upsert", .write, ProtoUpsertRequest.self) { request in
         guard request.fieldOps.isEmpty else {
           throw MilvusError.invalidParameter("field operations are not supported by this version of Moult")
         }
@@ -24,21 +24,21 @@ extension MilvusAPI {
           isPartial: request.partialUpdate)
         return mutation(ids) { $0.upsertCnt = Int64(ids.count) }
       },
-      rpc("Delete", ProtoDeleteRequest.self) { request in
+      rpc("Delete", .write, ProtoDeleteRequest.self) { request in
         let result = try await operations.delete(
           request.expr, templates: try FilterTemplates.values(request.exprTemplateValues),
           from: request.collectionName, partition: request.partitionName)
         // Clients take ids for an answer of another kind.
         return mutation([]) { $0.deleteCnt = Int64(result.ids.count) }
       },
-      rpc("Query", ProtoQueryRequest.self) { request in
+      rpc("Query", .read, ProtoQueryRequest.self) { request in
         let query = try MilvusQuery(request)
         return try await operations.reading(request.collectionName) { try await answer(query, request, $0) }
       },
-      rpc("Search", ProtoSearchRequest.self) { request in
+      rpc("Search", .read, ProtoSearchRequest.self) { request in
         try await operations.reading(request.collectionName) { try await answer(request, $0) }
       },
-      rpc("HybridSearch", ProtoHybridSearchRequest.self) { request in
+      rpc("HybridSearch", .read, ProtoHybridSearchRequest.self) { request in
         try await operations.reading(request.collectionName) { try await answer(request, $0) }
       },
     ]

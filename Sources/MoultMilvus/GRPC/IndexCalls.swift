@@ -5,24 +5,24 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var indexCalls: [RPCMethod] {
     [
-      rpc("CreateIndex", ProtoCreateIndexRequest.self) { request in
+      rpc("CreateIndex", .write, ProtoCreateIndexRequest.self) { request in
         try await operations.createIndex(
           request.collectionName, field: request.fieldName, name: request.indexName,
           parameters: request.extraParams.map(CollectionDefinition.Parameter.init))
         return ProtoStatus()
       },
-      rpc("DescribeIndex", ProtoDescribeIndexRequest.self) { request in
+      rpc("DescribeIndex", .read, ProtoDescribeIndexRequest.self) { request in
         let indexes = try operations.describeIndexes(
           request.collectionName, name: request.indexName, field: request.fieldName)
         return ProtoDescribeIndexResponse.with {
           $0.indexDescriptions = indexes.map(ProtoIndexDescription.init)
         }
       },
-      rpc("DropIndex", ProtoDropIndexRequest.self) { request in
+      rpc("DropIndex", .write, ProtoDropIndexRequest.self) { request in
         try await operations.dropIndex(request.collectionName, name: request.indexName)
         return ProtoStatus()
       },
-      rpc("AlterIndex", ProtoAlterIndexRequest.self) { request in
+      rpc("AlterIndex", .write, ProtoAlterIndexRequest.self) { request in
         try await operations.alterIndex(
           request.collectionName, name: request.indexName,
           set: request.extraParams.map(CollectionDefinition.Parameter.init), remove: request.deleteKeys)

@@ -6,25 +6,25 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var loadCalls: [RPCMethod] {
     [
-      rpc("LoadCollection", ProtoLoadCollectionRequest.self) { request in
+      rpc("LoadCollection", .write, ProtoLoadCollectionRequest.self) { request in
         try await load(request.collectionName)
         return ProtoStatus()
       },
-      rpc("ReleaseCollection", ProtoReleaseCollectionRequest.self) { request in
+      rpc("ReleaseCollection", .write, ProtoReleaseCollectionRequest.self) { request in
         _ = try await operations.setLoaded(request.collectionName, false)
         return ProtoStatus()
       },
-      rpc("LoadPartitions", ProtoLoadPartitionsRequest.self) { request in
+      rpc("LoadPartitions", .write, ProtoLoadPartitionsRequest.self) { request in
         try MilvusOperations.checkPartitions(request.partitionNames)
         try await load(request.collectionName)
         return ProtoStatus()
       },
-      rpc("ReleasePartitions", ProtoReleasePartitionsRequest.self) { request in
+      rpc("ReleasePartitions", .write, ProtoReleasePartitionsRequest.self) { request in
         try MilvusOperations.checkPartitions(request.partitionNames)
         _ = try await operations.setLoaded(request.collectionName, false)
         return ProtoStatus()
       },
-      rpc("GetLoadingProgress", ProtoGetLoadingProgressRequest.self) { request in
+      rpc("GetLoadingProgress", .read, ProtoGetLoadingProgressRequest.self) { request in
         let collection = try operations.describe(request.collectionName)
         try MilvusOperations.checkPartitions(request.partitionNames)
         try operations.requireLoaded(collection, request.collectionName)
@@ -33,7 +33,7 @@ extension MilvusAPI {
           $0.refreshProgress = 100
         }
       },
-      rpc("GetLoadState", ProtoGetLoadStateRequest.self) { request in
+      rpc("GetLoadState", .read, ProtoGetLoadStateRequest.self) { request in
         guard try operations.has(request.collectionName) else {
           return ProtoGetLoadStateResponse.with { $0.state = .notExist }
         }
@@ -42,7 +42,7 @@ extension MilvusAPI {
           $0.state = collection.info.ready ? collection.definition.isLoaded ? .loaded : .notLoad : .loading
         }
       },
-      rpc("Flush", ProtoFlushRequest.self) { request in
+      rpc("Flush", .write, ProtoFlushRequest.self) { request in
         // Every write is durable when it is answered.
         var response = ProtoFlushResponse.with { $0.dbName = Self.database }
         for name in request.collectionNames {
@@ -56,13 +56,13 @@ extension MilvusAPI {
         }
         return response
       },
-      rpc("GetFlushState", ProtoGetFlushStateRequest.self) { _ in
+      rpc("GetFlushState", .read, ProtoGetFlushStateRequest.self) { _ in
         ProtoGetFlushStateResponse.with { $0.flushed = true }
       },
-      rpc("FlushAll", ProtoFlushAllRequest.self) { _ in
+      rpc("FlushAll", .write, ProtoFlushAllRequest.self) { _ in
         ProtoFlushAllResponse.with { $0.flushAllTs = clock.next() }
       },
-      rpc("GetFlushAllState", ProtoGetFlushAllStateRequest.self) { _ in
+      rpc("GetFlushAllState", .read, ProtoGetFlushAllStateRequest.self) { _ in
         ProtoGetFlushAllStateResponse.with { $0.flushed = true }
       },
     ]

@@ -23,10 +23,10 @@ extension MilvusAPI {
 
   /// One method: reads the request, checks its database, translates failures.
   func rpc<Request: SwiftProtobuf.Message, Answer: StatusMessage>(
-    _ name: String, _ request: Request.Type,
+    _ name: String, _ access: Access, _ request: Request.Type,
     _ answer: @escaping @Sendable (Request) async throws -> Answer
   ) -> RPCMethod {
-    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)") { message, call in
+    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access) { message, call in
       var response: Answer
       do {
         let request = try Self.read(Request.self, message)

@@ -5,13 +5,13 @@ internal import SwiftProtobuf
 extension MilvusAPI {
   var upkeepCalls: [RPCMethod] {
     [
-      rpc("AlterCollection", ProtoAlterCollectionRequest.self) { request in
+      rpc("AlterCollection", .write, ProtoAlterCollectionRequest.self) { request in
         try await operations.alterProperties(
           request.collectionName, set: request.properties.map(CollectionDefinition.Parameter.init),
           remove: request.deleteKeys)
         return ProtoStatus()
       },
-      rpc("AddCollectionField", ProtoAddCollectionFieldRequest.self) { request in
+      rpc("AddCollectionField", .write, ProtoAddCollectionFieldRequest.self) { request in
         let schema: ProtoFieldSchema
         do {
           schema = try ProtoFieldSchema(serializedBytes: request.schema)
@@ -21,11 +21,11 @@ extension MilvusAPI {
         try await operations.add(try CollectionDefinition.Field(schema), to: request.collectionName)
         return ProtoStatus()
       },
-      rpc("TruncateCollection", ProtoTruncateCollectionRequest.self) { request in
+      rpc("TruncateCollection", .write, ProtoTruncateCollectionRequest.self) { request in
         try await operations.truncate(request.collectionName)
         return ProtoTruncateCollectionResponse()
       },
-      rpc("ManualCompaction", ProtoManualCompactionRequest.self) { request in
+      rpc("ManualCompaction", .write, ProtoManualCompactionRequest.self) { request in
         let id = try operations.compact(request.collectionName)
         let running = try operations.compaction(id).running
         return ProtoManualCompactionResponse.with {
@@ -33,7 +33,7 @@ extension MilvusAPI {
           $0.compactionPlanCount = Int32(clamping: running)
         }
       },
-      rpc("GetCompactionState", ProtoGetCompactionStateRequest.self) { request in
+      rpc("GetCompactionState", .read, ProtoGetCompactionStateRequest.self) { request in
         let (running, completed, failed) = try operations.compaction(request.compactionID)
         return ProtoGetCompactionStateResponse.with {
           $0.state = running > 0 ? .executing : .completed

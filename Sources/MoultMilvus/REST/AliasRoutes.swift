@@ -15,26 +15,26 @@ extension MilvusAPI {
     }
   }
 
-  func addAliasRoutes(to group: RouterGroup<Context>) {
-    route("aliases/create", type: "AliasCollectionReq", to: group) {
+  func addAliasRoutes(to group: GuardedRoutes) {
+    route("aliases/create", .write, type: "AliasCollectionReq", to: group) {
       try AliasAndCollection(&$0)
     } answer: { input, _ in
       try await operations.createAlias(input.alias, of: input.collection)
       return MilvusAnswer.success()
     }
-    route("aliases/alter", type: "AliasCollectionReq", to: group) {
+    route("aliases/alter", .write, type: "AliasCollectionReq", to: group) {
       try AliasAndCollection(&$0)
     } answer: { input, _ in
       try await operations.alterAlias(input.alias, to: input.collection)
       return MilvusAnswer.success()
     }
-    route("aliases/drop", type: "AliasReq", to: group) {
+    route("aliases/drop", .write, type: "AliasReq", to: group) {
       try $0.requiredString("aliasName")
     } answer: { alias, _ in
       try await operations.dropAlias(alias)
       return MilvusAnswer.success()
     }
-    route("aliases/describe", type: "AliasReq", to: group) {
+    route("aliases/describe", .read, type: "AliasReq", to: group) {
       try $0.requiredString("aliasName")
     } answer: { alias, _ in
       let collection = try operations.describeAlias(alias)
@@ -46,7 +46,7 @@ extension MilvusAPI {
         json.endObject()
       }
     }
-    route("aliases/list", type: "OptionalCollectionNameReq", to: group) {
+    route("aliases/list", .read, type: "OptionalCollectionNameReq", to: group) {
       try $0.string("collectionName")
     } answer: { collection, _ in
       let aliases = try operations.listAliases(of: collection)

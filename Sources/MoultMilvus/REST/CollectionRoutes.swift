@@ -5,8 +5,8 @@ internal import MoultServer
 
 /// `/v2/vectordb/collections/…`.
 extension MilvusAPI {
-  func addCollectionRoutes(to group: RouterGroup<Context>) {
-    route("collections/create", type: "CollectionReq", to: group) {
+  func addCollectionRoutes(to group: GuardedRoutes) {
+    route("collections/create", .write, type: "CollectionReq", to: group) {
       try CreateCollectionRequest(&$0)
     } answer: { input, _ in
       let new = try input.newCollection()
@@ -19,18 +19,18 @@ extension MilvusAPI {
       if !indexes.isEmpty { _ = try await operations.setLoaded(new.name, true) }
       return MilvusAnswer.success()
     }
-    route("collections/drop", type: "CollectionNameReq", to: group) {
+    route("collections/drop", .write, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       try await operations.drop(input.collection)
       return MilvusAnswer.success()
     }
-    route("collections/list", type: "DatabaseReq", to: group) { _ in
+    route("collections/list", .read, type: "DatabaseReq", to: group) { _ in
     } answer: { _, _ in
       let names = try operations.list().map(\.name)
       return MilvusAnswer.success { $0.value(strings: names) }
     }
-    route("collections/has", type: "CollectionNameReq", to: group) {
+    route("collections/has", .read, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let exists = try operations.has(input.collection)
@@ -40,7 +40,7 @@ extension MilvusAPI {
         json.endObject()
       }
     }
-    route("collections/rename", type: "RenameCollectionReq", to: group) {
+    route("collections/rename", .write, type: "RenameCollectionReq", to: group) {
       (
         try $0.requiredString("collectionName"), try $0.requiredString("newCollectionName"),
         try $0.string("newDbName")
@@ -49,7 +49,7 @@ extension MilvusAPI {
       try await operations.rename(input.0, to: input.1, database: input.2)
       return MilvusAnswer.success()
     }
-    route("collections/get_stats", type: "CollectionNameReq", to: group) {
+    route("collections/get_stats", .read, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let info = try engine.describeCollection(input.collection)
@@ -59,7 +59,7 @@ extension MilvusAPI {
         json.endObject()
       }
     }
-    route("collections/describe", type: "CollectionNameReq", to: group) {
+    route("collections/describe", .read, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let collection = try operations.describe(input.collection)

@@ -67,11 +67,11 @@ extension MilvusAPI {
     }
   }
 
-  func addEntityRoutes(to group: RouterGroup<Context>) {
+  func addEntityRoutes(to group: GuardedRoutes) {
     // Milvus takes an insert of a stored id without a word (and then holds two entities of it, of which a
     // search finds either). Refusing it would break programs that run again; the later one replaces.
     for action in ["insert", "upsert"] {
-      route("entities/\(action)", type: "CollectionDataReq", to: group, floatKeys: vectorField) {
+      route("entities/\(action)", .write, type: "CollectionDataReq", to: group, floatKeys: vectorField) {
         try RowsRequest(&$0)
       } answer: { input, call in
         let result = try await write(input, call)
@@ -86,7 +86,7 @@ extension MilvusAPI {
         }
       }
     }
-    route("entities/delete", type: "CollectionFilterReq", to: group) {
+    route("entities/delete", .write, type: "CollectionFilterReq", to: group) {
       try DeleteRequest(&$0)
     } answer: { input, _ in
       let result = try await operations.delete(
@@ -97,12 +97,12 @@ extension MilvusAPI {
         json.endObject()
       }
     }
-    route("entities/get", type: "CollectionIDReq", to: group) {
+    route("entities/get", .read, type: "CollectionIDReq", to: group) {
       try GetRequest(&$0)
     } answer: { input, call in
       try await operations.reading(input.collection) { try await get(input, from: $0, call) }
     }
-    route("entities/query", type: "QueryReqV2", to: group) {
+    route("entities/query", .read, type: "QueryReqV2", to: group) {
       try QueryRequest(&$0)
     } answer: { input, call in
       try await operations.reading(input.collection) { try await query(input, in: $0, call) }

@@ -14,8 +14,8 @@ extension MilvusAPI {
     }
   }
 
-  func addIndexRoutes(to group: RouterGroup<Context>) {
-    route("indexes/create", type: "IndexParamReq", to: group) { fields in
+  func addIndexRoutes(to group: GuardedRoutes) {
+    route("indexes/create", .write, type: "IndexParamReq", to: group) { fields in
       let collection = try fields.requiredString("collectionName")
       _ = fields.required("indexParams")
       let indexes = try (fields.objects("indexParams") ?? []).map {
@@ -29,13 +29,13 @@ extension MilvusAPI {
       }
       return MilvusAnswer.success()
     }
-    route("indexes/list", type: "CollectionNameReq", to: group) {
+    route("indexes/list", .read, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let names = try operations.describe(input.collection).definition.indexes.map(\.name)
       return MilvusAnswer.success { $0.value(strings: names) }
     }
-    route("indexes/describe", type: "IndexReq", to: group) {
+    route("indexes/describe", .read, type: "IndexReq", to: group) {
       try IndexName(&$0)
     } answer: { input, _ in
       let indexes = try operations.describeIndexes(input.collection, name: input.name)
@@ -45,20 +45,20 @@ extension MilvusAPI {
         json.endArray()
       }
     }
-    route("indexes/drop", type: "IndexReq", to: group) {
+    route("indexes/drop", .write, type: "IndexReq", to: group) {
       try IndexName(&$0)
     } answer: { input, _ in
       try await operations.dropIndex(input.collection, name: input.name)
       return MilvusAnswer.success()
     }
-    route("indexes/alter_properties", type: "IndexReq", to: group) { fields in
+    route("indexes/alter_properties", .write, type: "IndexReq", to: group) { fields in
       let name = try IndexName(&fields)
       return (name, JSONParameter.list(try fields.fields.fields("properties")))
     } answer: { input, _ in
       try await operations.alterIndex(input.0.collection, name: input.0.name, set: input.1, remove: [])
       return MilvusAnswer.success()
     }
-    route("indexes/drop_properties", type: "IndexReq", to: group) { fields in
+    route("indexes/drop_properties", .write, type: "IndexReq", to: group) { fields in
       (try IndexName(&fields), try fields.strings("propertyKeys") ?? [])
     } answer: { input, _ in
       try await operations.alterIndex(input.0.collection, name: input.0.name, set: [], remove: input.1)

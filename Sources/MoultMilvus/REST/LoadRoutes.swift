@@ -6,23 +6,23 @@ internal import MoultServer
 /// Loading, releasing and flushing: everything is in place and every write durable, so a release only closes the
 /// door to searches.
 extension MilvusAPI {
-  func addLoadRoutes(to group: RouterGroup<Context>) {
+  func addLoadRoutes(to group: GuardedRoutes) {
     for (action, isLoaded) in [("load", true), ("refresh_load", true), ("release", false)] {
-      route("collections/\(action)", type: "CollectionNameReq", to: group) {
+      route("collections/\(action)", .write, type: "CollectionNameReq", to: group) {
         try CollectionNameRequest(&$0)
       } answer: { input, _ in
         let info = try await operations.setLoaded(input.collection, isLoaded)
         return MilvusAnswer.success(servedBy: info.servedBy)
       }
     }
-    route("collections/flush", type: "CollectionNameReq", to: group) {
+    route("collections/flush", .write, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let collection = try operations.describe(input.collection)
       try await operations.catchUpIndex(of: collection)
       return MilvusAnswer.success(servedBy: collection.info.servedBy)
     }
-    route("collections/get_load_state", type: "CollectionNameReq", to: group) {
+    route("collections/get_load_state", .read, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let collection = try operations.describe(input.collection)

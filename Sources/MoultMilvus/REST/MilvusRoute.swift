@@ -22,15 +22,16 @@ extension MilvusAPI {
   /// (1802), database (800), then the operation.
   ///
   /// - Parameters:
+  ///   - access: as Milvus' privilege groups divide it: loading, releasing and flushing belong to writers.
   ///   - type: the request's type in Milvus, which its message about missing fields names.
   ///   - floatKeys: names of members that hold vectors, for this body.
   func route<Input>(
-    _ path: String, type: String, to group: RouterGroup<Context>,
+    _ path: String, _ access: Access, type: String, to group: GuardedRoutes,
     floatKeys: @escaping @Sendable (ByteBuffer) -> JSONFloatKeys = { _ in [] },
     read: @escaping @Sendable (inout MilvusFields) throws -> Input,
     answer: @escaping @Sendable (Input, MilvusCall) async throws -> Response
   ) {
-    group.post(RouterPath(path)) { request, _ in
+    group.on(.post, path, access) { request, _ in
       let body = try await request.wholeBody(bodyBytesMax)
       var names = MilvusNames()
       do {

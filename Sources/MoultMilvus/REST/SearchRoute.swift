@@ -9,8 +9,8 @@ extension MilvusAPI {
   @Sendable
   private static func queryField(_ body: ByteBuffer) -> JSONFloatKeys { ["data"] }
 
-  func addSearchRoute(to group: RouterGroup<Context>) {
-    route("entities/search", type: "SearchReqV2", to: group, floatKeys: Self.queryField) {
+  func addSearchRoute(to group: GuardedRoutes) {
+    route("entities/search", .read, type: "SearchReqV2", to: group, floatKeys: Self.queryField) {
       try MilvusSearchRequest(&$0)
     } answer: { input, call in
       let (response, output) = try await operations.reading(input.collection) { collection in

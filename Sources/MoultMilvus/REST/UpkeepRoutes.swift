@@ -3,8 +3,8 @@ internal import MoultServer
 
 /// `/v2/vectordb/collections/…`: what is done to a collection as a whole.
 extension MilvusAPI {
-  func addUpkeepRoutes(to group: RouterGroup<Context>) {
-    route("collections/alter_properties", type: "CollectionReqWithProperties", to: group) { fields in
+  func addUpkeepRoutes(to group: GuardedRoutes) {
+    route("collections/alter_properties", .write, type: "CollectionReqWithProperties", to: group) { fields in
       (
         try fields.requiredString("collectionName"),
         JSONParameter.list(try fields.fields.fields("properties"))
@@ -13,19 +13,19 @@ extension MilvusAPI {
       try await operations.alterProperties(input.0, set: input.1, remove: [])
       return MilvusAnswer.success()
     }
-    route("collections/drop_properties", type: "DropCollectionPropertiesReq", to: group) { fields in
+    route("collections/drop_properties", .write, type: "DropCollectionPropertiesReq", to: group) { fields in
       (try fields.requiredString("collectionName"), try fields.strings("propertyKeys") ?? [])
     } answer: { input, _ in
       try await operations.alterProperties(input.0, set: [], remove: input.1)
       return MilvusAnswer.success()
     }
-    route("collections/truncate", type: "CollectionNameReq", to: group) {
+    route("collections/truncate", .write, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       try await operations.truncate(input.collection)
       return MilvusAnswer.success()
     }
-    route("collections/compact", type: "CollectionNameReq", to: group) {
+    route("collections/compact", .write, type: "CollectionNameReq", to: group) {
       try CollectionNameRequest(&$0)
     } answer: { input, _ in
       let id = try operations.compact(input.collection)
@@ -35,7 +35,7 @@ extension MilvusAPI {
         json.endObject()
       }
     }
-    route("collections/get_compaction_state", type: "GetCompactionStateReq", to: group) { fields in
+    route("collections/get_compaction_state", .read, type: "GetCompactionStateReq", to: group) { fields in
       guard let id = try fields.fields.int("jobID") else {
         _ = fields.required("jobID")
         return 0

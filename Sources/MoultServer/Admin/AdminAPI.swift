@@ -19,8 +19,7 @@ package struct AdminAPI: WireAPI {
 
   package var root: String { Self.root }
 
-  package func addRoutes(to router: Router<Context>) {
-    let group = router.group(RouterPath(Self.root))
+  package func addRoutes(to group: GuardedRoutes) {
     addCollectionRoutes(to: group)
     addPointRoutes(to: group)
     addSearchRoutes(to: group)
@@ -28,7 +27,7 @@ package struct AdminAPI: WireAPI {
     addJobRoutes(to: group)
     addAliasRoutes(to: group)
     addHistoryRoutes(to: group)
-    group.get("openapi.json") { _, _ in
+    group.on(.get, "openapi.json", .read) { _, _ in
       Response.text(OpenAPI.document, type: "application/json")
     }
   }

@@ -13,6 +13,9 @@ extension MoultError.Code {
       .dataDirectoryInUse, .cancelled:
       .conflict
     case .unauthenticated: .unauthorized
+    case .permissionDenied: .forbidden
+    case .overloaded: .tooManyRequests
+    case .deadlineExceeded: .gatewayTimeout
     case .tooLarge: .contentTooLarge
     case .diskFull: .insufficientStorage
     case .unsupported: .notImplemented

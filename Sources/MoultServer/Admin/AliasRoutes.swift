@@ -10,25 +10,25 @@ extension AdminAPI {
     var collection: String
   }
 
-  func addAliasRoutes(to group: RouterGroup<Context>) {
-    group.get("aliases") { request, _ in
+  func addAliasRoutes(to group: GuardedRoutes) {
+    group.on(.get, "aliases", .read) { request, _ in
       let parameters = try QueryParameters(request, known: ["collection"])
       let aliases = try engine.listAliases(of: parameters.string("collection"))
       return try Self.answer([
         "aliases": aliases.map { AliasEntry(alias: $0.alias, collection: $0.collection) }
       ])
     }
-    group.post("aliases") { request, _ in
+    group.on(.post, "aliases", .write) { request, _ in
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["alias", "collection"])
       let alias = try fields.requiredString("alias")
       try await engine.createAlias(alias, collection: try fields.requiredString("collection"))
       return try answer(alias: alias, status: .created)
     }
-    group.get("aliases/{alias}") { _, context in
+    group.on(.get, "aliases/{alias}", .read) { _, context in
       try answer(alias: try context.parameters.require("alias"))
     }
-    group.put("aliases/{alias}") { request, context in
+    group.on(.put, "aliases/{alias}", .write) { request, context in
       let alias = try context.parameters.require("alias")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["collection", "ifCurrent"])
@@ -36,7 +36,7 @@ extension AdminAPI {
         alias, collection: try fields.requiredString("collection"), ifCurrent: try fields.string("ifCurrent"))
       return try answer(alias: alias)
     }
-    group.delete("aliases/{alias}") { request, context in
+    group.on(.delete, "aliases/{alias}", .write) { request, context in
       let alias = try context.parameters.require("alias")
       let parameters = try QueryParameters(request, known: ["ifCurrent"])
       guard try await engine.dropAlias(alias, ifCurrent: parameters.string("ifCurrent")) else {

@@ -4,20 +4,20 @@ internal import MoultEngine
 internal import MoultModel
 
 extension AdminAPI {
-  func addCollectionRoutes(to group: RouterGroup<Context>) {
-    group.get("collections") { _, _ in
+  func addCollectionRoutes(to group: GuardedRoutes) {
+    group.on(.get, "collections", .read) { _, _ in
       try Self.answer(["collections": try engine.listCollections()])
     }
-    group.post("collections") { request, _ in
+    group.on(.post, "collections", .write) { request, _ in
       let fields = try await fields(of: request).fields
       let info = try await createCollection(fields)
       return try Self.answer(info, status: .created, servedBy: info.servedBy)
     }
-    group.get("collections/{name}") { _, context in
+    group.on(.get, "collections/{name}", .read) { _, context in
       let info = try engine.describeCollection(try context.parameters.require("name"))
       return try Self.answer(info, servedBy: info.servedBy)
     }
-    group.delete("collections/{name}") { _, context in
+    group.on(.delete, "collections/{name}", .write) { _, context in
       try await engine.dropCollection(try context.parameters.require("name"))
       return Response(status: .noContent)
     }

@@ -4,24 +4,24 @@ internal import MoultEngine
 internal import MoultModel
 
 extension AdminAPI {
-  func addGenerationRoutes(to group: RouterGroup<Context>) {
-    group.get("collections/{name}/generations") { _, context in
+  func addGenerationRoutes(to group: GuardedRoutes) {
+    group.on(.get, "collections/{name}/generations", .read) { _, context in
       let name = try context.parameters.require("name")
       let info = try engine.describeCollection(name)
       return try Self.answer(
         ["generations": try engine.generations(of: info.name)],
         servedBy: ServedBy(collection: info.name, generation: info.generation.id))
     }
-    group.post("collections/{name}/switch") { request, context in
+    group.on(.post, "collections/{name}/switch", .write) { request, context in
       let name = try context.parameters.require("name")
       let job = try await engine.startSwitch(name, try await switchRequest(of: request, name))
       return try Self.answer(job, status: .accepted)
     }
-    group.post("collections/{name}/switch/plan") { request, context in
+    group.on(.post, "collections/{name}/switch/plan", .read) { request, context in
       let name = try context.parameters.require("name")
       return try Self.answer(try await engine.planSwitch(name, try await switchRequest(of: request, name)))
     }
-    group.post("collections/{name}/rollback") { request, context in
+    group.on(.post, "collections/{name}/rollback", .write) { request, context in
       let name = try context.parameters.require("name")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["ifCurrent"])
@@ -30,11 +30,11 @@ extension AdminAPI {
         collection, ifCurrent: try fields.int("ifCurrent").map { Int64($0) })
       return try Self.answer(live, servedBy: ServedBy(collection: collection, generation: live.id))
     }
-    group.post("reindex") { request, _ in
+    group.on(.post, "reindex", .write) { request, _ in
       try Self.answer(
         try await engine.startReindex(try await reindexRequest(of: request)), status: .accepted)
     }
-    group.post("reindex/plan") { request, _ in
+    group.on(.post, "reindex/plan", .read) { request, _ in
       try Self.answer(try await engine.planReindex(try await reindexRequest(of: request)))
     }
   }

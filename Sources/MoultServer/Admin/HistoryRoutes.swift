@@ -2,8 +2,8 @@ internal import Hummingbird
 internal import MoultEngine
 
 extension AdminAPI {
-  func addHistoryRoutes(to group: RouterGroup<Context>) {
-    group.get("history") { request, _ in
+  func addHistoryRoutes(to group: GuardedRoutes) {
+    group.on(.get, "history", .read) { request, _ in
       let parameters = try QueryParameters(request, known: ["name", "before", "limit"])
       return try Self.answer([
         "history": try engine.history(

@@ -7,15 +7,15 @@ internal import ServiceLifecycle
 extension AdminAPI {
   private static let waitSecondsMax = 30
 
-  func addJobRoutes(to group: RouterGroup<Context>) {
-    group.get("jobs") { request, _ in
+  func addJobRoutes(to group: GuardedRoutes) {
+    group.on(.get, "jobs", .read) { request, _ in
       let parameters = try QueryParameters(request, known: ["state", "subject", "limit"])
       let jobs = try engine.jobs(
         state: try parameters.word("state", JobInfo.State.self), subject: parameters.string("subject"),
         limit: try parameters.int("limit", in: 1...10_000) ?? 100)
       return try Self.answer(["jobs": jobs])
     }
-    group.get("jobs/{id}") { request, context in
+    group.on(.get, "jobs/{id}", .read) { request, context in
       let parameters = try QueryParameters(request, known: ["wait"])
       let job = try engine.job(try Self.jobID(context))
       guard let seconds = try parameters.int("wait", in: 0...Self.waitSecondsMax), seconds > 0,
@@ -23,29 +23,29 @@ extension AdminAPI {
       else { return try Self.answer(job) }
       return try Self.answer(try await waitForChange(of: job, seconds: seconds))
     }
-    group.get("jobs/{id}/status") { _, context in
+    group.on(.get, "jobs/{id}/status", .read) { _, context in
       try Self.answer(try engine.jobStatus(try Self.jobID(context)))
     }
-    group.get("collections/{name}/status") { _, context in
+    group.on(.get, "collections/{name}/status", .read) { _, context in
       let status = try engine.collectionStatus(try context.parameters.require("name"))
       return try Self.answer(
         status, servedBy: ServedBy(collection: status.collection, generation: status.generation))
     }
-    group.post("jobs/{id}/throttle") { request, context in
+    group.on(.post, "jobs/{id}/throttle", .write) { request, context in
       let id = try Self.jobID(context)
       let change = try await fields(of: request).fields.jobLimitsChange()
       return try Self.answer(try await engine.throttleJob(id, change))
     }
-    group.post("jobs/{id}/cancel") { _, context in
+    group.on(.post, "jobs/{id}/cancel", .write) { _, context in
       try Self.answer(try await engine.cancelJob(try Self.jobID(context)))
     }
-    group.post("jobs/{id}/pause") { _, context in
+    group.on(.post, "jobs/{id}/pause", .write) { _, context in
       try Self.answer(try await engine.pauseJob(try Self.jobID(context)))
     }
-    group.post("jobs/{id}/resume") { _, context in
+    group.on(.post, "jobs/{id}/resume", .write) { _, context in
       try Self.answer(try await engine.resumeJob(try Self.jobID(context)))
     }
-    group.post("jobs/{id}/priority") { request, context in
+    group.on(.post, "jobs/{id}/priority", .write) { request, context in
       let id = try Self.jobID(context)
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["priority"])
@@ -54,7 +54,7 @@ extension AdminAPI {
       }
       return try Self.answer(try await engine.setJobPriority(priority, of: id))
     }
-    group.post("jobs/{id}/hold") { request, context in
+    group.on(.post, "jobs/{id}/hold", .write) { request, context in
       let id = try Self.jobID(context)
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["until"])
@@ -63,10 +63,10 @@ extension AdminAPI {
       }
       return try Self.answer(try await engine.holdJob(id, until: until))
     }
-    group.post("jobs/{id}/release") { _, context in
+    group.on(.post, "jobs/{id}/release", .write) { _, context in
       try Self.answer(try await engine.holdJob(try Self.jobID(context), until: nil))
     }
-    group.post("jobs/{id}/retry") { _, context in
+    group.on(.post, "jobs/{id}/retry", .write) { _, context in
       try Self.answer(try await engine.retryJob(try Self.jobID(context)))
     }
   }

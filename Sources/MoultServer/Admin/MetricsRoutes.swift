@@ -10,9 +10,9 @@ struct MetricsRoutes: Sendable {
   let metrics: ServerMetrics
   let version: String
 
-  func add(to router: Router<BasicRequestContext>) {
-    router.get(RouterPath(Self.path)) { _, _ in
-      .text(try document(), type: "text/plain; version=0.0.4; charset=utf-8") as Response
+  func add(to routes: GuardedRoutes) {
+    routes.on(.get, Self.path, .read) { _, _ in
+      .text(try document(), type: "text/plain; version=0.0.4; charset=utf-8")
     }
   }
 

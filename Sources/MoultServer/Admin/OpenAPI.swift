@@ -693,7 +693,7 @@ enum OpenAPI {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         "responses": {
           "Failure": {
-            "description": "What was wrong; nothing was changed",
+            "description": "What was wrong; nothing was changed. 401: no token or an unknown one. 403: the token only allows reading.",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
           }
         },

@@ -16,18 +16,18 @@ extension AdminAPI {
     var mode: WriteMode { self == .insert ? .insert : .upsert }
   }
 
-  func addPointRoutes(to group: RouterGroup<Context>) {
-    group.post("collections/{name}/points") { request, context in
+  func addPointRoutes(to group: GuardedRoutes) {
+    group.on(.post, "collections/{name}/points", .write) { request, context in
       let name = try context.parameters.require("name")
       let parameters = try QueryParameters(request, known: ["mode"])
       let mode = try parameters.word("mode", WriteModeName.self) ?? .upsert
       let batch = try await pointBatch(of: request)
       return Self.answer(try await engine.write(batch, to: name, mode: mode.mode))
     }
-    group.get("collections/{name}/points") { request, context in
+    group.on(.get, "collections/{name}/points", .read) { request, context in
       try await page(request, of: try context.parameters.require("name"))
     }
-    group.post("collections/{name}/points/delete") { request, context in
+    group.on(.post, "collections/{name}/points/delete", .write) { request, context in
       let name = try context.parameters.require("name")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["ids"])

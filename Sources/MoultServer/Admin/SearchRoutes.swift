@@ -10,8 +10,8 @@ extension AdminAPI {
   ]
   private static let defaultLimit = 10
 
-  func addSearchRoutes(to group: RouterGroup<Context>) {
-    group.post("collections/{name}/search") { request, context in
+  func addSearchRoutes(to group: GuardedRoutes) {
+    group.on(.post, "collections/{name}/search", .read) { request, context in
       let name = try context.parameters.require("name")
       guard request.mediaType == "application/octet-stream" else {
         return Self.answer(try await engine.search(try await jsonSearch(request), in: name))

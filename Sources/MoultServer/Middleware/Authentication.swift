@@ -1,20 +1,15 @@
-internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import MoultModel
 
-/// Lets through who shows the token: `Authorization: Bearer TOKEN`, or Basic with `user:password`.
+/// Notes what the caller may do: `Authorization: Bearer TOKEN`, or Basic with `user:password`.
 ///
-/// `/healthz` is open, and so is `OPTIONS`, which browsers send without authorization. The token appears in no
-/// message and no log.
+/// `/healthz` is open, and so is `OPTIONS`, which browsers send without authorization.
 struct Authentication: RouterMiddleware {
   typealias Context = BasicRequestContext
 
-  private let token: [UInt8]
-
-  init(token: String) {
-    self.token = Array(token.utf8)
-  }
+  /// `nil` lets everyone do everything.
+  let tokens: AccessTokens?
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -22,36 +17,21 @@ struct Authentication: RouterMiddleware {
     if request.uri.path == HealthRoutes.path || request.method == .options {
       return try await next(request, context)
     }
+    let access = try access(of: request)
+    return try await Caller.$access.withValue(access) { try await next(request, context) }
+  }
+
+  private func access(of request: Request) throws(MoultError) -> Access {
+    guard let tokens else { return .write }
     guard let header = request.headers[.authorization] else {
       throw MoultError(
         .unauthenticated,
         "this server wants a token: send 'Authorization: Bearer TOKEN' (moult: --token, MOULT_TOKEN)")
     }
-    guard let given = Self.credentials(header), Self.areEqual(given, token) else {
+    guard let given = AccessTokens.credentials(header), let access = tokens.access(of: given) else {
       throw MoultError(
-        .unauthenticated, "the token in the header 'Authorization' is not the one this server wants")
+        .unauthenticated, "the token in the header 'Authorization' is not one that this server wants")
     }
-    return try await next(request, context)
-  }
-
-  /// What a header shows: the token itself, or `user:password` of the Basic scheme.
-  static func credentials(_ header: String) -> [UInt8]? {
-    guard let space = header.firstIndex(of: " ") else { return nil }
-    let value = header[header.index(after: space)...].trimmingCharacters(in: .whitespaces)
-    switch header[..<space].lowercased() {
-    case "bearer": return Array(value.utf8)
-    case "basic": return Data(base64Encoded: value).map(Array.init)
-    default: return nil
-    }
-  }
-
-  /// Compares in a time that depends on the length of `given` alone, so that nothing can be guessed byte by byte.
-  static func areEqual(_ given: [UInt8], _ expected: [UInt8]) -> Bool {
-    var difference = given.count ^ expected.count
-    for index in given.indices {
-      let other = expected.isEmpty ? 0 : expected[index % expected.count]
-      difference |= Int(given[index] ^ other)
-    }
-    return difference == 0
+    return access
   }
 }

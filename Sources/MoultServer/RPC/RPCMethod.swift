@@ -5,14 +5,17 @@ internal import NIOHPACK
 package struct RPCMethod: Sendable {
   /// `/<package>.<service>/<method>`.
   package let path: String
+  package let access: Access
   /// Takes the request's message and gives the answer's.
   package let answer: @Sendable (_ message: ByteBuffer, _ call: RPCCall) async throws -> ByteBuffer
 
+  /// - Parameter access: what the procedure needs.
   package init(
-    path: String,
+    path: String, _ access: Access,
     answer: @escaping @Sendable (_ message: ByteBuffer, _ call: RPCCall) async throws -> ByteBuffer
   ) {
     self.path = path
+    self.access = access
     self.answer = answer
   }
 }

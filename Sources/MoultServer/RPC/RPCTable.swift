@@ -17,16 +17,16 @@ final class RPCTable: Sendable {
   let budget: ByteBudget
   private let gate = CallGate(limit: RPCTable.callsAtOnceMax)
   private let methods: [String: RPCMethod]
-  private let token: [UInt8]?
+  private let tokens: AccessTokens?
   private let metrics: ServerMetrics
   private let logger: Logger
 
   init(
-    methods: [RPCMethod], token: String?, metrics: ServerMetrics, logger: Logger,
+    methods: [RPCMethod], tokens: AccessTokens?, metrics: ServerMetrics, logger: Logger,
     messageBytesMax: Int = RPCTable.messageBytesMax
   ) {
     self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.path, $0) })
-    self.token = token.map { Array($0.utf8) }
+    self.tokens = tokens
     self.metrics = metrics
     self.logger = logger
     self.messageBytesMax = messageBytesMax
@@ -35,12 +35,18 @@ final class RPCTable: Sendable {
 
   /// The method that these headers call.
   ///
-  /// - Throws: `unauthenticated`, `unimplemented` (unknown methods, compressed messages).
+  /// - Throws: `unauthenticated`, `permissionDenied`, `unimplemented` (unknown methods, compressed messages).
   func method(of headers: HPACKHeaders) throws(RPCError) -> RPCMethod {
-    try authorize(headers)
+    let granted = try access(headers)
     let path = headers.first(name: ":path") ?? ""
     guard let method = methods[path] else {
       throw RPCError(.unimplemented, "unknown method \(path.prefix(200))")
+    }
+    guard granted >= method.access else {
+      throw RPCError(
+        .permissionDenied,
+        "the token of this call only allows reading, and \(method.path) changes something; send the read-write token"
+      )
     }
     if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {
       throw RPCError(
@@ -50,18 +56,19 @@ final class RPCTable: Sendable {
     return method
   }
 
-  private func authorize(_ headers: HPACKHeaders) throws(RPCError) {
-    guard let token else { return }
+  private func access(_ headers: HPACKHeaders) throws(RPCError) -> Access {
+    guard let tokens else { return .write }
     guard let header = headers.first(name: "authorization") else {
       throw RPCError(.unauthenticated, "missing authorization in header")
     }
     // Milvus' clients send the token as base64 without a scheme.
-    let credentials = Authentication.credentials(header) ?? Authentication.credentials("Basic \(header)")
+    let credentials = AccessTokens.credentials(header) ?? AccessTokens.credentials("Basic \(header)")
     guard let credentials else { throw RPCError(.unauthenticated, "invalid token format") }
-    guard Authentication.areEqual(credentials, token) else {
+    guard let access = tokens.access(of: credentials) else {
       throw RPCError(
         .unauthenticated, "auth check failure, please check username and password are correct")
     }
+    return access
   }
 
   /// Carries a call out, after those before it.

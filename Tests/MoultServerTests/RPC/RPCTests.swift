@@ -14,17 +14,20 @@ private struct EchoAPI: WireAPI {
   let go = AsyncStream.makeStream(of: Void.self)
 
   var root: String { "/test" }
-  func addRoutes(to router: Router<Context>) {}
+  func addRoutes(to routes: GuardedRoutes) {}
   func response(to error: MoultError) -> Response { Response(status: .badRequest) }
   func responseToUnknownRoute(_ request: Request) -> Response { Response(status: .notFound) }
 
   var rpcMethods: [RPCMethod] {
     [
-      RPCMethod(path: "/test.Echo/Echo") { message, _ in message },
-      RPCMethod(path: "/test.Echo/Name") { _, call in ByteBuffer(string: call.metadata("name") ?? "") },
-      RPCMethod(path: "/test.Echo/Requester") { _, _ in ByteBuffer(string: Requester.name ?? "nobody") },
-      RPCMethod(path: "/test.Echo/Fail") { _, _ in throw RPCError(.unavailable, "100 % späť") },
-      RPCMethod(path: "/test.Echo/Wait") { message, _ in
+      RPCMethod(path: "/test.Echo/Echo", .read) { message, _ in message },
+      RPCMethod(path: "/test.Echo/Change", .write) { message, _ in message },
+      RPCMethod(path: "/test.Echo/Name", .read) { _, call in ByteBuffer(string: call.metadata("name") ?? "")
+      },
+      RPCMethod(path: "/test.Echo/Requester", .read) { _, _ in ByteBuffer(string: Requester.name ?? "nobody")
+      },
+      RPCMethod(path: "/test.Echo/Fail", .read) { _, _ in throw RPCError(.unavailable, "100 % späť") },
+      RPCMethod(path: "/test.Echo/Wait", .read) { message, _ in
         begun.continuation.yield()
         for await _ in go.stream { return message }
         throw CancellationError()
@@ -36,10 +39,12 @@ private struct EchoAPI: WireAPI {
 @Suite("gRPC on the port of REST")
 struct RPCTests {
   private static func serve(
-    token: String? = nil, _ body: @Sendable @escaping (ServerHarness, EchoAPI) async throws -> Void
+    token: String? = nil, readOnlyToken: String? = nil,
+    _ body: @Sendable @escaping (ServerHarness, EchoAPI) async throws -> Void
   ) async throws {
     let api = EchoAPI()
-    try await ServerHarness.with(token: token, protocols: { _ in [api] }, { try await body($0, api) })
+    try await ServerHarness.with(
+      token: token, readOnlyToken: readOnlyToken, protocols: { _ in [api] }, { try await body($0, api) })
   }
 
   /// One call on a connection of its own.
@@ -214,6 +219,21 @@ struct RPCTests {
       #expect(wrong.text() == "auth check failure, please check username and password are correct")
       let odd = try await Self.call(server, "/test.Echo/Echo", headers: [("authorization", "%%%")])
       #expect(odd.text() == "invalid token format")
+    }
+  }
+
+  @Test("a token for reading calls what reads and nothing else")
+  func readOnly() async throws {
+    try await Self.serve(token: "root:Milvus", readOnlyToken: "ann:reads") { server, _ in
+      for token in ["YW5uOnJlYWRz", "Bearer ann:reads", "Basic YW5uOnJlYWRz"] {
+        let header = [("authorization", token)]
+        #expect(try await Self.call(server, "/test.Echo/Echo", headers: header).status() == "0")
+        let refused = try await Self.call(server, "/test.Echo/Change", [1], headers: header)
+        #expect(refused.status() == "7")
+        #expect(refused.text()?.contains("only allows reading") == true)
+      }
+      let full = [("authorization", "Bearer root:Milvus")]
+      #expect(try await Self.call(server, "/test.Echo/Change", headers: full).status() == "0")
     }
   }
 

@@ -1,15 +1,15 @@
-import Foundation
-import NIOCore
-import NIOHPACK
+internal import Foundation
+internal import NIOCore
+package import NIOHPACK
 
 /// A TCP connection whose bytes the test chooses, and the frames of HTTP/2 that come back.
 ///
 /// Everything blocks, so it runs on threads of its own.
-final class RawConnection: @unchecked Sendable {
+package final class RawConnection: @unchecked Sendable {
   private let socket: Int32
-  private static let secondsMax = 20
+  private static let secondsMax = 100
 
-  init(port: Int) throws {
+  package init(port: Int) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -32,7 +32,7 @@ final class RawConnection: @unchecked Sendable {
   /// Sends the pieces one by one and reads until the other side closes or `isEnough`.
   ///
   /// - Returns: what was read; `nil` when nothing came for a long time.
-  func exchange(
+  package func exchange(
     _ pieces: [[UInt8]], isEnough: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
   ) async -> [UInt8]? {
     await withCheckedContinuation { continuation in
@@ -53,29 +53,29 @@ final class RawConnection: @unchecked Sendable {
 }
 
 /// HTTP/2 as bytes.
-enum Frame {
-  static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-  static let opening = preface + frame(4, 0, 0, [])
+package enum Frame {
+  package static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+  package static let opening = preface + frame(4, 0, 0, [])
 
-  static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8]) -> [UInt8] {
+  package static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8]) -> [UInt8] {
     let length = payload.count
     return [UInt8(length >> 16 & 255), UInt8(length >> 8 & 255), UInt8(length & 255), type, flags]
       + (0..<4).map { UInt8(stream >> (24 - 8 * UInt32($0)) & 255) } + payload
   }
 
-  static func ping(_ number: UInt8) -> [UInt8] { frame(6, 0, 0, [0, 0, 0, 0, 0, 0, 0, number]) }
+  package static func ping(_ number: UInt8) -> [UInt8] { frame(6, 0, 0, [0, 0, 0, 0, 0, 0, 0, number]) }
 
-  static func data(_ bytes: [UInt8], stream: UInt32, ends: Bool) -> [UInt8] {
+  package static func data(_ bytes: [UInt8], stream: UInt32, ends: Bool) -> [UInt8] {
     frame(0, ends ? 1 : 0, stream, bytes)
   }
 
   /// A message with its prefix.
-  static func message(_ bytes: [UInt8], claiming length: UInt32? = nil, flag: UInt8 = 0) -> [UInt8] {
+  package static func message(_ bytes: [UInt8], claiming length: UInt32? = nil, flag: UInt8 = 0) -> [UInt8] {
     let length = length ?? UInt32(bytes.count)
     return [flag] + (0..<4).map { UInt8(length >> (24 - 8 * UInt32($0)) & 255) } + bytes
   }
 
-  static func headers(
+  package static func headers(
     _ path: String, stream: UInt32, type: String = "application/grpc", _ more: [(String, String)] = []
   ) -> [UInt8] {
     var block: [UInt8] = []
@@ -91,7 +91,7 @@ enum Frame {
   }
 
   /// A whole call.
-  static func call(
+  package static func call(
     _ path: String, stream: UInt32 = 1, _ bytes: [UInt8] = [], headers: [(String, String)] = []
   ) -> [UInt8] {
     self.headers(path, stream: stream, headers) + data(message(bytes), stream: stream, ends: true)
@@ -99,14 +99,14 @@ enum Frame {
 }
 
 /// What the frames of a connection say.
-struct Answers {
-  var headers: [UInt32: HPACKHeaders] = [:]
-  var data: [UInt32: [UInt8]] = [:]
-  var ended: Set<UInt32> = []
-  var pings = 0
-  var saysGoodbye = false
+package struct Answers {
+  package var headers: [UInt32: HPACKHeaders] = [:]
+  package var data: [UInt32: [UInt8]] = [:]
+  package var ended: Set<UInt32> = []
+  package var pings = 0
+  package var saysGoodbye = false
 
-  init(_ bytes: [UInt8]) throws {
+  package init(_ bytes: [UInt8]) throws {
     var decoder = HPACKDecoder(allocator: ByteBufferAllocator())
     var rest = bytes[...]
     while rest.count >= 9 {
@@ -130,13 +130,13 @@ struct Answers {
     }
   }
 
-  func status(_ stream: UInt32 = 1) -> String? { headers[stream]?.first(name: "grpc-status") }
-  func text(_ stream: UInt32 = 1) -> String? { headers[stream]?.first(name: "grpc-message") }
+  package func status(_ stream: UInt32 = 1) -> String? { headers[stream]?.first(name: "grpc-status") }
+  package func text(_ stream: UInt32 = 1) -> String? { headers[stream]?.first(name: "grpc-message") }
 }
 
 extension RawConnection {
   /// Sends the pieces and reads until these streams have been answered.
-  func answers(_ pieces: [[UInt8]], streams: Set<UInt32> = [1]) async throws -> Answers {
+  package func answers(_ pieces: [[UInt8]], streams: Set<UInt32> = [1]) async throws -> Answers {
     let bytes = await exchange(pieces) { (try? Answers($0).ended.isSuperset(of: streams)) ?? false }
     return try Answers(bytes ?? [])
   }
