@@ -20,6 +20,7 @@ let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-h
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let argumentParser = Target.Dependency.product(
@@ -101,7 +102,8 @@ let package = Package(
     module(
       "MoultServer",
       [
-        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioHTTPTypes, nioHTTP2, nioHPACK,
+        "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTPTypes, nioHTTP2,
+        nioHPACK,
         httpTypes, lifecycle, unixSignals, logging,
       ]),
     .target(

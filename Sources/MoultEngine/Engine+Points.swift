@@ -124,6 +124,8 @@ extension Engine {
   package func count(_ name: String, filter: PointFilter) async throws -> (count: Int, servedBy: ServedBy) {
     let collection = try aliases.resolveReady(name)
     try Self.check(filter)
+    try resources.admission.enter()
+    defer { resources.admission.leave() }
     let count = try await resources.directory.read { db in
       try collection.points.liveCount(matching: filter, in: db)
     }
@@ -142,6 +144,8 @@ extension Engine {
       try await resources.writing.run { try check(collection) }
       let result: WriteResult? = try await collection.writers.run { [resources, aliases] in
         guard aliases.current.collection(name) === collection else { return nil }
+        // It may have waited for others.
+        try Deadline.check()
         let ids = try await resources.writing.run { try change(resources.writer(of: collection)) }
         return WriteResult(ids: ids, servedBy: collection.servedBy(collection.snapshot))
       }
@@ -186,6 +190,8 @@ extension Engine {
     _ collection: Collection, includeVectors: Bool,
     _ look: @escaping @Sendable (Database) throws -> [StoredPoint]
   ) async throws -> PointPage {
+    try resources.admission.enter()
+    defer { resources.admission.leave() }
     while true {
       let stored = try await resources.directory.read(look)
       let snapshot = collection.snapshot

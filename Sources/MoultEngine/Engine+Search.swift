@@ -15,7 +15,8 @@ extension Engine {
   /// Queries of one request at most.
   package static let queryCountMax = 16_384
 
-  /// - Throws: `dimensionMismatch`, `invalidVector`, `invalidArgument` (limit, offset), `collectionNotReady`.
+  /// - Throws: `dimensionMismatch`, `invalidVector`, `invalidArgument` (limit, offset), `collectionNotReady`,
+  ///   `overloaded`; `CancellationError` at once when the task is cancelled.
   package func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
     let collection = try aliases.resolveReady(name)
     try check(request, collection: collection)
@@ -23,7 +24,8 @@ extension Engine {
     let snapshot = collection.snapshot
     let start = ContinuousClock.now
     defer { resources.searchLatencies.record(start.secondsToNow, besideJob: resources.background.isBusy) }
-    return try await resources.searching.run { [resources] in
+    try resources.admission.enter()
+    return try await resources.searching.runUntilCancelled(ended: resources.admission.leave) { [resources] in
       let searched =
         try request.filter.map {
           try collection.filters.apply(

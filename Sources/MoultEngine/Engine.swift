@@ -69,6 +69,7 @@ package final class Engine: Sendable {
     let resources = EngineResources(
       configuration: configuration, directory: directory, queue: queue,
       searching: ComputePool(name: "search", threadCount: threads),
+      admission: SearchAdmission(atOnce: threads, queuedMax: configuration.queuedSearchesMax),
       writing: ComputePool(name: "write", threadCount: 2),
       background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding), logger: logger)
     let aliases = AliasTable()

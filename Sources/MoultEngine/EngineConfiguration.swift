@@ -10,20 +10,26 @@ package struct EngineConfiguration: Sendable {
   package var segmentRowsMax: Int
   /// Rows of a segment that was merged from several at most.
   package var mergedRowsMax: Int
+  /// Searches and other reads of points that may wait for a thread; more are refused.
+  package var queuedSearchesMax: Int
   /// Of jobs that have no limits of their own.
   package var jobLimits: JobLimits
   /// Without bounds an earlier generation is kept until the next switch.
   package var retention: GenerationRetention
 
+  package static let defaultQueuedSearchesMax = 1000
+
   package init(
     dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536,
-    mergedRowsMax: Int = 1 << 22, jobLimits: JobLimits = JobLimits(),
+    mergedRowsMax: Int = 1 << 22,
+    queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax, jobLimits: JobLimits = JobLimits(),
     retention: GenerationRetention = GenerationRetention()
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
     self.segmentRowsMax = segmentRowsMax
     self.mergedRowsMax = mergedRowsMax
+    self.queuedSearchesMax = queuedSearchesMax
     self.jobLimits = jobLimits
     self.retention = retention
   }

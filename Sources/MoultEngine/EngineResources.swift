@@ -13,6 +13,8 @@ struct EngineResources: Sendable {
   let queue: JobQueue
   /// Searches.
   let searching: ComputePool
+  /// How many searches may wait.
+  let admission: SearchAdmission
   /// Commits: threads that may block on the disk.
   let writing: ComputePool
   /// Jobs. Its threads give way to all others, so nobody may wait for them.

@@ -13,6 +13,10 @@ package struct EngineStatistics: Sendable {
   }
   package var collections: [Collection]
   package var jobsByState: [JobInfo.State: Int]
+  /// Searches and other reads of points that are worked on or wait.
+  package var searchesUnderWay: Int
+  /// Because too many waited, since the start.
+  package var searchesRefused: Int
 }
 
 extension Engine {
@@ -27,6 +31,8 @@ extension Engine {
     var jobsByState: [JobInfo.State: Int] = [:]
     for state in JobInfo.State.allCases { jobsByState[state] = 0 }
     for job in try jobs(limit: 10_000) { jobsByState[job.state, default: 0] += 1 }
-    return EngineStatistics(collections: collections, jobsByState: jobsByState)
+    return EngineStatistics(
+      collections: collections, jobsByState: jobsByState, searchesUnderWay: resources.admission.underWayCount,
+      searchesRefused: resources.admission.refusedCount)
   }
 }

@@ -46,10 +46,12 @@ package final class Server: Sendable {
             responder: responder,
             configuration: HTTP1Channel.Configuration(
               additionalChannelHandlers: [
+                AnswerPace(pace: configuration.pace, metrics: routes.metrics),
                 ContinueHandler(bodyBytesMax: configuration.bodyBytesMax), ClosingHandler(),
               ],
               idleTimeout: .seconds(Int64(configuration.idleSecondsMax)))),
-          table: routes.rpcTable(logger: logger), idleSecondsMax: configuration.idleSecondsMax,
+          table: routes.rpcTable(logger: logger), connections: routes.connections, metrics: routes.metrics,
+          pace: configuration.pace,
           graceSeconds: configuration.shutdownSecondsMax)
       },
       configuration: ApplicationConfiguration(

@@ -26,15 +26,40 @@ final class ServerMetrics: Sendable {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
   ]
 
+  /// What clients were not given.
+  enum Event: Int, CaseIterable {
+    case connectionsRefused
+    case connectionsCut
+
+    var name: String {
+      switch self {
+      case .connectionsRefused: "moult_connections_refused_total"
+      case .connectionsCut: "moult_connections_cut_total"
+      }
+    }
+
+    var help: String {
+      switch self {
+      case .connectionsRefused: "Connections refused because there were too many."
+      case .connectionsCut: "Connections closed because their clients sent or read too slowly."
+      }
+    }
+  }
+
   private struct State {
     var histograms: [Key: Histogram] = [:]
     var inFlight = 0
+    var events = [Int](repeating: 0, count: Event.allCases.count)
   }
 
   private let state = Mutex(State())
+  private let connections: ConnectionLimit
   private let startedAt = ContinuousClock.now
 
+  init(connections: ConnectionLimit) { self.connections = connections }
+
   func begin() { state.withLock { $0.inFlight += 1 } }
+  func count(_ event: Event) { state.withLock { $0.events[event.rawValue] += 1 } }
   func end() { state.withLock { $0.inFlight -= 1 } }
 
   func record(_ key: Key, seconds: Double) {
@@ -46,11 +71,17 @@ final class ServerMetrics: Sendable {
   }
 
   func write(to text: inout MetricsText) {
-    let (histograms, inFlight) = state.withLock { ($0.histograms, $0.inFlight) }
+    let (histograms, inFlight, events) = state.withLock { ($0.histograms, $0.inFlight, $0.events) }
     text.gauge("moult_uptime_seconds", "Seconds since the server was started.")
     text.sample("moult_uptime_seconds", (ContinuousClock.now - startedAt) / .seconds(1))
     text.gauge("moult_http_requests_in_flight", "Requests being answered.")
     text.sample("moult_http_requests_in_flight", Double(inFlight))
+    text.gauge("moult_connections", "Connections that are served.")
+    text.sample("moult_connections", Double(connections.servedCount))
+    for event in Event.allCases {
+      text.family(event.name, "counter", event.help)
+      text.sample(event.name, Double(events[event.rawValue]))
+    }
 
     let sorted = histograms.sorted { $0.key < $1.key }
     text.family("moult_http_request_seconds", "histogram", "Time from a request's head to its answer.")

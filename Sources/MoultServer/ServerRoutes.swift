@@ -8,11 +8,17 @@ struct ServerRoutes: Sendable {
   let engine: Engine
   let configuration: ServerConfiguration
   let protocols: [any WireAPI]
-  let metrics = ServerMetrics()
+  let connections: ConnectionLimit
+  let metrics: ServerMetrics
+  /// Of requests under way, over all connections and protocols.
+  let budget: ByteBudget
 
   init(engine: Engine, configuration: ServerConfiguration, protocols: [any WireAPI]) {
     self.engine = engine
     self.configuration = configuration
+    connections = ConnectionLimit(max: configuration.connectionsMax)
+    metrics = ServerMetrics(connections: connections)
+    budget = ByteBudget(limit: max(RPCTable.bytesUnderWayMax, configuration.bodyBytesMax))
     self.protocols =
       [AdminAPI(engine: engine, bodyBytesMax: configuration.bodyBytesMax)] as [any WireAPI] + protocols
   }
@@ -26,16 +32,23 @@ struct ServerRoutes: Sendable {
     router.add(middleware: RequesterNaming())
     router.add(middleware: RequestLimits(bodyBytesMax: configuration.bodyBytesMax))
 
+    let requestGuard = RequestGuard(
+      bodyBytesMax: configuration.bodyBytesMax, budget: budget, secondsMax: configuration.requestSecondsMax)
     HealthRoutes(version: configuration.version).add(to: router)
     MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version)
-      .add(to: GuardedRoutes(router.group()))
-    for wire in protocols { wire.addRoutes(to: GuardedRoutes(router.group(RouterPath(wire.root)))) }
+      .add(to: GuardedRoutes(router.group(), requestGuard))
+    for wire in protocols {
+      wire.addRoutes(to: GuardedRoutes(router.group(RouterPath(wire.root)), requestGuard))
+    }
     return router
   }
 
   func rpcTable(logger: Logger) -> RPCTable {
     RPCTable(
-      methods: protocols.flatMap(\.rpcMethods), tokens: configuration.tokens, metrics: metrics, logger: logger
-    )
+      methods: protocols.flatMap(\.rpcMethods), tokens: configuration.tokens, metrics: metrics,
+      logger: logger,
+      budget: budget, queuedCallsMax: configuration.queuedCallsMax,
+      secondsMax: configuration.requestSecondsMax,
+      pace: configuration.pace)
   }
 }

@@ -8,11 +8,13 @@ import Testing
 func withMilvus<Value: Sendable>(
   token: String? = nil, readOnlyToken: String? = nil,
   bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
+  queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax,
   _ body: @Sendable @escaping (ServerHarness) async throws -> Value
 ) async throws -> Value {
   try await ServerHarness.with(
     token: token, readOnlyToken: readOnlyToken, bodyBytesMax: bodyBytesMax,
-    protocols: { [MilvusAPI(engine: $0, bodyBytesMax: bodyBytesMax)] }, body)
+    queuedSearchesMax: queuedSearchesMax, protocols: { [MilvusAPI(engine: $0, bodyBytesMax: bodyBytesMax)] },
+    body)
 }
 
 extension ServerHarness {

@@ -33,11 +33,15 @@ package final class RawConnection: @unchecked Sendable {
   ///
   /// - Returns: what was read; `nil` when nothing came for a long time.
   package func exchange(
-    _ pieces: [[UInt8]], isEnough: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
+    _ pieces: [[UInt8]], pauseMilliseconds: UInt32 = 0,
+    isEnough: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
   ) async -> [UInt8]? {
     await withCheckedContinuation { continuation in
       Thread.detachNewThread { [self] in
-        for piece in pieces { _ = Glibc.send(socket, piece, piece.count, Int32(MSG_NOSIGNAL)) }
+        for piece in pieces {
+          guard Glibc.send(socket, piece, piece.count, Int32(MSG_NOSIGNAL)) == piece.count else { break }
+          usleep(pauseMilliseconds * 1000)
+        }
         var read: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 65_536)
         while !isEnough(read) {
@@ -103,6 +107,7 @@ package struct Answers {
   package var headers: [UInt32: HPACKHeaders] = [:]
   package var data: [UInt32: [UInt8]] = [:]
   package var ended: Set<UInt32> = []
+  package var reset: Set<UInt32> = []
   package var pings = 0
   package var saysGoodbye = false
 
@@ -123,6 +128,7 @@ package struct Answers {
         let decoded = try decoder.decodeHeaders(from: &buffer)
         headers[stream, default: HPACKHeaders()].add(contentsOf: decoded)
       case 6 where head[4] & 1 == 1: pings += 1
+      case 3: reset.insert(stream)
       case 7: saysGoodbye = true
       default: break
       }

@@ -49,7 +49,8 @@ package final class ServerHarness: Sendable {
   package static func with<Value: Sendable>(
     directory: TemporaryDirectory = TemporaryDirectory(), port: Int = 0, token: String? = nil,
     readOnlyToken: String? = nil, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
-    segmentRowsMax: Int = 65_536, logger: Logger? = nil,
+    segmentRowsMax: Int = 65_536, queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax,
+    logger: Logger? = nil,
     configure: (inout ServerConfiguration) -> Void = { _ in },
     protocols: (Engine) -> [any WireAPI] = { _ in [] },
     _ body: @Sendable @escaping (ServerHarness) async throws -> Value
@@ -61,7 +62,9 @@ package final class ServerHarness: Sendable {
       shutdownSecondsMax: 300)
     configure(&serverConfiguration)
     let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax),
+      EngineConfiguration(
+        dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: segmentRowsMax,
+        queuedSearchesMax: queuedSearchesMax),
       logger: logger)
     let server = Server(
       engine: engine, configuration: serverConfiguration,
@@ -80,7 +83,8 @@ package final class ServerHarness: Sendable {
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let outcome: Result<Value, any Error>
     do {
-      outcome = .success(try await body(ServerHarness(engine: engine, port: port, token: token, http: http)))
+      outcome = .success(
+        try await body(ServerHarness(engine: engine, port: port, token: token, http: http)))
     } catch {
       outcome = .failure(error)
     }

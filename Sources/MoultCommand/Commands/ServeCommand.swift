@@ -30,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
   var threads = 0
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
   var segmentRows = 65_536
+  @OptionGroup(title: "Limits of clients") var serving: ServingLimitOptions
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
   @OptionGroup(title: "Earlier generations") var retention: RetentionOptions
   @Option(
@@ -63,18 +64,21 @@ struct ServeCommand: AsyncParsableCommand {
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
     let engine = try await openEngine(logger)
-    let configuration = ServerConfiguration(
+    var configuration = ServerConfiguration(
       host: host, port: port, tokens: choice.tokens, version: Version.current)
+    serving.apply(to: &configuration)
     let server = Server(
       engine: engine, configuration: configuration, protocols: Self.protocols(engine, configuration),
       logger: logger)
     if stopWithStdin { Self.stopWhenStdinEnds() }
     let address = host.contains(":") ? "[\(host)]" : host
+    if let warning = serving.raiseFileLimit() { Console.say(warning) }
     let data = data
     try await server.run { port in
       Console.say("data in \(data)")
       if let notice = choice.notice { Console.say(notice) }
-      Console.say("\(ServerProcess.announcement)http://\(address):\(port)")
+      Console.say(
+        "\(ServerProcess.announcement)http://\(address):\(port)")
     }
     Console.say("stopped")
   }
@@ -84,7 +88,7 @@ struct ServeCommand: AsyncParsableCommand {
       return try await Engine.open(
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
-          jobLimits: limits.limits, retention: retention.retention),
+          queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits, retention: retention.retention),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -126,6 +126,28 @@ final class ComputePool: Sendable {
     }
   }
 
+  /// As `run`, but who is cancelled stops waiting at once: what has not begun is not done then, what has begun goes on
+  /// to its end unseen.
+  ///
+  /// - Parameter ended: called when a thread is done with it, or has passed over it.
+  func runUntilCancelled<Result: Sendable>(
+    ended: @escaping @Sendable () -> Void, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    let handover = Handover<Result>()
+    return try await withTaskCancellationHandler {
+      try await handover.wait {
+        submit {
+          guard !handover.isOver else { return ended() }
+          let result = Swift.Result { try body() }
+          ended()
+          handover.give(result)
+        }
+      }
+    } onCancel: {
+      handover.giveUp()
+    }
+  }
+
   /// A loop whose rounds are spread over the caller and idle threads of the pool. It never waits for a
   /// thread that is busy elsewhere: what nobody else took, the caller does.
   var parallelFor: ParallelFor {

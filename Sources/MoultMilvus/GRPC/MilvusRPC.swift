@@ -26,7 +26,14 @@ extension MilvusAPI {
     _ name: String, _ access: Access, _ request: Request.Type,
     _ answer: @escaping @Sendable (Request) async throws -> Answer
   ) -> RPCMethod {
-    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access) { message, call in
+    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access) { error in
+      // Clients repeat by the status in the message, and not by what gRPC's own says.
+      guard error.code == .overloaded else { return nil }
+      var response = Answer()
+      response.status = ProtoStatus(error.milvusError(MilvusNames()))
+      let bytes: [UInt8] = try response.serializedBytes()
+      return ByteBuffer(bytes: bytes)
+    } answer: { message, call in
       var response: Answer
       do {
         let request = try Self.read(Request.self, message)

@@ -38,7 +38,9 @@ enum MilvusAnswer {
     json.member("code", error.code)
     json.member("message", error.message)
     json.endObject()
-    return .json(json, status: error.status)
+    var response = Response.json(json, status: error.status)
+    response.sayWhenToRetry()
+    return response
   }
 }
 

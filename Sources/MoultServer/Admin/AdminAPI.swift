@@ -52,7 +52,9 @@ package struct AdminAPI: WireAPI {
     json.member("message", message)
     json.endObject()
     json.endObject()
-    return .json(json, status: status)
+    var response = Response.json(json, status: status)
+    response.sayWhenToRetry()
+    return response
   }
 }
 

@@ -40,6 +40,10 @@ struct MetricsRoutes: Sendable {
         [("collection", collection.name), ("quantization", collection.quantization)],
         Double(collection.bytesPerVector))
     }
+    text.gauge("moult_searches_under_way", "Searches and other reads of points that are worked on or wait.")
+    text.sample("moult_searches_under_way", Double(statistics.searchesUnderWay))
+    text.family("moult_searches_refused_total", "counter", "Searches refused because too many waited.")
+    text.sample("moult_searches_refused_total", Double(statistics.searchesRefused))
     text.gauge("moult_jobs", "Background jobs by state.")
     for state in JobInfo.State.allCases {
       text.sample("moult_jobs", [("state", state.rawValue)], Double(statistics.jobsByState[state] ?? 0))

@@ -693,7 +693,7 @@ enum OpenAPI {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         "responses": {
           "Failure": {
-            "description": "What was wrong; nothing was changed. 401: no token or an unknown one. 403: the token only allows reading.",
+            "description": "What was wrong; nothing was changed. 401: no token or an unknown one. 403: the token only allows reading. 413: the body is too long. 429 and 503, with Retry-After: too much is under way. 504: the time of the request (header Request-Timeout, seconds) ran out.",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
           }
         },

@@ -7,6 +7,8 @@ struct OnePortChannel: ServerChildChannel {
   enum Kind: Sendable {
     case http1(HTTP1Channel.Value)
     case rpc
+    /// One too many.
+    case refused
   }
 
   /// A connection whose protocol is not known yet.
@@ -19,14 +21,26 @@ struct OnePortChannel: ServerChildChannel {
 
   let http1: HTTP1Channel
   let table: RPCTable
-  let idleSecondsMax: Int
+  let connections: ConnectionLimit
+  let metrics: ServerMetrics
+  let pace: Pace
+
   let graceSeconds: Int
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       let kind = channel.eventLoop.makePromise(of: Kind.self)
-      let sniffer = PrefaceSniffer(patience: .seconds(Int64(min(30, idleSecondsMax)))) { spoken in
-        let chosen = configure(channel, spoken, logger)
+      let admission = connections.admit()
+      if admission != .served { metrics.count(.connectionsRefused) }
+      channel.closeFuture.whenComplete { [connections] _ in connections.leave(admission) }
+      guard admission != .dropped else {
+        kind.fail(ChannelError.eof)
+        channel.eventLoop.execute { channel.close(promise: nil) }
+        return Value(kind: kind.futureResult, channel: channel)
+      }
+      let sniffer = PrefaceSniffer(patience: pace.patience) { spoken in
+        let chosen =
+          admission == .served ? configure(channel, spoken, logger) : Self.refuse(channel, spoken)
         chosen.cascade(to: kind)
         return chosen.map { _ in }
       } giveUp: {
@@ -41,12 +55,22 @@ struct OnePortChannel: ServerChildChannel {
     _ channel: any Channel, _ spoken: ConnectionProtocol, _ logger: Logger
   ) -> EventLoopFuture<Kind> {
     switch spoken {
-    case .http1: return http1.setup(channel: channel, logger: logger).map { .http1($0) }
+    case .http1:
+      return channel.eventLoop.makeCompletedFuture {
+        try channel.pipeline.syncOperations.addHandler(RequestPace(pace: pace, metrics: metrics))
+      }.flatMap { http1.setup(channel: channel, logger: logger) }.map { .http1($0) }
     case .http2:
       return channel.eventLoop.makeCompletedFuture {
-        try RPCConnection.configure(channel, table: table, graceSeconds: graceSeconds)
+        try RPCConnection.configure(channel, table: table, metrics: metrics, graceSeconds: graceSeconds)
         return .rpc
       }
+    }
+  }
+
+  private static func refuse(_ channel: any Channel, _ spoken: ConnectionProtocol) -> EventLoopFuture<Kind> {
+    channel.eventLoop.makeCompletedFuture {
+      try channel.pipeline.syncOperations.addHandler(RefusalHandler(spoken: spoken))
+      return .refused
     }
   }
 
@@ -54,7 +78,7 @@ struct OnePortChannel: ServerChildChannel {
     do {
       switch try await value.kind.get() {
       case .http1(let connection): await http1.handle(value: connection, logger: logger)
-      case .rpc:
+      case .rpc, .refused:
         try await withTaskCancellationHandler {
           try await value.channel.closeFuture.get()
         } onCancel: {

@@ -24,7 +24,8 @@ struct ProtocolErrors: RouterMiddleware {
     } catch {
       let error = Self.moultError(error, context.logger)
       response = (owner ?? protocols[0]).response(to: error)
-      if error.code == .tooLarge { response.headers[.connection] = "close" }
+      // Of a body that was not read to its end the rest is of no use.
+      if [.tooLarge, .deadlineExceeded].contains(error.code) { response.headers[.connection] = "close" }
     }
     if let owner {
       for field in owner.headers { response.headers[field.name] = field.value }

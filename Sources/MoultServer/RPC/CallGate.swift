@@ -1,6 +1,7 @@
+internal import MoultModel
 internal import Synchronization
 
-/// Lets a number of calls in; others wait in the order in which they came.
+/// Lets a number of calls in; a number of others wait in the order in which they came, the rest is refused.
 final class CallGate: Sendable {
   private typealias Waiter = CheckedContinuation<Void, any Error>
 
@@ -16,11 +17,17 @@ final class CallGate: Sendable {
 
   private let state: Mutex<State>
 
-  init(limit: Int) { state = Mutex(State(free: limit)) }
+  private let waitingMax: Int
+
+  init(limit: Int, waitingMax: Int = .max) {
+    state = Mutex(State(free: limit))
+    self.waitingMax = waitingMax
+  }
 
   var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-  /// - Throws: what `body` throws; `CancellationError` when the task is cancelled while it waits, at once.
+  /// - Throws: what `body` throws; `overloaded` when too many wait already; `CancellationError` when the task is
+  ///   cancelled while it waits, at once.
   func run<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     try await enter()
     defer { leave() }
@@ -42,6 +49,7 @@ final class CallGate: Sendable {
             state.free -= 1
             return .success(())
           }
+          guard state.waiting.count < waitingMax else { return .failure(overload) }
           state.waiting[number] = continuation
           // A place may have been given to a later one since the number was taken.
           state.first = min(state.first, number)
@@ -54,6 +62,12 @@ final class CallGate: Sendable {
       let waiter = state.withLock { state -> Waiter? in state.waiting.removeValue(forKey: number) }
       waiter?.resume(throwing: CancellationError())
     }
+  }
+
+  private var overload: MoultError {
+    MoultError(
+      .overloaded,
+      "\(waitingMax) calls wait already, as many as the server was set up for; try again in a moment")
   }
 
   private func leave() {

@@ -8,7 +8,10 @@ enum RPCConnection {
   private static let connectionWindowBytes = 8 << 20
 
   /// - Parameter graceSeconds: given to calls under way when the server is asked to end.
-  static func configure(_ channel: any Channel, table: RPCTable, graceSeconds: Int) throws {
+  static func configure(_ channel: any Channel, table: RPCTable, metrics: ServerMetrics, graceSeconds: Int)
+    throws
+  {
+    try channel.pipeline.syncOperations.addHandler(FramePace(pace: table.pace, metrics: metrics))
     let management = NIOHTTP2ServerConnectionManagementHandler(
       eventLoop: channel.eventLoop,
       configuration: .init(

@@ -1,3 +1,4 @@
+package import MoultModel
 package import NIOCore
 internal import NIOHPACK
 
@@ -6,16 +7,23 @@ package struct RPCMethod: Sendable {
   /// `/<package>.<service>/<method>`.
   package let path: String
   package let access: Access
+  /// The answer's message that tells of a refusal before the procedure was begun, for protocols whose clients look
+  /// there; `nil` leaves it to gRPC's own status.
+  package let refusal: @Sendable (MoultError) throws -> ByteBuffer?
   /// Takes the request's message and gives the answer's.
   package let answer: @Sendable (_ message: ByteBuffer, _ call: RPCCall) async throws -> ByteBuffer
 
-  /// - Parameter access: what the procedure needs.
+  /// - Parameters:
+  ///   - access: what the procedure does. One that writes is not cancelled once it has begun.
+  ///   - refusal: see the property.
   package init(
     path: String, _ access: Access,
+    refusal: @escaping @Sendable (MoultError) throws -> ByteBuffer? = { _ in nil },
     answer: @escaping @Sendable (_ message: ByteBuffer, _ call: RPCCall) async throws -> ByteBuffer
   ) {
     self.path = path
     self.access = access
+    self.refusal = refusal
     self.answer = answer
   }
 }

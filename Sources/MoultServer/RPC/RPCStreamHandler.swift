@@ -1,3 +1,4 @@
+internal import MoultModel
 internal import NIOCore
 internal import NIOHPACK
 internal import NIOHTTP2
@@ -11,13 +12,19 @@ final class RPCStreamHandler: ChannelInboundHandler {
   private enum State {
     case awaitingHeaders
     case reading(RPCMethod, HPACKHeaders, RPCMessageReader)
-    case answering(Task<Void, Never>)
+    case answering(RPCMethod, Task<Void, Never>)
     case ended
   }
 
   private let table: RPCTable
   private var state = State.awaitingHeaders
-  private var deadline: Scheduled<Void>?
+  /// Of an answer, for one look at how far it got.
+  private static let pieceBytes = 256 << 10
+
+  private var deadline = Deadline(seconds: 0)
+  private var deadlineTimer: Scheduled<Void>?
+  /// While the request comes, and while the answer goes.
+  private var clock: PaceClock?
   /// Of the budget, until a task has the message.
   private var bytesTaken = 0
 
@@ -44,14 +51,26 @@ final class RPCStreamHandler: ChannelInboundHandler {
     else { return refuse(context) }
     let method = try table.method(of: frame.headers)
     state = .reading(method, frame.headers, RPCMessageReader(bytesMax: table.messageBytesMax))
-    if let time = frame.headers.first(name: "grpc-timeout").flatMap(Self.timeout) {
-      let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-      deadline = context.eventLoop.scheduleTask(in: time) {
-        let (own, context) = handler.value
-        own.fail(RPCError(.deadlineExceeded, "the deadline of the call has passed"), context)
-      }
+    let asked = frame.headers.first(name: "grpc-timeout").flatMap(Self.timeout)
+    deadline = Deadline(
+      seconds: min(asked.map { Double($0.nanoseconds) / 1e9 } ?? table.secondsMax, table.secondsMax))
+    let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    deadlineTimer = context.eventLoop.scheduleTask(in: .nanoseconds(Int64(deadline.seconds * 1e9))) {
+      let (own, context) = handler.value
+      own.timeRanOut(context)
     }
-    if frame.endStream { try answer(context) }
+    guard !frame.endStream else { return try answer(context) }
+    clock = PaceClock(table.pace, on: context.eventLoop) {
+      let (own, context) = handler.value
+      own.fail(RPCError(.deadlineExceeded, "the call's message came too slowly"), context)
+    }
+    clock?.begin()
+  }
+
+  /// What reads is given up. What writes may have begun, and is answered as it comes out; what waits is told to stop.
+  private func timeRanOut(_ context: ChannelHandlerContext) {
+    if case .answering(let method, let task) = state, method.access == .write { return task.cancel() }
+    fail(RPCError(.deadlineExceeded, "the deadline of the call has passed"), context)
   }
 
   private func read(_ frame: HTTP2Frame.FramePayload.Data, _ context: ChannelHandlerContext) throws {
@@ -65,6 +84,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
         .resourceExhausted, "requests under way hold all memory there is for them; send this one later")
     }
     bytesTaken += count
+    clock?.add(count)
     try reader.append(&bytes)
     state = .reading(method, headers, reader)
     if frame.endStream { try answer(context) }
@@ -78,11 +98,13 @@ final class RPCStreamHandler: ChannelInboundHandler {
     // The task holds the message until it ends, also when the call was given up long before.
     let bytesHeld = bytesTaken
     bytesTaken = 0
+    clock?.cancel()
     state = .answering(
-      Task { [table] in
+      method,
+      Task { [table, deadline] in
         let outcome: Result<ByteBuffer, RPCError>
         do throws(RPCError) {
-          outcome = .success(try await table.call(method, message, headers))
+          outcome = .success(try await table.call(method, message, headers, deadline))
         } catch {
           outcome = .failure(error)
         }
@@ -98,7 +120,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
     guard case .answering = state else { return }
     switch outcome {
     case .failure(let error): fail(error, context)
-    case .success(let message):
+    case .success(var message):
       guard message.readableBytes <= UInt32.max else {
         return fail(RPCError(.resourceExhausted, "the answer is too long for one message"), context)
       }
@@ -108,15 +130,36 @@ final class RPCStreamHandler: ChannelInboundHandler {
       prefix.writeInteger(UInt8(0))
       prefix.writeInteger(UInt32(message.readableBytes))
       write(.data(.init(data: .byteBuffer(prefix))), context)
-      write(.data(.init(data: .byteBuffer(message))), context)
-      write(.headers(.init(headers: ["grpc-status": "0"], endStream: true)), context)
+      let clock = answerClock(context)
+      while message.readableBytes > 0,
+        let piece = message.readSlice(length: min(Self.pieceBytes, message.readableBytes))
+      {
+        write(.data(.init(data: .byteBuffer(piece))), context) { clock.value.add(piece.readableBytes) }
+      }
+      write(.headers(.init(headers: ["grpc-status": "0"], endStream: true)), context) { clock.value.cancel() }
       context.flush()
     }
   }
 
+  /// Closes the stream of a client that does not read its answer.
+  private func answerClock(_ context: ChannelHandlerContext) -> NIOLoopBound<PaceClock> {
+    let channel = context.channel
+    let clock = PaceClock(table.pace, on: context.eventLoop) { [table] in
+      table.noteCut()
+      channel.close(promise: nil)
+    }
+    self.clock = clock
+    clock.begin()
+    return NIOLoopBound(clock, eventLoop: context.eventLoop)
+  }
+
   /// Headers that are trailers at the same time. The rest of the request is of no use: the stream is closed.
   private func fail(_ error: RPCError, _ context: ChannelHandlerContext) {
-    if case .ended = state { return }
+    switch state {
+    case .ended: return
+    case .answering: break
+    case .awaitingHeaders, .reading: table.noteFailure(error)
+    }
     end()
     var headers = Self.head
     headers.add(name: "grpc-status", value: String(error.code.rawValue))
@@ -136,15 +179,21 @@ final class RPCStreamHandler: ChannelInboundHandler {
       .whenComplete { _ in channel.close(promise: nil) }
   }
 
-  private func write(_ payload: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext) {
-    context.write(wrapOutboundOut(payload), promise: nil)
+  private func write(
+    _ payload: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext,
+    whenWritten: (@Sendable () -> Void)? = nil
+  ) {
+    let written = context.write(wrapOutboundOut(payload))
+    if let whenWritten { written.whenSuccess(whenWritten) }
   }
 
   private func end() {
-    if case .answering(let task) = state { task.cancel() }
+    if case .answering(_, let task) = state { task.cancel() }
     state = .ended
-    deadline?.cancel()
-    deadline = nil
+    deadlineTimer?.cancel()
+    deadlineTimer = nil
+    clock?.cancel()
+    clock = nil
     table.budget.giveBack(bytesTaken)
     bytesTaken = 0
   }

@@ -9,13 +9,16 @@ final class RPCTable: Sendable {
   static let messageBytesMax = 256 << 20
   /// Bytes of requests that are under way, over all connections.
   static let bytesUnderWayMax = 4 * messageBytesMax
-  /// Calls that are worked at the same time; others wait. REST has no such bound: whoever floods one protocol
+  /// Calls that are worked at the same time; some others wait. REST has no such bound: whoever floods one protocol
   /// does not keep the other waiting behind more than these.
   static let callsAtOnceMax = 64
 
   let messageBytesMax: Int
   let budget: ByteBudget
-  private let gate = CallGate(limit: RPCTable.callsAtOnceMax)
+  /// Given to a call that does not ask for less.
+  let secondsMax: Double
+  let pace: Pace
+  private let gate: CallGate
   private let methods: [String: RPCMethod]
   private let tokens: AccessTokens?
   private let metrics: ServerMetrics
@@ -23,6 +26,7 @@ final class RPCTable: Sendable {
 
   init(
     methods: [RPCMethod], tokens: AccessTokens?, metrics: ServerMetrics, logger: Logger,
+    budget: ByteBudget, queuedCallsMax: Int, secondsMax: Double, pace: Pace,
     messageBytesMax: Int = RPCTable.messageBytesMax
   ) {
     self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.path, $0) })
@@ -30,7 +34,10 @@ final class RPCTable: Sendable {
     self.metrics = metrics
     self.logger = logger
     self.messageBytesMax = messageBytesMax
-    budget = ByteBudget(limit: max(Self.bytesUnderWayMax, messageBytesMax))
+    self.budget = budget
+    self.secondsMax = secondsMax
+    self.pace = pace
+    gate = CallGate(limit: Self.callsAtOnceMax, waitingMax: queuedCallsMax)
   }
 
   /// The method that these headers call.
@@ -71,10 +78,11 @@ final class RPCTable: Sendable {
     return access
   }
 
-  /// Carries a call out, after those before it.
-  func call(_ method: RPCMethod, _ message: ByteBuffer, _ headers: HPACKHeaders) async throws(RPCError)
-    -> ByteBuffer
-  {
+  /// Carries a call out, after those before it. One that writes ends as it ends once it has begun, though the task is
+  /// cancelled.
+  func call(
+    _ method: RPCMethod, _ message: ByteBuffer, _ headers: HPACKHeaders, _ deadline: Deadline
+  ) async throws(RPCError) -> ByteBuffer {
     let start = ContinuousClock.now
     metrics.begin()
     defer { metrics.end() }
@@ -83,10 +91,17 @@ final class RPCTable: Sendable {
       let name = try requester(headers)
       outcome = .success(
         try await Requester.$name.withValue(name) {
-          try await gate.run { try await method.answer(message, RPCCall(headers: headers)) }
+          try await Deadline.$current.withValue(deadline) {
+            try await gate.run {
+              try Deadline.check()
+              let call = RPCCall(headers: headers)
+              guard method.access == .write else { return try await method.answer(message, call) }
+              return try await uncancelled { try await method.answer(message, call) }
+            }
+          }
         })
     } catch {
-      outcome = .failure(failure(error, method))
+      outcome = refusal(error, method)
     }
     var code = 0
     if case .failure(let error) = outcome { code = error.code.rawValue }
@@ -107,9 +122,26 @@ final class RPCTable: Sendable {
     return name
   }
 
+  func noteCut() { metrics.count(.connectionsCut) }
+
+  /// Counts a call that failed before it could be carried out.
+  func noteFailure(_ error: RPCError) {
+    metrics.record(ServerMetrics.Key(method: "gRPC", route: "none", status: error.code.rawValue), seconds: 0)
+  }
+
+  /// What failed, in the protocol's own words if it has any.
+  private func refusal(_ error: any Error, _ method: RPCMethod) -> Result<ByteBuffer, RPCError> {
+    if let error = error as? MoultError, let message = try? method.refusal(error) { return .success(message) }
+    return .failure(failure(error, method))
+  }
+
   private func failure(_ error: any Error, _ method: RPCMethod) -> RPCError {
     switch error {
     case let error as RPCError: return error
+    case let error as MoultError where error.code == .overloaded:
+      return RPCError(.resourceExhausted, error.message)
+    case let error as MoultError where error.code == .deadlineExceeded:
+      return RPCError(.deadlineExceeded, error.message)
     case is CancellationError:
       return RPCError(.deadlineExceeded, "the call was given up before it was answered")
     default:

@@ -1,35 +1,29 @@
 package import HTTPTypes
 package import Hummingbird
-internal import MoultModel
 
-/// Where a protocol adds its routes: each says what it does, and is reached only by callers who may do that.
+/// Where a protocol adds its routes: each says what it does, and is reached only by callers who may do that, with the
+/// whole body and a deadline.
 package struct GuardedRoutes {
   package typealias Context = BasicRequestContext
   package typealias Handler = @Sendable (Request, Context) async throws -> Response
 
   private let group: RouterGroup<Context>
+  private let requestGuard: RequestGuard
 
-  init(_ group: RouterGroup<Context>) { self.group = group }
+  init(_ group: RouterGroup<Context>, _ requestGuard: RequestGuard) {
+    self.group = group
+    self.requestGuard = requestGuard
+  }
 
   /// - Parameters:
   ///   - path: under the protocol's root.
-  ///   - access: what the handler needs.
+  ///   - access: what the handler does. One that writes is not cancelled once it has begun; one that reads is, when its
+  ///     time has run out.
   package func on(
     _ method: HTTPRequest.Method, _ path: String, _ access: Access, handler: @escaping Handler
   ) {
-    group.on(RouterPath(path), method: method) { request, context in
-      try Self.require(access, for: "\(method.rawValue) \(request.uri.path)")
-      return try await handler(request, context)
-    }
-  }
-
-  /// - Throws: `permissionDenied`.
-  private static func require(_ access: Access, for what: String) throws(MoultError) {
-    guard let granted = Caller.access, granted >= access else {
-      throw MoultError(
-        .permissionDenied,
-        "the token of this request only allows reading, and \(what.prefix(300)) changes something; send the read-write token"
-      )
+    group.on(RouterPath(path), method: method) { [requestGuard] request, context in
+      try await requestGuard.run(request, context, access, handler)
     }
   }
 }

@@ -11,6 +11,10 @@ extension HTTPField.Name {
 }
 
 extension Response {
+  /// Of an overloaded server: clients come back after a second.
+  package mutating func sayWhenToRetry() {
+    if [.tooManyRequests, .serviceUnavailable].contains(status) { headers[.retryAfter] = "1" }
+  }
   package static func json(
     _ json: JSONWriter, status: HTTPResponse.Status = .ok, servedBy: ServedBy? = nil
   ) -> Response {

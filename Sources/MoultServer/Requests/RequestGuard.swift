@@ -1,0 +1,103 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MoultModel
+internal import NIOCore
+internal import NIOPosix
+
+extension HTTPField.Name {
+  /// Seconds that a client gives the request; Milvus' clients know it.
+  static let requestTimeout = HTTPField.Name("Request-Timeout")!
+}
+
+/// What stands before every handler of a route: permission, the body within its limits, the deadline.
+struct RequestGuard: Sendable {
+  typealias Context = BasicRequestContext
+
+  let bodyBytesMax: Int
+  /// Bodies of requests under way, of both protocols.
+  let budget: ByteBudget
+  /// Given to a request that does not ask for less.
+  let secondsMax: Double
+
+  func run(
+    _ request: Request, _ context: Context, _ access: Access, _ handler: @escaping GuardedRoutes.Handler
+  ) async throws -> Response {
+    guard let granted = Caller.access, granted >= access else {
+      throw MoultError(
+        .permissionDenied,
+        "the token of this request only allows reading, and \(request.method.rawValue) "
+          + "\(request.uri.path.prefix(300)) changes something; send the read-write token")
+    }
+    let deadline = Deadline(seconds: try seconds(of: request))
+    let loan = ByteLoan(from: budget)
+    switch access {
+    case .read:
+      return try await within(deadline) {
+        try await handler(try await self.received(request, loan), context)
+      }
+    case .write:
+      let received = try await within(deadline) { try await self.received(request, loan) }
+      if deadline.hasPassed { throw deadline.error }
+      return try await Deadline.$current.withValue(deadline) {
+        try await uncancelled { try await handler(received, context) }
+      }
+    }
+  }
+
+  /// - Throws: `deadlineExceeded` once the time has run out and `body` has noticed that it was cancelled.
+  private func within<Value: Sendable>(
+    _ deadline: Deadline, _ body: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    let task = Deadline.$current.withValue(deadline) { Task { try await body() } }
+    let left = (deadline.instant - .now) / .nanoseconds(1)
+    let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(Int64(left))) {
+      task.cancel()
+    }
+    defer { timer.cancel() }
+    do {
+      return try await withTaskCancellationHandler {
+        try await task.value
+      } onCancel: {
+        task.cancel()
+      }
+    } catch {
+      // Whatever the cancellation looked like where it was noticed.
+      throw task.isCancelled && deadline.hasPassed ? deadline.error : error
+    }
+  }
+
+  /// The request with its whole body.
+  ///
+  /// - Throws: `tooLarge` as soon as more has come than is allowed; `overloaded` when the bodies of all requests
+  ///   under way fill the memory that they may take.
+  private func received(_ request: Request, _ loan: ByteLoan) async throws -> Request {
+    guard [.post, .put].contains(request.method) else { return request }
+    var body = ByteBuffer()
+    for try await var part in request.body {
+      guard body.readableBytes + part.readableBytes <= bodyBytesMax else {
+        throw BodyTooLarge.error(nil, bodyBytesMax)
+      }
+      guard loan.take(part.readableBytes) else {
+        throw MoultError(
+          .overloaded,
+          "the bodies of requests under way fill all memory there is for them; send this one later")
+      }
+      if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+    }
+    // A body that is cut short by cancellation looks like one that has ended.
+    try Task.checkCancellation()
+    var received = request
+    received.body = RequestBody(buffer: body)
+    return received
+  }
+
+  private func seconds(of request: Request) throws(MoultError) -> Double {
+    guard let text = request.headers[.requestTimeout] else { return secondsMax }
+    guard let seconds = Double(text), seconds > 0 else {
+      throw MoultError(
+        .invalidArgument,
+        "the header Request-Timeout should be a number of seconds above 0, got '\(text.prefix(100))'")
+    }
+    return min(seconds, secondsMax)
+  }
+}
