@@ -61,8 +61,9 @@ struct RequestGuard: Sendable {
         task.cancel()
       }
     } catch {
-      // Whatever the cancellation looked like where it was noticed.
-      throw task.isCancelled && deadline.hasPassed ? deadline.error : error
+      // Whatever the cancellation looked like where it was noticed. It was the timer's when nobody cancelled us; by
+      // another clock the deadline may still be a moment away.
+      throw task.isCancelled && !Task.isCancelled ? deadline.error : error
     }
   }
 
