@@ -9,14 +9,14 @@ import Testing
 
 @Suite("Milvus: overload and deadlines")
 struct MilvusOverloadTests {
-  /// A search for the query (1, 2).
-  static func search(_ collection: String) throws -> [UInt8] {
+  /// A search for one query.
+  static func search(_ collection: String, query: [Float] = [1, 2]) throws -> [UInt8] {
     let group = ProtoPlaceholderGroup.with {
       $0.placeholders = [
         .with {
           $0.tag = "$0"
           $0.type = .floatVector
-          $0.values = [[Float(1), 2].withUnsafeBytes { .init($0) }]
+          $0.values = [query.withUnsafeBytes { .init($0) }]
         }
       ]
     }
