@@ -21,6 +21,7 @@ let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-h
 let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let argumentParser = Target.Dependency.product(
@@ -54,6 +55,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -103,7 +105,7 @@ let package = Package(
       "MoultServer",
       [
         "MoultModel", "MoultEngine", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTPTypes, nioHTTP2,
-        nioHPACK,
+        nioHPACK, nioSSL,
         httpTypes, lifecycle, unixSignals, logging,
       ]),
     .target(
@@ -121,7 +123,7 @@ let package = Package(
       name: "MoultCommand",
       dependencies: [
         "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultBenchmark",
-        argumentParser, asyncHTTPClient, nioCore, nioHTTP1, logging, lifecycle,
+        argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging, lifecycle,
       ],
       swiftSettings: strict),
 
@@ -134,7 +136,8 @@ let package = Package(
     .target(
       name: "MoultServerTesting",
       dependencies: [
-        "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, nioHPACK, logging,
+        "MoultServer", "MoultEngine", "MoultTesting", asyncHTTPClient, nioCore, nioHTTP1, nioHPACK, nioSSL,
+        logging,
       ],
       path: "Tests/MoultServerTesting", swiftSettings: strict),
     tests("KernelTests", ["CMoultKernels"]),
@@ -151,7 +154,8 @@ let package = Package(
       "MoultServerTests",
       [
         "MoultServerTesting", "MoultServer", "MoultEngine", "MoultModel", hummingbird, nioCore, nioHPACK,
-        httpTypes, logging,
+        nioSSL,
+        asyncHTTPClient, httpTypes, logging,
       ]),
     tests(
       "MoultMilvusTests",

@@ -51,7 +51,7 @@ package final class Server: Sendable {
               ],
               idleTimeout: .seconds(Int64(configuration.idleSecondsMax)))),
           table: routes.rpcTable(logger: logger), connections: routes.connections, metrics: routes.metrics,
-          pace: configuration.pace,
+          pace: configuration.pace, certificates: configuration.certificates,
           graceSeconds: configuration.shutdownSecondsMax)
       },
       configuration: ApplicationConfiguration(
@@ -60,8 +60,12 @@ package final class Server: Sendable {
       logger: Self.quiet(logger))
 
     // The group ends its services from the last to the first: the listener before the jobs.
+    var services: [any Service] = engine.backgroundServices
+    if handlesSignals, let certificates = configuration.certificates {
+      services.append(CertificateReloader(certificates: certificates, logger: logger))
+    }
     var groupConfiguration = ServiceGroupConfiguration(
-      services: engine.backgroundServices + [application],
+      services: services + [application],
       gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: Self.quiet(logger))
     groupConfiguration.maximumGracefulShutdownDuration = .seconds(configuration.shutdownSecondsMax)
     let serviceGroup = ServiceGroup(configuration: groupConfiguration)

@@ -17,6 +17,8 @@ package struct ServerConfiguration: Sendable {
   /// Given to a request that does not ask for less.
   package var requestSecondsMax: Double
   package var pace: Pace
+  /// With them the port speaks nothing but TLS.
+  package var certificates: CertificateStore?
   /// Idle connections are closed after so many seconds.
   package var idleSecondsMax: Int
   /// What `/healthz` and `/metrics` tell.
@@ -33,6 +35,7 @@ package struct ServerConfiguration: Sendable {
     bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax, shutdownSecondsMax: Int = 30,
     connectionsMax: Int = ServerConfiguration.defaultConnectionsMax, queuedCallsMax: Int = 1000,
     requestSecondsMax: Double = ServerConfiguration.defaultRequestSecondsMax, pace: Pace = Pace(),
+    certificates: CertificateStore? = nil,
     idleSecondsMax: Int = 300, version: String = "development"
   ) {
     self.host = host
@@ -44,6 +47,7 @@ package struct ServerConfiguration: Sendable {
     self.queuedCallsMax = queuedCallsMax
     self.requestSecondsMax = requestSecondsMax
     self.pace = pace
+    self.certificates = certificates
     self.idleSecondsMax = idleSecondsMax
     self.version = version
   }

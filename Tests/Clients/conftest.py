@@ -15,8 +15,9 @@ TOKEN = "root:Milvus"
 class Server:
     """`moult serve` on one data directory; stopped and started again it keeps its port."""
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path, *arguments: str):
         self.directory = directory
+        self.arguments = arguments
         self.port = 0
         self.process = None
 
@@ -28,12 +29,13 @@ class Server:
         log = self.directory / "log"
         log.write_text("")
         self.process = subprocess.Popen(
-            [os.environ["MOULT"], "serve", "--data", str(self.directory / "data"), "--port", str(self.port)],
+            [os.environ["MOULT"], "serve", "--data", str(self.directory / "data"), "--port", str(self.port),
+             *self.arguments],
             stdout=subprocess.DEVNULL, stderr=log.open("w"))
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             for line in log.read_text().split("\n")[:-1]:
-                if "listening on http://" in line:
+                if "listening on http" in line:
                     self.port = int(line.rsplit(":", 1)[1])
                     return
             assert self.process.poll() is None, log.read_text()

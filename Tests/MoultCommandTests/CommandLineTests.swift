@@ -10,6 +10,7 @@ struct CommandLineTests {
     "every command of the README is understood",
     arguments: [
       "serve --data ./d", "serve --data ./d --host 0.0.0.0 --port 0 --no-auth --allow-open",
+      "serve --data ./d --tls-certificate c --tls-key k", "collections --ca-certificate c",
       "serve --data ./d --max-connections 10 --max-queued-searches 0 --request-timeout 1.5 --client-timeout 3",
       "serve --data ./d --token-file t --read-only-token r", "serve --data ./d --read-only-token-file r",
       "search words --vectors q.npy --token-file t",
@@ -66,7 +67,7 @@ struct CommandLineTests {
     "what makes no sense is refused before anything is done",
     arguments: [
       "serve", "serve --data d --port 70000", "serve --data d --no-auth --token t",
-      "serve --data d --max-connections 0",
+      "serve --data d --max-connections 0", "serve --data d --tls-key k",
       "serve --data d --request-timeout 0",
       "serve --data d --client-timeout -1", "serve --data d --max-queued-searches=-1",
       "serve --data d --no-auth --read-only-token t", "serve --data d --token t --token-file f",

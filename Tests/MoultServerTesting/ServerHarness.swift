@@ -6,6 +6,7 @@ package import MoultServer
 package import MoultTesting
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 
 /// A real server on a free port with a temporary data directory, and a client for it.
 package final class ServerHarness: Sendable {
@@ -34,11 +35,13 @@ package final class ServerHarness: Sendable {
 
   package let engine: Engine
   package let port: Int
-  package var url: String { "http://127.0.0.1:\(port)" }
+  package var url: String { "\(scheme)://127.0.0.1:\(port)" }
+  private let scheme: String
   private let token: String?
   private let http: HTTPClient
 
-  private init(engine: Engine, port: Int, token: String?, http: HTTPClient) {
+  private init(engine: Engine, scheme: String, port: Int, token: String?, http: HTTPClient) {
+    self.scheme = scheme
     self.engine = engine
     self.port = port
     self.token = token
@@ -46,9 +49,12 @@ package final class ServerHarness: Sendable {
   }
 
   /// Serves until `body` is done, then ends the server as SIGTERM would.
+  ///
+  /// - Parameter trusted: the certificate's file, when `configure` gives the server one.
   package static func with<Value: Sendable>(
     directory: TemporaryDirectory = TemporaryDirectory(), port: Int = 0, token: String? = nil,
-    readOnlyToken: String? = nil, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
+    readOnlyToken: String? = nil, trusted: String? = nil,
+    bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
     segmentRowsMax: Int = 65_536, queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax,
     logger: Logger? = nil,
     configure: (inout ServerConfiguration) -> Void = { _ in },
@@ -80,11 +86,17 @@ package final class ServerHarness: Sendable {
     }
     var configuration = HTTPClient.Configuration()
     configuration.httpVersion = .http1Only
+    if let trusted {
+      var tls = TLSConfiguration.makeClientConfiguration()
+      tls.trustRoots = .file(trusted)
+      configuration.tlsConfiguration = tls
+    }
+    let scheme = trusted == nil ? "http" : "https"
     let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let outcome: Result<Value, any Error>
     do {
       outcome = .success(
-        try await body(ServerHarness(engine: engine, port: port, token: token, http: http)))
+        try await body(ServerHarness(engine: engine, scheme: scheme, port: port, token: token, http: http)))
     } catch {
       outcome = .failure(error)
     }

@@ -3,6 +3,7 @@ internal import Foundation
 internal import MoultModel
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 
 /// Moult's admin API over HTTP.
 ///
@@ -26,8 +27,9 @@ struct AdminClient: Sendable {
   private static let answerBytesMax = 1 << 30
   private static let attemptsMax = 3
 
-  /// - Throws: a usage failure when `url` is no HTTP address.
-  init(url: String, token: String?) throws {
+  /// - Parameter caCertificate: a file in PEM that vouches for the server; without one the system's list does.
+  /// - Throws: a usage failure when `url` is no HTTP address, or the file cannot be read.
+  init(url: String, token: String?, caCertificate: String? = nil) throws {
     var url = url
     while url.last == "/" { url.removeLast() }
     guard let parsed = URL(string: url), let scheme = parsed.scheme, ["http", "https"].contains(scheme),
@@ -45,6 +47,17 @@ struct AdminClient: Sendable {
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
     configuration.connectionPool.retryConnectionEstablishment = false
     configuration.httpVersion = .http1Only
+    if let caCertificate {
+      do { _ = try NIOSSLCertificate.fromPEMFile(caCertificate) } catch {
+        throw CommandFailure(
+          .usage,
+          "--ca-certificate: '\(caCertificate)' should hold a certificate as PEM, and cannot be read: \(error)"
+        )
+      }
+      var tls = TLSConfiguration.makeClientConfiguration()
+      tls.trustRoots = .file(caCertificate)
+      configuration.tlsConfiguration = tls
+    }
     http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 
@@ -52,9 +65,9 @@ struct AdminClient: Sendable {
 
   /// Runs `body` with a client and shuts it down afterwards.
   static func with<Value>(
-    url: String, token: String?, _ body: (AdminClient) async throws -> Value
+    url: String, token: String?, caCertificate: String? = nil, _ body: (AdminClient) async throws -> Value
   ) async throws -> Value {
-    let client = try AdminClient(url: url, token: token)
+    let client = try AdminClient(url: url, token: token, caCertificate: caCertificate)
     do {
       let value = try await body(client)
       await client.shutdown()
@@ -151,6 +164,9 @@ struct AdminClient: Sendable {
     let text = String(describing: error)
     if text.contains("refused") { return "connection refused" }
     if text.contains("remoteConnectionClosed") { return "it closed the connection" }
+    if text.contains("CERTIFICATE_VERIFY_FAILED") {
+      return "its certificate is not trusted (--ca-certificate names one that vouches for it)"
+    }
     if text.contains("connectTimeout") { return "connecting took too long" }
     return text
   }

@@ -30,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
   var threads = 0
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
   var segmentRows = 65_536
+  @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Limits of clients") var serving: ServingLimitOptions
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
   @OptionGroup(title: "Earlier generations") var retention: RetentionOptions
@@ -56,6 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
     logger.logLevel = logLevel
 
     let choice = try access.choice(host: host)
+    let certificates = try tls.certificates()
 
     let machine = MachineIdentity.current
     Console.say(
@@ -67,6 +69,7 @@ struct ServeCommand: AsyncParsableCommand {
     var configuration = ServerConfiguration(
       host: host, port: port, tokens: choice.tokens, version: Version.current)
     serving.apply(to: &configuration)
+    configuration.certificates = certificates
     let server = Server(
       engine: engine, configuration: configuration, protocols: Self.protocols(engine, configuration),
       logger: logger)
@@ -78,7 +81,7 @@ struct ServeCommand: AsyncParsableCommand {
       Console.say("data in \(data)")
       if let notice = choice.notice { Console.say(notice) }
       Console.say(
-        "\(ServerProcess.announcement)http://\(address):\(port)")
+        "\(ServerProcess.announcement)\(certificates == nil ? "http" : "https")://\(address):\(port)")
     }
     Console.say("stopped")
   }

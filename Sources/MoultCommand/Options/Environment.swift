@@ -6,6 +6,8 @@ enum Environment {
   static var token: String? { value("MOULT_TOKEN") }
   static var readOnlyToken: String? { value("MOULT_READ_ONLY_TOKEN") }
 
+  static var caCertificate: String? { value("MOULT_CA_CERTIFICATE") }
+
   /// Who the history says it was; other characters than printable ASCII do not go into a header.
   static var requester: String? {
     guard let name = value("MOULT_REQUESTER") ?? value("USER") else { return nil }

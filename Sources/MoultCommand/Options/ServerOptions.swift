@@ -13,6 +13,10 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "A file that holds the server's token.")
   var tokenFile: String?
 
+  @Option(
+    help: "Certificate in PEM that vouches for a server at https:// (environment: MOULT_CA_CERTIFICATE).")
+  var caCertificate: String?
+
   func validate() throws {
     if token != nil && tokenFile != nil {
       throw ValidationError("--token and --token-file exclude each other")
@@ -27,6 +31,7 @@ struct ServerOptions: ParsableArguments {
     let fromFile = try tokenFile.map { try TokenFile.read($0, option: "--token-file") }
     return try await AdminClient.with(
       url: url ?? Environment.url ?? Self.defaultURL,
-      token: token ?? fromFile ?? Environment.token ?? Self.defaultToken, body)
+      token: token ?? fromFile ?? Environment.token ?? Self.defaultToken,
+      caCertificate: caCertificate ?? Environment.caCertificate, body)
   }
 }

@@ -24,6 +24,7 @@ struct OnePortChannel: ServerChildChannel {
   let connections: ConnectionLimit
   let metrics: ServerMetrics
   let pace: Pace
+  let certificates: CertificateStore?
 
   let graceSeconds: Int
 
@@ -46,6 +47,7 @@ struct OnePortChannel: ServerChildChannel {
       } giveUp: {
         kind.fail(ChannelError.eof)
       }
+      if let certificates { try channel.pipeline.syncOperations.addHandler(certificates.handler()) }
       try channel.pipeline.syncOperations.addHandler(sniffer)
       return Value(kind: kind.futureResult, channel: channel)
     }
