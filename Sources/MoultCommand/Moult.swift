@@ -29,7 +29,7 @@ struct Moult: AsyncParsableCommand {
         name: "Data",
         subcommands: [
           ImportCommand.self, ExportCommand.self, SearchCommand.self, CollectionsCommand.self,
-          AliasCommand.self,
+          AliasCommand.self, BackupCommand.self, RestoreCommand.self,
         ]),
       CommandGroup(
         name: "Changing a live collection",

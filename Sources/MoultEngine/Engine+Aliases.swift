@@ -1,28 +1,69 @@
-import MoultModel
+package import MoultModel
 import MoultStorage
 
 // The catalog is written first, under the gate of names; then the map in memory changes in one step. A request
 // that begins after a method has returned sees the new target.
 extension Engine {
+  /// Applies all actions in order, in one commit and one instant, or none.
+  ///
+  /// - Returns: what became of which alias, in order.
+  /// - Throws: `invalidArgument` (how many, a name), `aliasExists`, `aliasNotFound`, `nameConflict`,
+  ///   `collectionNotFound`, `collectionNotReady`; in a batch of several the message names the action.
+  @discardableResult
+  package func changeAliases(_ actions: [AliasAction]) async throws -> [AliasChange] {
+    guard AliasAction.batchRange.contains(actions.count) else {
+      throw MoultError(
+        .invalidArgument,
+        "a batch takes \(AliasAction.batchRange.lowerBound) … \(AliasAction.batchRange.upperBound) actions, "
+          + "got \(actions.count)")
+    }
+    return try await names.run {
+      var batch = AliasBatch(aliases.current)
+      for (index, action) in actions.enumerated() {
+        do { try batch.apply(action) } catch let error as MoultError where actions.count > 1 {
+          throw MoultError(
+            error.code,
+            "action \(index + 1) of \(actions.count) (\(action.summary); none was carried out): "
+              + error.message)
+        }
+      }
+      try await commit(batch.changes)
+      return batch.changes
+    }
+  }
+
+  private func commit(_ changes: [AliasChange]) async throws {
+    guard !changes.isEmpty else { return }
+    let requester = Requester.name
+    try await resources.directory.write { [resources] db in
+      let catalog = resources.directory.catalog
+      for change in changes {
+        if let target = change.after {
+          guard let collection = try catalog.collection(named: target, in: db) else {
+            throw MoultError(.internalError, "the catalog has no collection '\(target)'")
+          }
+          try catalog.setAlias(change.alias, to: collection.id, in: db)
+        } else {
+          try catalog.deleteAlias(change.alias, in: db)
+        }
+        let action: HistoryEntry.Action =
+          change.after == nil ? .aliasDropped : change.before == nil ? .aliasCreated : .aliasMoved
+        try catalog.record(
+          HistoryEntry(
+            action: action, name: change.alias, before: change.before, after: change.after,
+            requestedBy: requester), in: db)
+      }
+    }
+    aliases.publish { map in
+      for change in changes { map.aliases[change.alias] = change.after }
+    }
+  }
+
   /// Idempotent for the same collection. `collection` may be an alias: its target is taken.
   ///
   /// - Throws: `aliasExists`, `nameConflict`, `collectionNotFound`, `collectionNotReady`.
   package func createAlias(_ alias: String, collection: String) async throws {
-    try Name.validate(alias, what: "alias")
-    try await names.run {
-      let map = aliases.current
-      if map.collections[alias] != nil {
-        throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
-      }
-      let target = try aliases.resolveReady(collection)
-      if let present = map.aliases[alias] {
-        guard present == target.name else {
-          throw MoultError(.aliasExists, "\(alias) is alias to another collection: \(present)")
-        }
-        return
-      }
-      try await point(alias, to: target)
-    }
+    try await changeAliases([.create(alias, collection: collection)])
   }
 
   /// Repoints an alias atomically.
@@ -30,27 +71,14 @@ extension Engine {
   /// - Parameter ifCurrent: do it only when the alias points to that collection now (else `aliasExists`).
   /// - Throws: `collectionNotFound` (checked first), `aliasNotFound`, `collectionNotReady`.
   package func alterAlias(_ alias: String, collection: String, ifCurrent: String? = nil) async throws {
-    try Name.validate(alias, what: "alias")
-    try await names.run {
-      let target = try aliases.resolveReady(collection)
-      guard let present = aliases.current.aliases[alias] else {
-        throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")
-      }
-      try Self.check(alias, pointsTo: present, expected: ifCurrent)
-      if present != target.name { try await point(alias, to: target) }
-    }
+    try await changeAliases([.alter(alias, collection: collection, ifCurrent: ifCurrent)])
   }
 
-  private func point(_ alias: String, to target: Collection) async throws {
-    let present = aliases.current.aliases[alias]
-    let entry = HistoryEntry(
-      action: present == nil ? .aliasCreated : .aliasMoved, name: alias, before: present, after: target.name,
-      requestedBy: Requester.name)
-    try await resources.directory.write { [resources] db in
-      try resources.directory.catalog.setAlias(alias, to: target.id, in: db)
-      try resources.directory.catalog.record(entry, in: db)
-    }
-    aliases.publish { $0.aliases[alias] = target.name }
+  /// - Parameter ifCurrent: do it only when the alias points to that collection now (else `aliasExists`).
+  /// - Returns: whether it existed.
+  @discardableResult
+  package func dropAlias(_ alias: String, ifCurrent: String? = nil) async throws -> Bool {
+    try await !changeAliases([.drop(alias, ifCurrent: ifCurrent, ifExists: true)]).isEmpty
   }
 
   /// - Throws: `aliasExists` when an alias does not point to the collection that somebody believes it to.
@@ -60,24 +88,6 @@ extension Engine {
       .aliasExists,
       "alias '\(alias)' \(present.map { "points to '\($0)'" } ?? "is not there"), not to '\(expected)'; "
         + "nothing was changed")
-  }
-
-  /// - Parameter ifCurrent: do it only when the alias points to that collection now (else `aliasExists`).
-  /// - Returns: whether it existed.
-  @discardableResult
-  package func dropAlias(_ alias: String, ifCurrent: String? = nil) async throws -> Bool {
-    try await names.run {
-      guard let present = aliases.current.aliases[alias] else { return false }
-      try Self.check(alias, pointsTo: present, expected: ifCurrent)
-      let entry = HistoryEntry(
-        action: .aliasDropped, name: alias, before: present, requestedBy: Requester.name)
-      try await resources.directory.write { [resources] db in
-        try resources.directory.catalog.deleteAlias(alias, in: db)
-        try resources.directory.catalog.record(entry, in: db)
-      }
-      aliases.publish { $0.aliases[alias] = nil }
-      return true
-    }
   }
 
   /// The collection's own name. - Throws: `aliasNotFound`.

@@ -44,7 +44,7 @@ extension Engine {
     }
   }
 
-  private static func check(_ schema: CollectionSchema) throws {
+  static func check(_ schema: CollectionSchema) throws {
     guard CollectionSchema.dimensionRange.contains(schema.dimension) else {
       throw MoultError(
         .invalidArgument,

@@ -99,35 +99,7 @@ package final class Engine: Sendable {
           map.aliases[alias.name] = collections.first { $0.id == alias.collectionID }?.name
         }
       }
-      for collection in opened {
-        IndexJob.enqueueIfNeeded(for: collection, in: resources)
-        MergeJob.enqueueIfNeeded(for: collection, in: resources)
-      }
-    }
-    // Searches go without guides until these are there: the start does not wait.
-    for collection in aliases.current.collections.values {
-      Task {
-        let parallel = resources.background.parallelFor
-        do {
-          try await resources.background.run {
-            let snapshot = collection.snapshot
-            for generation in snapshot.openGenerations {
-              try snapshot.requireSound(generation, parallel: parallel)
-            }
-          }
-        } catch {
-          logger.error("'\(collection.name)' is damaged; what needs the file is refused: \(error)")
-          return
-        }
-        try? await resources.background.run {
-          let snapshot = collection.snapshot
-          for generation in snapshot.openGenerations {
-            snapshot.makeGuides(
-              of: generation, identity: collection.identityEncoder,
-              parallel: resources.background.parallelFor)
-          }
-        }
-      }
+      for collection in opened { resources.prepare(collection) }
     }
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)

@@ -53,6 +53,34 @@ struct EngineResources: Sendable {
     return JobLacksRoom(bytesNeeded: Int64(needed), code: full.code.rawValue, message: full.message)
   }
 
+  /// Gets ready what a collection that was just opened can be searched without: orders indexes and merges that are
+  /// missing, compares checksums, makes guides. Nobody waits for it.
+  func prepare(_ collection: Collection) {
+    IndexJob.enqueueIfNeeded(for: collection, in: self)
+    MergeJob.enqueueIfNeeded(for: collection, in: self)
+    let (background, logger) = (background, logger)
+    Task {
+      let parallel = background.parallelFor
+      do {
+        try await background.run {
+          let snapshot = collection.snapshot
+          for generation in snapshot.openGenerations {
+            try snapshot.requireSound(generation, parallel: parallel)
+          }
+        }
+      } catch {
+        logger.error("'\(collection.name)' is damaged; what needs the file is refused: \(error)")
+        return
+      }
+      try? await background.run {
+        let snapshot = collection.snapshot
+        for generation in snapshot.openGenerations {
+          snapshot.makeGuides(of: generation, identity: collection.identityEncoder, parallel: parallel)
+        }
+      }
+    }
+  }
+
   func writer(of collection: Collection) -> CollectionWriter {
     CollectionWriter(
       collection: collection, directory: directory, segmentRowsMax: configuration.segmentRowsMax,

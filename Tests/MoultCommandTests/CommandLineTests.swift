@@ -20,7 +20,12 @@ struct CommandLineTests {
       "export words --vectors base.npy --type float32",
       "collections", "collections list --json", "collections show words", "collections drop words",
       "alias create a words", "alias list", "alias list words", "alias describe a", "alias alter a words",
-      "alias drop a",
+      "backup --to f.tar", "backup words other --to f.tar --force --json", "restore --from f.tar",
+      "restore --from f.tar --only words --as copy --if-exists replace --json",
+      "verify --backup f.tar --json",
+      "alias drop a", "alias swap a b",
+      "alias batch create:a=x,if-absent alter:b=y,if-current=x set:c=x drop:d,if-exists,if-current=y swap:a=b",
+      "alias batch rename:a=b,if-current=x",
       "switch words --quantization int8 --min-recall 0.95 --queries q.npy --detach",
       "switch words --dimensions 128 --transform prefix", "switch words --index hnsw --oversampling 3",
       "switch words --quantization int8 --rows-per-second 5000 --max-p99 +25% --memory 64MiB --dry-run",
@@ -104,7 +109,10 @@ struct CommandLineTests {
       "bench kept-graph --vectors v.npy --codes int8,int8:4", "bench switch --vectors v.npy --gate-queries 0",
       "bench generate --vectors v.npy --count 0 --to w.npy",
       "bench generate --vectors v.npy --count 1 --to w.npy --noise-scale nan",
-      "demo --clients 0", "nonsense",
+      "demo --clients 0", "nonsense", "verify", "verify --data d --backup f", "verify --backup f --deep",
+      "backup words", "restore", "restore --from f --if-exists ask", "alias batch", "alias batch a=b",
+      "alias batch move:a=b", "alias batch create:a", "alias batch drop:a=b", "alias batch drop:a,if-absent",
+      "alias batch set:a=b,if-current=c", "alias batch alter:a=b,if-current=c,if-current=d",
     ])
   func refused(line: String) {
     let error = #expect(throws: (any Error).self) {

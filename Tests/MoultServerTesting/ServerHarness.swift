@@ -29,6 +29,7 @@ package final class ServerHarness: Sendable {
     case get = "GET"
     case post = "POST"
     case put = "PUT"
+    case patch = "PATCH"
     case delete = "DELETE"
     case options = "OPTIONS"
   }
@@ -132,6 +133,28 @@ package final class ServerHarness: Sendable {
       request.headers.add(name: "Content-Type", value: type)
       request.body = .bytes(ByteBuffer(bytes: body))
     }
+    let response = try await http.execute(request, timeout: .seconds(60))
+    let bytes = try await response.body.collect(upTo: 1 << 30)
+    return Answer(
+      status: Int(response.status.code), body: Array(bytes.readableBytesView), headers: response.headers)
+  }
+
+  /// Sends a body whose length is not announced.
+  package func sendChunked(
+    _ method: Method, _ path: String, _ body: [UInt8], type: String
+  ) async throws -> Answer {
+    var request = HTTPClientRequest(url: url + path)
+    request.method = HTTPMethod(rawValue: method.rawValue)
+    if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+    request.headers.add(name: "Content-Type", value: type)
+    let parts = stride(from: 0, to: body.count, by: 65_536).map {
+      ByteBuffer(bytes: body[$0..<min(body.count, $0 + 65_536)])
+    }
+    request.body = .stream(
+      AsyncStream { continuation in
+        for part in parts { continuation.yield(part) }
+        continuation.finish()
+      }, length: .unknown)
     let response = try await http.execute(request, timeout: .seconds(60))
     let bytes = try await response.body.collect(upTo: 1 << 30)
     return Answer(

@@ -311,4 +311,41 @@ struct GenerationRouteTests {
       #expect(gone.errorCode == "aliasNotFound")
     }
   }
+
+  @Test("a batch of alias actions answers what moved from where to where, or changes nothing")
+  func aliasBatch() async throws {
+    try await ServerHarness.with { server in
+      try await server.makeLine("a")
+      try await server.makeLine("b")
+      let path = Self.root + "/aliases"
+      func patch(_ actions: String) async throws -> ServerHarness.Answer {
+        try await server.send(.patch, path, Array(#"{"actions":[\#(actions)]}"#.utf8))
+      }
+      let made = try await patch(
+        #"""
+        {"action":"create","alias":"x","collection":"a","ifAbsent":true},
+        {"action":"set","alias":"y","collection":"b"},{"action":"swap","alias":"x","with":"y"},
+        {"action":"rename","alias":"y","to":"z","ifCurrent":"a"},
+        {"action":"drop","alias":"w","ifExists":true}
+        """#)
+      #expect(made.status == 200)
+      #expect(
+        made.text == #"{"changes":[{"after":"a","alias":"x"},{"after":"b","alias":"y"},"#
+          + #"{"after":"b","alias":"x","before":"a"},{"after":"a","alias":"y","before":"b"},"#
+          + #"{"alias":"y","before":"a"},{"after":"a","alias":"z"}]}"#)
+      let refused = try await patch(
+        #"{"action":"drop","alias":"x"},{"action":"alter","alias":"z","collection":"b","ifCurrent":"b"}"#)
+      #expect(refused.status == 409 && refused.errorCode == "aliasExists")
+      #expect(
+        try await server.get(path).text
+          == #"{"aliases":[{"alias":"x","collection":"b"},{"alias":"z","collection":"a"}]}"#)
+      for (actions, named) in [
+        (#"{"action":"move","alias":"x"}"#, "move"), (#"{"action":"drop"}"#, "actions[0].alias"),
+        (#"{"action":"swap","alias":"x","to":"z"}"#, "actions[0].to"), ("7", "actions[0]"), ("", "0"),
+      ] {
+        let bad = try await patch(actions)
+        #expect(bad.status == 400 && bad.text.contains(named), "\(bad.text)")
+      }
+    }
+  }
 }

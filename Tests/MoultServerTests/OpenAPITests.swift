@@ -145,6 +145,11 @@ struct OpenAPITests {
       try members(
         HistoryEntry(action: .aliasMoved, name: "", before: "", after: "", job: 1, requestedBy: ""))
         == properties("HistoryEntry"))
+    let restored = RestoreReport.Collection(
+      name: "", source: "", rows: 0, sequence: 0, generation: 0, replaced: false)
+    #expect(try members(restored) == properties("RestoredCollection"))
+    #expect(try members(RestoreReport(collections: [], aliases: [])) == properties("RestoreReport"))
+    #expect(try members(AliasChange(alias: "", before: "", after: "")) == properties("AliasChange"))
     #expect(try members(AdminAPI.AliasEntry(alias: "", collection: "")) == properties("Alias"))
   }
 

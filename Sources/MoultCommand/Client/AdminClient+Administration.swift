@@ -208,6 +208,14 @@ extension AdminClient {
       query: ifCurrent.map { [("ifCurrent", $0)] } ?? [])
   }
 
+  /// All of it in one commit, or nothing.
+  func changeAliases(_ actions: [AliasAction]) async throws -> [AliasChange] {
+    struct Answer: Decodable { var changes: [AliasChange] }
+    let answer: Answer = try decode(
+      try await send(.PATCH, Self.root + "/aliases", json: ["actions": actions.map(WireAliasAction.init)]))
+    return answer.changes
+  }
+
   // MARK: History
 
   func history(of name: String?, limit: Int) async throws -> [HistoryEntry] {

@@ -21,7 +21,7 @@ struct AdminClient: Sendable {
   /// Scheme, host and port, without a slash at the end.
   let url: String
   let token: String?
-  private let http: HTTPClient
+  let http: HTTPClient
 
   /// Answers larger than this are refused: a page of an export stays far below.
   private static let answerBytesMax = 1 << 30
@@ -106,12 +106,7 @@ struct AdminClient: Sendable {
     _ method: HTTPMethod, _ path: String, query: [(String, String)] = [],
     body: (bytes: ByteBuffer, type: String)? = nil, timeout: Duration = .seconds(60)
   ) async throws -> Answer {
-    var request = HTTPClientRequest(url: url + path + Self.queryString(query))
-    request.method = method
-    if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
-    if let requester = Environment.requester {
-      request.headers.add(name: "moult-requester", value: requester)
-    }
+    var request = request(method, path, query)
     if let body {
       request.headers.add(name: "content-type", value: body.type)
       request.body = .bytes(body.bytes)
@@ -119,6 +114,16 @@ struct AdminClient: Sendable {
     let answer = try await perform(request, timeout: timeout)
     guard (200..<300).contains(answer.status) else { throw Self.failure(of: answer, method, path) }
     return answer
+  }
+
+  func request(_ method: HTTPMethod, _ path: String, _ query: [(String, String)]) -> HTTPClientRequest {
+    var request = HTTPClientRequest(url: url + path + Self.queryString(query))
+    request.method = method
+    if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+    if let requester = Environment.requester {
+      request.headers.add(name: "moult-requester", value: requester)
+    }
+    return request
   }
 
   func decode<Value: Decodable>(_ answer: Answer) throws -> Value {
@@ -153,11 +158,15 @@ struct AdminClient: Sendable {
           attempt += 1
           continue
         }
-        throw CommandFailure(
-          .unreachable, "no server answered at \(url): \(Self.words(for: error))",
-          next: "start one with `moult serve --data DIR`, or give --url (MOULT_URL)")
+        throw unreachable(error)
       }
     }
+  }
+
+  func unreachable(_ error: any Error) -> CommandFailure {
+    CommandFailure(
+      .unreachable, "no server answered at \(url): \(Self.words(for: error))",
+      next: "start one with `moult serve --data DIR`, or give --url (MOULT_URL)")
   }
 
   private static func words(for error: any Error) -> String {
@@ -178,7 +187,7 @@ struct AdminClient: Sendable {
     return ServedBy(collection: collection, generation: generation)
   }
 
-  private static func queryString(_ query: [(String, String)]) -> String {
+  static func queryString(_ query: [(String, String)]) -> String {
     guard !query.isEmpty else { return "" }
     let pairs = query.map { "\(escaped($0.0))=\(escaped($0.1))" }
     return "?" + pairs.joined(separator: "&")
@@ -192,7 +201,7 @@ struct AdminClient: Sendable {
   }
 
   /// What the server says about a refusal: `{"error": {"code", "message"}}`.
-  private static func failure(of answer: Answer, _ method: HTTPMethod, _ path: String) -> CommandFailure {
+  static func failure(of answer: Answer, _ method: HTTPMethod, _ path: String) -> CommandFailure {
     struct Envelope: Decodable {
       struct Fault: Decodable {
         var code: String

@@ -4,8 +4,10 @@ internal import MoultModel
 /// `moult alias`: names that point to collections and can be moved in one instant.
 struct AliasCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "alias", abstract: "Create, list, describe, alter or drop aliases.",
-    subcommands: [Create.self, List.self, Describe.self, Alter.self, Drop.self],
+    commandName: "alias", abstract: "Create, list, describe, alter, swap or drop aliases.",
+    subcommands: [
+      Create.self, List.self, Describe.self, Alter.self, Swap.self, Drop.self, Batch.self,
+    ],
     defaultSubcommand: List.self)
 
   struct Create: AsyncParsableCommand {
@@ -94,7 +96,59 @@ struct AliasCommand: AsyncParsableCommand {
   }
 }
 
+extension AliasCommand {
+  struct Swap: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Let two aliases exchange their collections, in one instant.")
+
+    @Argument(help: "An alias.")
+    var alias: String
+    @Argument(help: "Another alias.")
+    var other: String
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let changes = try await server.withClient {
+        try await $0.changeAliases([.swap(alias, with: other)])
+      }
+      try output.report(changes)
+    }
+  }
+
+  struct Batch: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Change several aliases in one instant: all of it happens, or nothing.",
+      discussion: """
+        Actions are carried out in order; each sees what those before it did:
+
+        \(AliasActionText.forms)
+
+        `moult alias batch alter:live=words_v2,if-current=words_v1 create:old=words_v1`
+        """)
+
+    @Argument(help: "Actions, such as alter:live=words_v2.")
+    var actions: [AliasActionText]
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let changes = try await server.withClient { try await $0.changeAliases(actions.map(\.action)) }
+      try output.report(changes)
+    }
+  }
+}
+
 extension OutputOptions {
+  /// What became of aliases: talk for people, data with --json.
+  fileprivate func report(_ changes: [AliasChange]) throws {
+    if json { return try Console.putJSON(["changes": changes]) }
+    if changes.isEmpty { Console.say("nothing to change") }
+    for change in changes {
+      Console.say("\(change.alias): \(change.before ?? "(none)") → \(change.after ?? "(none)")")
+    }
+  }
+
   /// What was done to an alias: talk for people, data with --json.
   fileprivate func report(_ entry: AliasEntry, _ verb: String) throws {
     if json {

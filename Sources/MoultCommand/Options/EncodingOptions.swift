@@ -6,6 +6,7 @@ extension Transform: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
 extension CollectionSchema.ElementType: ExpressibleByArgument {}
 extension JobInfo.State: ExpressibleByArgument {}
+extension RestoreRequest.Present: ExpressibleByArgument {}
 
 /// How candidates are found, as it is named on the command line.
 enum IndexChoice: String, CaseIterable, ExpressibleByArgument {

@@ -24,6 +24,17 @@ final class AliasTable: Sendable {
       throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
     }
 
+    /// As `opened`; a collection that a reindex is still filling is refused.
+    func ready(_ name: String) throws -> Collection {
+      let collection = try opened(name)
+      guard collection.isReady else {
+        throw MoultError(
+          .collectionNotReady,
+          "collection '\(collection.name)' is still being built by a reindex; watch its job, then use it")
+      }
+      return collection
+    }
+
     /// Aliases of the collection with this own name, sorted.
     func aliases(of collection: String) -> [String] {
       aliases.filter { $0.value == collection }.map(\.key).sorted()
@@ -46,12 +57,7 @@ final class AliasTable: Sendable {
 
   /// As `resolve`, for requests from outside: a collection that a reindex is still filling is refused.
   func resolveReady(_ name: String) throws -> Collection {
-    let collection = try resolve(name)
-    guard collection.isReady else {
-      throw MoultError(
-        .collectionNotReady,
-        "collection '\(collection.name)' is still being built by a reindex; watch its job, then use it")
-    }
-    return collection
+    let map = current
+    return try map.ready(name)
   }
 }

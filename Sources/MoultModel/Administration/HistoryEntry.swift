@@ -7,6 +7,8 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
     case collectionCreated
     /// A reindex has made it.
     case collectionReindexed
+    /// It came out of a backup.
+    case collectionRestored
     case collectionDropped
     /// Another generation answers.
     case generationSwitched

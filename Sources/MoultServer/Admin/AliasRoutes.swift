@@ -25,6 +25,21 @@ extension AdminAPI {
       try await engine.createAlias(alias, collection: try fields.requiredString("collection"))
       return try answer(alias: alias, status: .created)
     }
+    group.on(.patch, "aliases", .write) { request, _ in
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["actions"])
+      guard let values = try fields.array("actions") else {
+        throw fields.missing("actions", expected: "an array of objects")
+      }
+      var actions: [AliasAction] = []
+      for (index, value) in values.enumerated() {
+        guard let object = value.object else {
+          throw fields.mismatch("actions[\(index)]", expected: "an object", value)
+        }
+        actions.append(try Self.action(RequestFields(object, path: "actions[\(index)].")))
+      }
+      return try Self.answer(["changes": try await engine.changeAliases(actions)])
+    }
     group.on(.get, "aliases/{alias}", .read) { _, context in
       try answer(alias: try context.parameters.require("alias"))
     }
@@ -43,6 +58,43 @@ extension AdminAPI {
         throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")
       }
       return Response(status: .noContent)
+    }
+  }
+
+  private enum ActionName: String, CaseIterable {
+    case create, alter, set, drop, rename, swap
+
+    /// Members beside `action` and `alias`.
+    var members: Set<String> {
+      switch self {
+      case .create: ["collection", "ifAbsent"]
+      case .alter: ["collection", "ifCurrent"]
+      case .set: ["collection"]
+      case .drop: ["ifCurrent", "ifExists"]
+      case .rename: ["to", "ifCurrent"]
+      case .swap: ["with"]
+      }
+    }
+  }
+
+  private static func action(_ fields: RequestFields) throws(MoultError) -> AliasAction {
+    guard let name = try fields.word("action", ActionName.self) else {
+      throw fields.missing("action", expected: "one of create, alter, set, drop, rename, swap")
+    }
+    try fields.refuseOthers(than: name.members.union(["action", "alias"]))
+    let alias = try fields.requiredString("alias")
+    let ifCurrent = try fields.string("ifCurrent")
+    switch name {
+    case .create:
+      return .create(
+        alias, collection: try fields.requiredString("collection"),
+        ifAbsent: try fields.bool("ifAbsent") ?? false)
+    case .alter:
+      return .alter(alias, collection: try fields.requiredString("collection"), ifCurrent: ifCurrent)
+    case .set: return .set(alias, collection: try fields.requiredString("collection"))
+    case .drop: return .drop(alias, ifCurrent: ifCurrent, ifExists: try fields.bool("ifExists") ?? false)
+    case .rename: return .rename(alias, to: try fields.requiredString("to"), ifCurrent: ifCurrent)
+    case .swap: return .swap(alias, with: try fields.requiredString("with"))
     }
   }
 

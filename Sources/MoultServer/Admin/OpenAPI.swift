@@ -607,6 +607,64 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/backup": {
+          "get": {
+            "summary": "Copy collections with their aliases and generations, as they are now, while all goes on",
+            "description": "A tar archive with checksums. One that is cut off, or ends with the entry MOULT-FAILED, is none.",
+            "parameters": [
+              {
+                "name": "collections",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Names of collections or aliases, with commas between them; without, all."
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "The backup; the header moult-backup-bytes says about how much comes",
+                "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/restore": {
+          "post": {
+            "summary": "Put collections of a backup in: all of them in one instant, or nothing",
+            "description": "The body may be of any length if its length is not announced (transfer-encoding: chunked).",
+            "parameters": [
+              {
+                "name": "only",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Only this collection of the backup, with its aliases."
+              },
+              {
+                "name": "as",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Another name for the one collection, which comes without aliases then."
+              },
+              {
+                "name": "ifExists",
+                "in": "query",
+                "schema": {"type": "string", "enum": ["fail", "replace"], "default": "fail"},
+                "description": "What becomes of collections and aliases that are here already."
+              }
+            ],
+            "requestBody": {
+              "required": true,
+              "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "What was restored",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RestoreReport"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
         "/moult/v1/aliases": {
           "get": {
             "summary": "List aliases",
@@ -644,6 +702,45 @@ enum OpenAPI {
               "201": {
                 "description": "It points to the collection",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Alias"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "patch": {
+            "summary": "Change several aliases in one commit: all actions in order, or none",
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {
+                  "schema": {
+                    "type": "object",
+                    "properties": {
+                      "actions": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 1000,
+                        "items": {"$ref": "#/components/schemas/AliasAction"}
+                      }
+                    },
+                    "required": ["actions"]
+                  }
+                }
+              }
+            },
+            "responses": {
+              "200": {
+                "description": "What became of which alias, in order; what was so already is left out",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {
+                        "changes": {"type": "array", "items": {"$ref": "#/components/schemas/AliasChange"}}
+                      },
+                      "required": ["changes"]
+                    }
+                  }
+                }
               },
               "default": {"$ref": "#/components/responses/Failure"}
             }
@@ -1356,7 +1453,7 @@ enum OpenAPI {
               "at": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
               "action": {
                 "type": "string",
-                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
+                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionRestored", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
               },
               "name": {"type": "string", "description": "The alias or collection."},
               "before": {"type": "string", "description": "A collection, or a generation as '7 int8'."},
@@ -1370,6 +1467,60 @@ enum OpenAPI {
             "type": "object",
             "properties": {"alias": {"type": "string"}, "collection": {"type": "string"}},
             "required": ["alias", "collection"]
+          },
+          "RestoreReport": {
+            "type": "object",
+            "properties": {
+              "collections": {"type": "array", "items": {"$ref": "#/components/schemas/RestoredCollection"}},
+              "aliases": {"type": "array", "items": {"$ref": "#/components/schemas/AliasChange"}}
+            },
+            "required": ["collections", "aliases"]
+          },
+          "RestoredCollection": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "source": {"type": "string", "description": "Its name in the backup."},
+              "rows": {"type": "integer"},
+              "sequence": {"type": "integer", "description": "The last batch of writes that is in it."},
+              "generation": {"type": "integer", "description": "The one that answers."},
+              "replaced": {"type": "boolean", "description": "Whether it took the place of another one."}
+            },
+            "required": ["name", "source", "rows", "sequence", "generation", "replaced"]
+          },
+          "AliasAction": {
+            "type": "object",
+            "description": "Each action sees what those before it did.",
+            "properties": {
+              "action": {
+                "type": "string",
+                "enum": ["create", "alter", "set", "drop", "rename", "swap"],
+                "description": "set makes or moves; swap lets two aliases exchange their collections."
+              },
+              "alias": {"type": "string"},
+              "collection": {"type": "string", "description": "Of create, alter and set; may be named by an alias."},
+              "to": {"type": "string", "description": "Of rename: the new name, which no alias may have."},
+              "with": {"type": "string", "description": "Of swap: the other alias."},
+              "ifCurrent": {
+                "type": "string",
+                "description": "Of alter, drop and rename: only if the alias points to this collection now; else 409."
+              },
+              "ifAbsent": {
+                "type": "boolean",
+                "description": "Of create: 409 also when the alias points to the collection already."
+              },
+              "ifExists": {"type": "boolean", "description": "Of drop: passes over an alias that is not there."}
+            },
+            "required": ["action", "alias"]
+          },
+          "AliasChange": {
+            "type": "object",
+            "properties": {
+              "alias": {"type": "string"},
+              "before": {"type": "string", "description": "Absent when the alias was not there."},
+              "after": {"type": "string", "description": "Absent when the alias is gone."}
+            },
+            "required": ["alias"]
           },
           "AlterAlias": {
             "type": "object",

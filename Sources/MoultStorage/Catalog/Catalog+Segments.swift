@@ -69,13 +69,7 @@ extension Catalog {
   /// A merge names its files by it before it commits. Only the holder of the collection's jobs may rely on it:
   /// see `insertMergedSegment`.
   package func reserveSegment(in db: Database) throws -> Int64 {
-    try db.execute(
-      sql: """
-        INSERT INTO sqlite_sequence (name, seq) SELECT 'segments', 0
-        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'segments')
-        """)
-    try db.execute(sql: "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'segments'")
-    return try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'segments'")!
+    try reserve(1, of: "segments", in: db).lowerBound
   }
 
   /// Puts a sealed segment in the place of the ones that it was merged from.

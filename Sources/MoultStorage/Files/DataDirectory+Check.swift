@@ -46,6 +46,7 @@ extension DataDirectory {
   package func sweepOrphans() throws -> [String] {
     let orphans = try orphans(named: Set(try read { try namedFiles(in: $0).map(\.path) }))
     try removeFiles(orphans)
+    try removeStagedBackups()
     let known = Set(try read { try catalog.collections(in: $0).map { String($0.id) } })
     for name in try fileSystem.list(absolutePath(FileNames.collections))
     where Int64(name) != nil && !known.contains(name) {
@@ -218,6 +219,6 @@ extension DataDirectory {
         .filter(FileNames.isOurs)
         .map { "\(FileNames.collections)/\(directory)/\($0)" }
         .filter { !named.contains($0) }
-    }
+    } + stagedBackupFiles()
   }
 }

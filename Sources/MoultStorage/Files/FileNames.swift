@@ -3,6 +3,11 @@ package enum FileNames {
   static let collections = "collections"
   static let database = "moult.sqlite"
 
+  /// Second names of files that backups are reading, a directory a backup.
+  static let backups = "backups"
+
+  static func backup(_ number: Int) -> String { "\(backups)/\(number)" }
+
   package static func directory(ofCollection id: Int64) -> String { "\(collections)/\(id)" }
 
   /// Full-precision vectors of a segment.

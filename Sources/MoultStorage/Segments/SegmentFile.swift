@@ -48,6 +48,8 @@ package final class SegmentFile: @unchecked Sendable {
   package var payload: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: rows, count: count * rowStride)
   }
+  /// All of it, with its header.
+  var bytes: UnsafeRawBufferPointer { mapping.bytes }
   /// What the file takes.
   package var sizeBytes: Int { mapping.bytes.count }
 

@@ -105,6 +105,14 @@ package struct SegmentHeader: Sendable, Equatable {
   /// What a file full of rows takes.
   package var fullSize: Int { fileSize(rowCount: rowCapacity) }
 
+  /// This header for a copy that belongs to another collection.
+  func of(_ identity: SegmentIdentity) -> SegmentHeader {
+    var header = SegmentHeader(
+      kind: kind, identity: identity, rowCapacity: rowCapacity, rowStride: rowStride, sideStride: sideStride)
+    (header.isSealed, header.rowCount, header.payloadChecksum) = (isSealed, rowCount, payloadChecksum)
+    return header
+  }
+
   /// This header for the finished file.
   func sealed(rowCount: Int, payloadChecksum: UInt32) -> SegmentHeader {
     var header = self

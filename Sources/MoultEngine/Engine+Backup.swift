@@ -1,0 +1,161 @@
+import GRDB
+import Logging
+package import MoultModel
+import MoultStorage
+
+extension Engine {
+  // MARK: Backup
+
+  /// Begins a backup of one state of the data directory: all that was acknowledged before is in it, with aliases, and
+  /// with the generations that answer or can be rolled back to. Nobody waits for it.
+  ///
+  /// - Parameter names: of collections, or aliases that stand for them; empty for all.
+  /// - Throws: `collectionNotFound`, `collectionNotReady`, `corrupted`, `diskFull`.
+  package func startBackup(of names: [String] = []) async throws -> RunningBackup {
+    let map = aliases.current
+    let own = try names.map { try map.ready($0).name }
+    let pool = ComputePool(name: "backup", threadCount: 1)
+    do {
+      return try await pool.run { [resources] in
+        RunningBackup(
+          try BackupSource.pinned(resources.directory, collections: own.isEmpty ? nil : Set(own)), pool: pool)
+      }
+    } catch {
+      pool.close()
+      throw error
+    }
+  }
+
+  // MARK: Restore
+
+  /// Puts collections of a backup in. All of them appear in one instant, with their aliases, or nothing does.
+  ///
+  /// - Parameter chunks: the backup's bytes.
+  /// - Throws: `corrupted` naming entry and place, `unsupportedVersion`, `collectionNotFound` (in the backup),
+  ///   `collectionExists`, `nameConflict`, `aliasExists`, `switchInProgress` (of what would be replaced),
+  ///   `invalidArgument`, `diskFull`; what `chunks` throws. Nothing was changed then.
+  package func restore<Chunks: AsyncSequence>(
+    _ chunks: Chunks, _ request: RestoreRequest = RestoreRequest()
+  ) async throws -> RestoreReport where Chunks.Element == [UInt8] {
+    let pool = ComputePool(name: "restore", threadCount: 1)
+    defer { pool.close() }
+    let restore = RunningRestore(
+      BackupTarget(resources.directory) { [aliases] manifest in
+        try RestorePlan(manifest, request, aliases.current).names
+      })
+    do {
+      var waiting: [UInt8] = []
+      for try await chunk in chunks {
+        waiting += chunk
+        guard waiting.count >= 1 << 20 else { continue }
+        try await pool.run { [waiting] in try restore.read(waiting) }
+        waiting.removeAll(keepingCapacity: true)
+      }
+      let loaded = try await pool.run { [waiting, resources] in
+        try restore.read(waiting)
+        return try restore.finish(
+          CollectionLoader(
+            directory: resources.directory, parallel: resources.searching.parallelFor,
+            logger: resources.logger))
+      }
+      return try await publish(loaded, of: restore.target.manifest, request)
+    } catch {
+      do { try await pool.run { try restore.target.discard() } } catch {
+        resources.logger.warning("what a restore left behind remains until the next start: \(error)")
+      }
+      throw error
+    }
+  }
+
+  private func publish(
+    _ loaded: [RunningRestore.Loaded], of manifest: BackupManifest, _ request: RestoreRequest
+  ) async throws -> RestoreReport {
+    let requester = Requester.name
+    let (report, obsolete) = try await names.run {
+      let map = aliases.current
+      let plan = try RestorePlan(manifest, request, map)
+      let replaced = loaded.compactMap { map.collections[$0.collection.name] }.sorted { $0.id < $1.id }
+      // Whoever waits to write to a collection that is replaced finds the new one.
+      return try await holdingWriters(of: replaced[...]) {
+        let obsolete = try await resources.directory.write { db in
+          try self.commit(loaded, plan, replaced, requester: requester, in: db)
+        }
+        aliases.publish { map in
+          for (_, collection) in loaded {
+            map.collections[collection.name] = collection
+            map.damaged[collection.name] = nil
+          }
+          for (alias, collection) in plan.aliases { map.aliases[alias] = collection }
+        }
+        return (
+          RestoreReport(
+            collections: loaded.map { restored, collection in
+              .init(
+                name: collection.name, source: restored.source, rows: collection.snapshot.liveCount,
+                sequence: restored.sequence, generation: collection.snapshot.live.id,
+                replaced: map.collections[collection.name] != nil || map.damaged[collection.name] != nil)
+            }, aliases: Self.changes(plan, map)), obsolete
+        )
+      }
+    }
+    for id in obsolete {
+      do { try resources.directory.removeFiles(ofCollection: id) } catch {
+        resources.logger.warning("files of a replaced collection remain until the next start: \(error)")
+      }
+    }
+    try? await resources.writing.run { [resources] in
+      for (_, collection) in loaded { resources.prepare(collection) }
+    }
+    return report
+  }
+
+  private func holdingWriters<Result: Sendable>(
+    of collections: ArraySlice<Collection>, _ body: @Sendable () async throws -> Result
+  ) async throws -> Result {
+    guard let first = collections.first else { return try await body() }
+    return try await first.writers.run { try await holdingWriters(of: collections.dropFirst(), body) }
+  }
+
+  /// What becomes of which alias, by name.
+  private static func changes(_ plan: RestorePlan, _ map: AliasTable.Map) -> [AliasChange] {
+    plan.aliases.sorted { $0.key < $1.key }
+      .map { AliasChange(alias: $0.key, before: map.aliases[$0.key], after: $0.value) }
+      .filter { $0.before != $0.after }
+  }
+
+  /// - Returns: collections whose files can go.
+  private func commit(
+    _ loaded: [RunningRestore.Loaded], _ plan: RestorePlan, _ replaced: [Collection], requester: String?,
+    in db: Database
+  ) throws -> [Int64] {
+    let catalog = resources.directory.catalog
+    var obsolete: [Int64] = []
+    for (restored, collection) in loaded {
+      var before: String?
+      if let present = try catalog.collection(named: collection.name, in: db) {
+        if let open = replaced.first(where: { $0.id == present.id }) { try ensureNoJob(on: open, in: db) }
+        before = try catalog.generation(present.currentGeneration, in: db).label
+        try catalog.moveAliases(of: present.id, to: restored.record.id, in: db)
+        try catalog.deleteCollection(present.id, in: db)
+        obsolete.append(present.id)
+      }
+      try catalog.publish(restored.record.id, as: collection.name, in: db)
+      let live = try catalog.generation(collection.snapshot.live.id, in: db)
+      try catalog.record(
+        HistoryEntry(
+          action: .collectionRestored, name: collection.name, before: before, after: live.label,
+          requestedBy: requester), in: db)
+    }
+    let ids = Dictionary(uniqueKeysWithValues: loaded.map { ($0.collection.name, $0.collection.id) })
+    for change in Self.changes(plan, aliases.current) {
+      guard let target = change.after, let id = ids[target] else { continue }
+      try catalog.setAlias(change.alias, to: id, in: db)
+      try catalog.record(
+        HistoryEntry(
+          action: change.before == nil ? .aliasCreated : .aliasMoved, name: change.alias,
+          before: change.before,
+          after: target, requestedBy: requester), in: db)
+    }
+    return obsolete
+  }
+}
