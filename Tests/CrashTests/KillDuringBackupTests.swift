@@ -76,7 +76,7 @@ struct KillDuringBackupTests {
           try await client.backup([]) { bytes, total in
             let name = file + ".partial"
             if !FileManager.default.fileExists(atPath: name) {
-              FileManager.default.createFile(atPath: name, contents: nil)
+              _ = FileManager.default.createFile(atPath: name, contents: nil)
             }
             let handle = try #require(FileHandle(forWritingAtPath: name))
             let written = try handle.seekToEnd()
@@ -97,7 +97,8 @@ struct KillDuringBackupTests {
       #expect(!cut.isSound, note)
       let again = try await start(data)
       try await AdminClient.with(url: again.url, token: nil) { client in
-        #expect(try await client.collection("live").count == Self.rows, note)
+        let count = try await client.collection("live").count
+        #expect(count == Self.rows, note)
       }
       #expect(await again.stop() == 0)
       try requireSound(data, note)
