@@ -96,7 +96,8 @@ struct ArchiveReader {
   }
 
   private mutating func begin(_ entry: ArchiveEntry, _ take: (Event) throws -> Void) throws {
-    if let seconds, entry.seconds != seconds {
+    // Whoever tells of a failure may not know when the backup began.
+    if let seconds, entry.seconds != seconds, entry.name != ArchiveWriter.failureName {
       throw backupDamage(
         at: entry.offset, "entry '\(entry.name)' is of another moment than those before it")
     }

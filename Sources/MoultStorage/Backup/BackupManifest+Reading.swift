@@ -116,14 +116,15 @@ extension BackupManifest {
     for segment in collection.segments {
       try require(
         segment.id > 0 && segment.id < Self.numberEnd && segment.firstRow >= next
-          && segment.firstRow <= collection.nextRow,
+          && segment.firstRow < Self.numberEnd,
         "segments of \(name) one behind the other")
       try require(
         (0...segment.rowCapacity).contains(segment.rowCount) && segment.rowCapacity < Self.rowsEnd
           && segment.rowCapacity > 0, "rows of segment \(segment.id) of \(name)")
       let span = segment.mergedSpan ?? Int64(segment.rowCount)
       try require(
-        span >= segment.rowCount && span <= collection.nextRow - segment.firstRow
+        // One that a batch has just added lies beyond what is committed, and is empty.
+        span >= segment.rowCount && (span == 0 || span <= collection.nextRow - segment.firstRow)
           && (segment.hasRowsFile || span == segment.rowCount), "the span of segment \(segment.id) of \(name)"
       )
       if let strides = segment.growing {

@@ -71,14 +71,14 @@ package final class BackupTarget: BackupSink {
     let made = try catalog.insertCollection(
       name: "restored \(UInt64.random(in: 0 ... .max))", schema: source.schema,
       specification: current.specification, state: .building, in: db)
-    let others = source.generations.map(\.id).filter { $0 != current.id }
-    let generations = try catalog.reserve(others.count, of: "generations", in: db)
+    // In the order that they had, which is that of their age.
+    let reserved = try catalog.reserve(source.generations.count - 1, of: "generations", in: db)
+    let generations = zip(source.generations.map(\.id).sorted(), [made.generation.id] + reserved)
     let segments = try catalog.reserve(source.segments.count, of: "segments", in: db)
     return Numbers(
       source: source, name: name, id: made.collection.id,
       points: PointStore(collectionID: made.collection.id, keyKind: source.schema.keyKind),
-      generations: Dictionary(
-        uniqueKeysWithValues: [(current.id, made.generation.id)] + zip(others, generations)),
+      generations: Dictionary(uniqueKeysWithValues: generations),
       segments: Dictionary(uniqueKeysWithValues: zip(source.segments.map(\.id), segments)))
   }
 
@@ -197,7 +197,8 @@ package final class BackupTarget: BackupSink {
       }
     }
     try catalog.restore(
-      numbers.id, nextRow: source.nextRow, nextSequence: source.nextSequence, nextKey: source.nextKey,
+      numbers.id, currentGeneration: numbers.generations[source.currentGeneration]!, nextRow: source.nextRow,
+      nextSequence: source.nextSequence, nextKey: source.nextKey,
       previousGeneration: source.previousGeneration.map { numbers.generations[$0]! },
       createdAt: source.createdAt, in: db)
   }

@@ -51,14 +51,18 @@ extension Catalog {
   }
 
   func restore(
-    _ collection: Int64, nextRow: Int64, nextSequence: Int64, nextKey: Int64, previousGeneration: Int64?,
+    _ collection: Int64, currentGeneration: Int64, nextRow: Int64, nextSequence: Int64, nextKey: Int64,
+    previousGeneration: Int64?,
     createdAt: Int64, in db: Database
   ) throws {
     try db.execute(
       sql: """
-        UPDATE collections SET next_row = ?, next_sequence = ?, next_key = ?, previous_generation = ?,
+        UPDATE collections SET current_generation = ?, next_row = ?, next_sequence = ?, next_key = ?, previous_generation = ?,
           created_at = ? WHERE id = ?
-        """, arguments: [nextRow, nextSequence, nextKey, previousGeneration, createdAt, collection])
+        """,
+      arguments: [
+        currentGeneration, nextRow, nextSequence, nextKey, previousGeneration, createdAt, collection,
+      ])
     try requireChange(db, "collection", collection)
   }
 
