@@ -8,7 +8,7 @@ internal import NIOCore
 extension AdminAPI {
   static let backupMediaType = "application/x-tar"
 
-  func addBackupRoutes(to group: RouterGroup<Context>) {
+  func addBackupRoutes(to group: GuardedRoutes) {
     group.on(.get, "backup", .read) { request, context in
       let parameters = try QueryParameters(request, known: ["collections"])
       let names = parameters.string("collections")?.split(separator: ",").map(String.init) ?? []
