@@ -80,7 +80,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     .target(
-      name: "CMoultChecksum", dependencies: ["CZlib"],
+      name: "CMoultStorage", dependencies: ["CZlib"],
       cSettings: [
         .unsafeFlags(["-Wall", "-Wextra"]),
         .unsafeFlags(["-O3"], .when(configuration: .debug)),
@@ -96,7 +96,7 @@ let package = Package(
 
     module("MoultModel", []),
     module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"]),
-    module("MoultStorage", ["MoultModel", "CMoultChecksum", "CSQLitePages", "CZlib", grdb]),
+    module("MoultStorage", ["MoultModel", "CMoultStorage", "CSQLitePages", "CZlib", grdb]),
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
     module(

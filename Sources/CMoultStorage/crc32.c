@@ -1,4 +1,4 @@
-#include "moult_checksum.h"
+#include "moult_storage.h"
 
 #include <zlib.h>
 

@@ -41,7 +41,9 @@ struct SegmentFileTests {
     }
   }
 
-  @Test("a blob comes back as the same bytes", arguments: [0, 1, 4095, 4096, 10_000])
+  @Test(
+    "a blob comes back as the same bytes, around a page, a call and a begun write-back",
+    arguments: [0, 1, 4095, 4096, 10_000, 65_535, 65_536, 65_537, 1 << 20, 3 << 20 | 5])
   func blob(count: Int) throws {
     try withTemporaryDirectory { directory in
       var random = SeededGenerator(seed: UInt64(count))

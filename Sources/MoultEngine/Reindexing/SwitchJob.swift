@@ -135,7 +135,7 @@ struct SwitchJob: Sendable {
       }
     }
     // Readers of the retired generation keep their mappings; only the names go.
-    try? directory.removeFiles(obsolete)
+    try? await resources.writing.run { try directory.removeFiles(obsolete) }
     try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: collection, in: resources) }
     return result
   }

@@ -25,6 +25,8 @@ package protocol FileSystem: Sendable {
   func close(_ file: OpenFile)
   /// - Returns: the bytes that were written, which may be fewer than were given.
   func write(_ bytes: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int) throws -> Int
+  /// Begins to bring a range to the disk, without a promise; an error shows at the next sync.
+  func beginSync(_ file: OpenFile, from offset: Int, count: Int)
   /// - Returns: the bytes that were read; fewer than asked for, and 0 at the end.
   func read(into bytes: UnsafeMutableRawBufferPointer, from file: OpenFile, at offset: Int) throws -> Int
   func size(of file: OpenFile) throws -> Int
@@ -55,6 +57,8 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+  package func beginSync(_ file: OpenFile, from offset: Int, count: Int) {}
+
   /// Writes all of `bytes`, continuing after short writes.
   package func writeAll(_ bytes: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int) throws {
     var done = 0

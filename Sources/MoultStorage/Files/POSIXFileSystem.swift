@@ -1,3 +1,4 @@
+import CMoultStorage
 import Glibc
 import MoultModel
 
@@ -25,6 +26,10 @@ package struct POSIXFileSystem: FileSystem {
     let count = repeating { pwrite(file.descriptor, bytes.baseAddress, bytes.count, offset) }
     guard count > 0 else { throw MoultError.system(count == 0 ? EIO : errno, "write to", file.path) }
     return count
+  }
+
+  package func beginSync(_ file: OpenFile, from offset: Int, count: Int) {
+    moult_begin_writeback(file.descriptor, Int64(offset), Int64(count))
   }
 
   package func read(

@@ -1,4 +1,4 @@
-import CMoultChecksum
+import CMoultStorage
 import CZlib
 
 /// CRC-32 as in zlib and PNG (polynomial 0xEDB88320), taken piece by piece.

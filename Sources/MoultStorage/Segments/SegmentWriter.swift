@@ -12,6 +12,8 @@ package final class SegmentWriter {
   private var sideChecksum = SegmentChecksum()
   private var rowsChecksum = SegmentChecksum()
   private var isFinished = false
+  /// Up to where the file's write-back was begun.
+  private var writebackEnd = 0
   /// Rows that were appended.
   package private(set) var count = 0
 
@@ -66,9 +68,29 @@ package final class SegmentWriter {
       sideChecksum.update(bytes)
     }
     let bytes = UnsafeRawBufferPointer(start: rows, count: count * header.rowStride)
-    try fileSystem.writeAll(bytes, to: file, at: header.fileSize(rowCount: self.count))
+    try writeRows(bytes, at: header.fileSize(rowCount: self.count))
     rowsChecksum.update(bytes)
     self.count += count
+  }
+
+  /// Bytes of one call of the system, and from one begun write-back to the next.
+  ///
+  /// Jobs write on threads that give way to searches, but a kernel without preemption lets them go on to the end of
+  /// a call: beside calls of 3 MB and one sync, a thread on the same processor woke 0.6 ms late (p99, Linux 6.18, ext4),
+  /// with pieces of 64 KiB and a write-back begun for each MiB 0.14 ms.
+  private static let callBytes = 64 << 10
+  private static let writebackBytes = 1 << 20
+
+  private func writeRows(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    for first in stride(from: 0, to: bytes.count, by: Self.callBytes) {
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[first..<min(bytes.count, first + Self.callBytes)])
+      try fileSystem.writeAll(piece, to: file, at: offset + first)
+      let end = offset + first + piece.count
+      if end - writebackEnd >= Self.writebackBytes {
+        fileSystem.beginSync(file, from: writebackEnd, count: end - writebackEnd)
+        writebackEnd = end
+      }
+    }
   }
 
   /// Of what has come so far, in file order: side section, gap, rows.

@@ -1,0 +1,12 @@
+#define _GNU_SOURCE
+#include "moult_storage.h"
+
+#include <fcntl.h>
+
+void moult_begin_writeback(int descriptor, int64_t offset, int64_t count) {
+#if defined(SYNC_FILE_RANGE_WRITE)
+    (void)sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)descriptor, (void)offset, (void)count;
+#endif
+}
