@@ -96,7 +96,10 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   /// The same bytes with the same syncs by nothing but writes, and the part of it that was reached.
   package var diskMbPerS: Double?
   package var diskShare: Double?
-  /// JSON that one thread reads a second, in 10⁶ bytes, and the part of the time that one would have read.
+  /// Processor time of the server, and vectors made durable for each second of it, in 10⁶ bytes.
+  package var processorSeconds: Double?
+  package var mbPerProcessorS: Double?
+  /// JSON that one thread reads a second, in 10⁶ bytes, and the part of the server's processor time that it takes.
   package var parseMbPerS: Double?
   package var parseShare: Double?
   /// The first search after a start, and the median of searches a while later.

@@ -24,6 +24,8 @@ struct IngestBenchmark {
   struct Result: Sendable {
     var seconds: Double
     var latency: LatencySummary
+    /// Processor time of the server meanwhile; `nil` for one that is not ours.
+    var processorSeconds: Double?
     /// Of all bodies.
     var bodyBytes: Int
     /// Bytes of JSON that one thread reads in a second, the reader alone; `nil` for a binary wire.
@@ -49,7 +51,9 @@ struct IngestBenchmark {
   private static let parsedBodiesMax = 10
 
   /// Makes the collection and writes all rows; they are durable when this returns.
-  func run(_ wire: Wire) async throws -> Result {
+  ///
+  /// - Parameter server: tells its processor time.
+  func run(_ wire: Wire, server: ServerProcess?) async throws -> Result {
     if try await client.collectionIfPresent(collection) != nil { try await client.dropCollection(collection) }
     _ = try await client.createCollection(
       CreateCollectionRequest(
@@ -60,6 +64,7 @@ struct IngestBenchmark {
     }
     let progress = Progress()
     let clock = ContinuousClock()
+    let processorBefore = server?.processorSeconds
     let start = clock.now
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<clientCount {
@@ -76,9 +81,12 @@ struct IngestBenchmark {
       }
       try await group.waitForAll()
     }
+    let taken = (clock.now - start).inSeconds
+    let processorAfter = server?.processorSeconds
     return Result(
-      seconds: (clock.now - start).inSeconds,
+      seconds: taken,
       latency: LatencySummary(seconds: progress.seconds.withLock { $0 }),
+      processorSeconds: processorBefore.flatMap { before in processorAfter.map { $0 - before } },
       bodyBytes: bodies.reduce(0) { $0 + $1.readableBytes },
       parsedPerSecond: wire == .frame ? nil : try Self.parsedPerSecond(bodies))
   }

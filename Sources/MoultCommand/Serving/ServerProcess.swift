@@ -28,6 +28,16 @@ final class ServerProcess {
     return kilobytes * 1024
   }
 
+  /// Processor time that the server has taken, in seconds; `nil` when not known.
+  var processorSeconds: Double? {
+    // The name, in brackets, may hold anything; 11 fields after it come user and system time, in ticks.
+    guard let stat = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
+      let fields = stat.split(separator: ")").last?.split(separator: " "), fields.count > 12,
+      let user = Double(fields[11]), let system = Double(fields[12])
+    else { return nil }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   /// Bytes that the server has caused to be written to the disk so far; `nil` when not known.
   var writtenBytes: Int? {
     let counters = try? String(contentsOfFile: "/proc/\(processID)/io", encoding: .utf8)

@@ -109,6 +109,7 @@ final class RecordPrinter {
       ("P99 MS", .right, { $0.p99Ms.map { Figure.fixed($0, 3) } }),
       ("IDLE P99 MS", .right, { $0.idleP99Ms.map { Figure.fixed($0, 3) } }),
       ("MB/S", .right, { $0.mbPerS.map { Figure.fixed($0, 1) } }),
+      ("MB/PROCESSOR S", .right, { $0.mbPerProcessorS.map { Figure.fixed($0, 1) } }),
       ("DISK MB/S", .right, { $0.diskMbPerS.map { Figure.fixed($0, 1) } }),
       ("OF DISK", .right, { $0.diskShare.map { Figure.fixed($0, 2) } }),
       ("PARSE MB/S", .right, { $0.parseMbPerS.map { Figure.fixed($0, 0) } }),
