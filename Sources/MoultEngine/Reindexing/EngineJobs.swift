@@ -38,7 +38,7 @@ struct EngineJobs: Sendable {
   ///   - collection: the number of the one that the job works on.
   ///   - run: gets it, what the job is told to do, and the pace that the job has to keep.
   private func register<Arguments: Decodable & Sendable>(
-    _ kind: String, in registry: inout JobRegistry, on collection: KeyPath<Arguments, Int64> & Sendable,
+    _ kind: String, in registry: inout JobRegistry, on collection: any KeyPath<Arguments, Int64> & Sendable,
     _ run: @escaping @Sendable (Collection, Arguments, JobContext, Pace) async throws -> Data?
   ) {
     registry.register(kind) { record, context in
