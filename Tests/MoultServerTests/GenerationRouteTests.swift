@@ -181,7 +181,7 @@ struct GenerationRouteTests {
       #expect(try next.json["after"]?.array?.compactMap(\.int) == [id])
       let second = try #require(try next.json["id"]?.int)
       for (after, code) in [
-        ("[99]", "jobNotFound"), (#"["7"]"#, "invalidArgument"), ("7", "invalidArgument"),
+        ("[\(second),99]", "jobNotFound"), (#"["7"]"#, "invalidArgument"), ("7", "invalidArgument"),
       ] {
         let refused = try await server.post(words + "/switch", #"{\#(body),"after":\#(after)}"#)
         #expect(refused.errorCode == code, "\(after): \(refused.text)")
