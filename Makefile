@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .PHONY: help setup build demo test soak soak-controls lint format bench bench-peers bench-peers-milvus clean
 
 MOULT := .build/release/moult
+# Of the soak: times are judged in a release build only.
+CONFIGURATION ?= debug
 SOURCES := Sources Tests Package.swift
 SAMPLE := Examples/data/wordnet-10k
 
@@ -36,13 +38,13 @@ test: ## Run every check and test; .ci/run calls this.
 
 soak: ## The reliability tests for SOAK minutes (default 5); table into Benchmarks/Results and RELIABILITY.md.
 	@scripts/setup tests
-	swift build --build-tests -c release -Xswiftc -enable-testing
-	scripts/soak $(or $(SOAK),5)
+	swift build --build-tests -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswiftc -enable-testing)
+	CONFIGURATION=$(CONFIGURATION) scripts/soak $(or $(SOAK),5)
 
 soak-controls: ## Broken twins that each reliability test must catch; fails if one goes unnoticed.
 	@scripts/setup tests
-	swift build --build-tests -c release -Xswiftc -enable-testing
-	scripts/soak controls
+	swift build --build-tests -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswiftc -enable-testing)
+	CONFIGURATION=$(CONFIGURATION) scripts/soak controls
 
 lint: ## Check the formatting.
 	swift format lint --strict --recursive $(SOURCES)
