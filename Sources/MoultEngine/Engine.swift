@@ -41,7 +41,7 @@ package final class Engine: Sendable {
   ) async throws -> Engine {
     let directory = try DataDirectory(
       path: configuration.dataDirectory, fileSystem: fileSystem, catalog: Catalog(now: clock.now),
-        writeRunner: ComputePool.unyielding)
+      writeRunner: ComputePool.unyielding)
     do {
       return try await open(directory, configuration: configuration, logger: logger, clock: clock)
     } catch {

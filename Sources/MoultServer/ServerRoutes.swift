@@ -30,7 +30,6 @@ struct ServerRoutes: Sendable {
     router.add(middleware: ProtocolErrors(protocols: protocols))
     router.add(middleware: Authentication(tokens: configuration.tokens))
     router.add(middleware: RequesterNaming())
-    router.add(middleware: RequestLimits(bodyBytesMax: configuration.bodyBytesMax))
 
     let requestGuard = RequestGuard(
       bodyBytesMax: configuration.bodyBytesMax, budget: budget, secondsMax: configuration.requestSecondsMax)

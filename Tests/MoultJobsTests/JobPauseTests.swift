@@ -4,7 +4,7 @@ import Testing
 
 @testable import MoultJobs
 
-@Suite("Pausing, priorities and holding back", .timeLimit(.minutes(3)))
+@Suite("Pausing, priorities and holding back", .timeLimit(.minutes(30)))
 struct JobPauseTests {
   @Test("pause lays a waiting job aside at once and asks a running one", arguments: JobState.allCases)
   func pause(state: JobState) throws {

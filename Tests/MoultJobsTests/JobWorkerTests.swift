@@ -5,7 +5,7 @@ import MoultJobs
 import ServiceLifecycle
 import Testing
 
-@Suite("JobWorker", .timeLimit(.minutes(3)))
+@Suite("JobWorker", .timeLimit(.minutes(30)))
 struct JobWorkerTests {
   @Test("a job enqueued while the worker waits runs at once, with no time passing")
   func wakes() async throws {
@@ -297,7 +297,7 @@ struct JobWorkerTests {
   }
 }
 
-@Suite("JobRescuer", .timeLimit(.minutes(3)))
+@Suite("JobRescuer", .timeLimit(.minutes(30)))
 struct JobRescuerTests {
   @Test("looks at start, and then every half lease")
   func rescues() async throws {

@@ -15,7 +15,8 @@ struct AliasSwapTests {
     #expect(outcome.swaps.count == swaps && stall < (Scale.judgesTimes ? 0.02 : 200))
     func milliseconds(_ seconds: Double) -> Double { (seconds * 1e4).rounded() / 10 }
     Figures.note(
-      "R3", "protocol", protocolName, "swaps", swaps, "reads", outcome.reads, "failed", outcome.failed, "stale",
+      "R3", "protocol", protocolName, "swaps", swaps, "reads", outcome.reads, "failed", outcome.failed,
+      "stale",
       outcome.stale, "mixed", outcome.mixed, "read p99 ms",
       milliseconds(SwapLoad.Outcome.percentile(0.99, of: outcome.times.map(\.seconds))), "stall p99 ms",
       milliseconds(stall))

@@ -11,14 +11,14 @@ struct ReadOnlyTests {
   private static let routes: Set<String> = [
     "collections/list", "collections/has", "collections/get_stats", "collections/describe",
     "collections/get_load_state", "entities/get", "entities/query", "entities/search", "aliases/describe",
-    "aliases/list", "indexes/list", "indexes/describe",
+    "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",
     "DescribeCollection", "HasCollection", "ShowCollections", "GetCollectionStatistics",
     "GetPartitionStatistics", "ShowPartitions", "HasPartition", "Query", "Search", "HybridSearch",
     "DescribeIndex", "GetLoadingProgress", "GetLoadState", "GetFlushState", "GetFlushAllState",
-    "DescribeAlias", "ListAliases",
+    "DescribeAlias", "ListAliases", "GetCompactionState",
   ]
 
   @Test("reaches the routes that read; the others say 403 and 1401, whatever comes with them")

@@ -91,7 +91,8 @@ struct ServeCommand: AsyncParsableCommand {
       return try await Engine.open(
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
-          queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits, retention: retention.retention),
+          queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
+          retention: retention.retention),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -7,9 +7,11 @@ internal import NIOCore
 
 extension AdminAPI {
   static let backupMediaType = "application/x-tar"
+  /// Takes a body of any length.
+  static let restorePath = "/moult/v1/restore"
 
   func addBackupRoutes(to group: GuardedRoutes) {
-    group.on(.get, "backup", .read) { request, context in
+    group.on(.get, "backup", .read, streams: true) { request, context in
       let parameters = try QueryParameters(request, known: ["collections"])
       let names = parameters.string("collections")?.split(separator: ",").map(String.init) ?? []
       let backup = try await engine.startBackup(of: names)
@@ -32,7 +34,7 @@ extension AdminAPI {
           try await writer.finish(nil)
         })
     }
-    group.on(.post, "restore", .write) { request, _ in
+    group.on(.post, "restore", .write, streams: true) { request, _ in
       let parameters = try QueryParameters(request, known: ["only", "as", "ifExists"])
       let wanted = RestoreRequest(
         only: parameters.string("only"), name: parameters.string("as"),

@@ -25,6 +25,9 @@ final class ContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func isWelcome(_ head: HTTPRequest) -> Bool {
     guard head.headerFields[.expect]?.lowercased() == "100-continue" else { return false }
+    if head.path?.split(separator: "?", maxSplits: 1).first.map(String.init) == AdminAPI.restorePath {
+      return true
+    }
     let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
     return length <= bodyBytesMax
   }

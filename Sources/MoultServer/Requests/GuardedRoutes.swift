@@ -19,11 +19,15 @@ package struct GuardedRoutes {
   ///   - path: under the protocol's root.
   ///   - access: what the handler does. One that writes is not cancelled once it has begun; one that reads is, when its
   ///     time has run out.
+  ///   - streams: the handler reads a body of any length as it comes, or answers so; then there is neither a limit nor
+  ///     a deadline, and only a client that stands still is cut off.
   package func on(
-    _ method: HTTPRequest.Method, _ path: String, _ access: Access, handler: @escaping Handler
+    _ method: HTTPRequest.Method, _ path: String, _ access: Access, streams: Bool = false,
+    handler: @escaping Handler
   ) {
     group.on(RouterPath(path), method: method) { [requestGuard] request, context in
-      try await requestGuard.run(request, context, access, handler)
+      guard !streams else { return try await requestGuard.stream(request, context, access, handler) }
+      return try await requestGuard.run(request, context, access, handler)
     }
   }
 }

@@ -22,11 +22,9 @@ struct RequestGuard: Sendable {
   func run(
     _ request: Request, _ context: Context, _ access: Access, _ handler: @escaping GuardedRoutes.Handler
   ) async throws -> Response {
-    guard let granted = Caller.access, granted >= access else {
-      throw MoultError(
-        .permissionDenied,
-        "the token of this request only allows reading, and \(request.method.rawValue) "
-          + "\(request.uri.path.prefix(300)) changes something; send the read-write token")
+    try require(access, of: request)
+    if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyBytesMax {
+      throw BodyTooLarge.error(length, bodyBytesMax)
     }
     let deadline = Deadline(seconds: try seconds(of: request))
     let loan = ByteLoan(from: budget)
@@ -41,6 +39,23 @@ struct RequestGuard: Sendable {
       return try await Deadline.$current.withValue(deadline) {
         try await uncancelled { try await handler(received, context) }
       }
+    }
+  }
+
+  /// Hands a request on whose body has no bounds.
+  func stream(
+    _ request: Request, _ context: Context, _ access: Access, _ handler: @escaping GuardedRoutes.Handler
+  ) async throws -> Response {
+    try require(access, of: request)
+    return try await handler(request, context)
+  }
+
+  private func require(_ access: Access, of request: Request) throws {
+    guard let granted = Caller.access, granted >= access else {
+      throw MoultError(
+        .permissionDenied,
+        "the token of this request only allows reading, and \(request.method.rawValue) "
+          + "\(request.uri.path.prefix(300)) changes something; send the read-write token")
     }
   }
 
@@ -72,7 +87,7 @@ struct RequestGuard: Sendable {
   /// - Throws: `tooLarge` as soon as more has come than is allowed; `overloaded` when the bodies of all requests
   ///   under way fill the memory that they may take.
   private func received(_ request: Request, _ loan: ByteLoan) async throws -> Request {
-    guard [.post, .put].contains(request.method) else { return request }
+    guard [.post, .put, .patch].contains(request.method) else { return request }
     var body = ByteBuffer()
     for try await var part in request.body {
       guard body.readableBytes + part.readableBytes <= bodyBytesMax else {

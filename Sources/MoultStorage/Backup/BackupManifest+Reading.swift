@@ -119,8 +119,8 @@ extension BackupManifest {
           && segment.firstRow < Self.numberEnd,
         "segments of \(name) one behind the other")
       try require(
-        (0...segment.rowCapacity).contains(segment.rowCount) && segment.rowCapacity < Self.rowsEnd
-          && segment.rowCapacity > 0, "rows of segment \(segment.id) of \(name)")
+        segment.rowCapacity > 0 && segment.rowCapacity < Self.rowsEnd && segment.rowCount >= 0
+          && segment.rowCount <= segment.rowCapacity, "rows of segment \(segment.id) of \(name)")
       let span = segment.mergedSpan ?? Int64(segment.rowCount)
       try require(
         // One that a batch has just added lies beyond what is committed, and is empty.
