@@ -105,7 +105,7 @@ struct KillDuringBackupTests {
       try? FileManager.default.removeItem(atPath: file + ".partial")
     }
     #expect(files == 0)
-    Figures.note("R2", "kills in backups", kills, "files", files, "orphans", 0)
+    Figures.note("R2", "kills in backups", kills, "files of cut backups", files)
   }
 
   private struct BackupReceiverOutcome {
@@ -184,6 +184,6 @@ struct KillDuringBackupTests {
     }
     #expect(await server.stop() == 0)
     Figures.note(
-      "R2", "kills in restores", kills, "restored", whole, "not restored", none, "between", 0, "orphans", 0)
+      "R2", "kills in restores", kills, "restored", whole, "not restored", none)
   }
 }

@@ -258,6 +258,22 @@ struct DataDirectoryTests {
     }
   }
 
+  @Test("a segment that a batch added before it was killed, empty and ahead of the rows, is sound")
+  func emptySegmentAhead() throws {
+    try withTemporaryDirectory { path in
+      let directory = try DataDirectory(path: path)
+      _ = try fill(directory)
+      // 13 rows are given out; those up to 16 were to go to the segment before.
+      try directory.write { db in
+        let segment = try directory.catalog.insertSegment(collection: 1, firstRow: 16, rowCapacity: 8, in: db)
+        _ = try GrowingSegment(
+          creating: directory.absolutePath(segment.file), identity: segment.identity, rowCapacity: 8,
+          rowStride: 16)
+      }
+      #expect(directory.check(deep: true).problems.map(\.message) == [])
+    }
+  }
+
   @Test("a write that fails changes nothing")
   func rollsBack() throws {
     try withTemporaryDirectory { path in

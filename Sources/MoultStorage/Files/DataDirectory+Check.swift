@@ -200,7 +200,8 @@ extension DataDirectory {
         if segment.firstRow < next {
           faults.append("segment \(segment.id) of '\(collection.name)' overlaps the one before")
         }
-        next = segment.rows.upperBound
+        // One that a batch has added and not filled lies beyond what is committed, and is empty.
+        if !segment.rows.isEmpty { next = segment.rows.upperBound }
       }
       let store = PointStore(collectionID: collection.id, keyKind: collection.schema.keyKind)
       let last = try Int64.fetchOne(db, sql: "SELECT max(row) FROM \(store.table)") ?? -1

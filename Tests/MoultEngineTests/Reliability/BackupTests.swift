@@ -493,7 +493,7 @@ struct BackupTests {
       try requireSound(again)
     }
     #expect(failures > 20)
-    Figures.note("R6", "restores on failing disks", failures, "unclean", 0)
+    Figures.note("R6", "restores on failing disks", failures)
   }
 }
 

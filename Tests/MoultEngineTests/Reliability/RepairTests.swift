@@ -136,7 +136,7 @@ struct RepairTests {
 
   @Test(
     "a switch that waits for its release waits on: a repair neither waits for it nor lets it go live",
-    .timeLimit(.minutes(10)))
+    .timeLimit(.minutes(60)))
   func heldSwitch() async throws {
     let fixture = try await DamageFixture()
     let copy = try fixture.copy()
@@ -157,7 +157,7 @@ struct RepairTests {
 
   @Test(
     "a form that cannot be given back is named, and the loss of its generation is in the history",
-    .timeLimit(.minutes(10)))
+    .timeLimit(.minutes(60)))
   func lostForm() async throws {
     let fixture = try await DamageFixture()
     let copy = try fixture.copy()
