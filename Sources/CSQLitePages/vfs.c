@@ -1,6 +1,7 @@
 #include "damage.h"
 #include "sqlite_pages.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -154,9 +155,12 @@ static int clear_mark(int mark) {
 /// Before frames from `frame` on are written over, or all of them dropped.
 static int withdraw_mark(pages_file *self, int64_t frame) {
   if (frame >= self->marked_frames) return SQLITE_OK;
-  self->marked_frames = 0;
   if (self->mark < 0) self->mark = open_mark(self->name, O_CREAT);
-  return self->mark < 0 ? SQLITE_OK : clear_mark(self->mark);
+  // There may be one that only cannot be opened now.
+  if (self->mark < 0) return SQLITE_IOERR_WRITE;
+  const int code = clear_mark(self->mark);
+  if (code == SQLITE_OK) self->marked_frames = 0;
+  return code;
 }
 
 /// After a commit was synced. The disk may have it when it likes.
@@ -324,7 +328,7 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync_directory) {
   const size_t length = strlen(name);
   if (length > log_suffix_length && strcmp(name + length - log_suffix_length, "-wal") == 0) {
     const int mark = open_mark(name, 0);
-    const int code = mark < 0 ? SQLITE_OK : clear_mark(mark);
+    const int code = mark >= 0 ? clear_mark(mark) : errno == ENOENT ? SQLITE_OK : SQLITE_IOERR_DELETE;
     if (mark >= 0) close(mark);
     if (code != SQLITE_OK) return code;
   }

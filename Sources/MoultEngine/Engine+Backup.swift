@@ -14,11 +14,18 @@ extension Engine {
   package func startBackup(of names: [String] = []) async throws -> RunningBackup {
     let map = aliases.current
     let own = try names.map { try map.ready($0).name }
+    guard let slot = resources.backupSlots.take() else {
+      throw MoultError(
+        .overloaded,
+        "\(BackupSlots.count) backups are being read, each of which holds files and the database's log; try again when one has ended"
+      )
+    }
     let pool = ComputePool(name: "backup", threadCount: 1)
     do {
       return try await pool.run { [resources] in
         RunningBackup(
-          try BackupSource.pinned(resources.directory, collections: own.isEmpty ? nil : Set(own)), pool: pool)
+          try BackupSource.pinned(resources.directory, collections: own.isEmpty ? nil : Set(own)), pool: pool,
+          slot: slot)
       }
     } catch {
       pool.close()

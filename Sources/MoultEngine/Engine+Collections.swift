@@ -189,7 +189,9 @@ extension Engine {
   package func sealSegments(of name: String) async throws {
     let collection = try aliases.resolveReady(name)
     guard collection.snapshot.live.specification.index != .flat else { return }
-    try await collection.writers.run { [resources] in
+    try await collection.writers.run { [resources, aliases] in
+      // Who took its place while this waited has its own turn.
+      guard aliases.current.collection(name) === collection else { return }
       try await resources.writing.run {
         let writer = resources.writer(of: collection)
         guard try writer.sealGrowing(atLeast: IndexSpecification.automaticGraphRows) else { return }

@@ -24,6 +24,7 @@ struct EngineResources: Sendable {
   /// Of searches, for jobs that must not slow them.
   let searchLatencies = SearchLatencies()
   let work = RunningWork()
+  let backupSlots = BackupSlots()
   let logger: Logger
 
   /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.

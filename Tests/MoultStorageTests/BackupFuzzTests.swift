@@ -100,6 +100,27 @@ struct BackupFuzzTests {
   /// What must not pass.
   private struct POSIXError: Error {}
 
+  @Test(
+    "a manifest with a moment that cannot be is refused",
+    arguments: ["-9223372036854775808", "-1", "9223372036854775807"])
+  func moments(number: String) throws {
+    try withArchive { directory, _ in
+      let manifest = String(decoding: try BackupSource.pinned(directory).manifest.encoded(), as: UTF8.self)
+      _ = try BackupManifest(decoding: Array(manifest.utf8))
+      for name in ["createdAt", "publishedAt"] {
+        guard let place = manifest.range(of: "\"\(name)\":[0-9]+", options: .regularExpression) else {
+          continue
+        }
+        let forged = manifest.replacingCharacters(in: place, with: "\"\(name)\":\(number)")
+        // The moment of the backup itself is only shown.
+        let isOfBackup = name == "createdAt" && !manifest[..<place.lowerBound].contains("collections")
+        if !isOfBackup {
+          #expect(throws: MoultError.self) { _ = try BackupManifest(decoding: Array(forged.utf8)) }
+        }
+      }
+    }
+  }
+
   @Test("manifests and rows of points, behind checksums that are right")
   func contents() throws {
     try withArchive { directory, _ in

@@ -8,11 +8,13 @@ package final class RunningBackup: @unchecked Sendable {
   /// Used on the pool's one thread only.
   private let source: BackupSource
   private let pool: ComputePool
+  private let slot: BackupSlots.Slot
 
   /// Bytes of the files in it; rows of points come on top.
   package let fileBytes: Int
 
-  init(_ source: BackupSource, pool: ComputePool) {
+  init(_ source: BackupSource, pool: ComputePool, slot: BackupSlots.Slot) {
+    self.slot = slot
     self.source = source
     self.pool = pool
     fileBytes = source.fileBytes

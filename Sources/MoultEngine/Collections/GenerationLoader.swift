@@ -44,7 +44,21 @@ enum GenerationLoader {
   static func encoder(
     of record: GenerationRecord, schema: CollectionSchema, files: GenerationFiles
   ) throws -> VectorEncoder {
-    if let path = record.encoderFile { return try files.readEncoder(path) }
+    if let path = record.encoderFile {
+      let encoder = try files.readEncoder(path)
+      // Vectors and codes are read through pointers with what the encoder says of them; a restored one may be any.
+      guard encoder.dimension == schema.dimension, encoder.metric == schema.metric,
+        encoder.specification.quantization == record.specification.quantization,
+        encoder.specification.isIdentity == record.specification.isIdentity
+      else {
+        throw MoultError(
+          .corrupted,
+          "\(path): expected an encoder to \(record.specification.quantization) for \(schema.dimension) dimensions and "
+            + "\(schema.metric), found one to \(encoder.specification.quantization) for \(encoder.dimension) and "
+            + "\(encoder.metric)")
+      }
+      return encoder
+    }
     guard record.specification.isIdentity else {
       throw MoultError(.corrupted, "the catalog names no encoder file for generation \(record.id)")
     }

@@ -26,7 +26,7 @@ struct ExpiredGenerations: Sendable {
     var expired: [Expired] = []
     for (collection, retiredAt) in retained {
       guard let generation = collection.snapshot.previous?.id else { continue }
-      if let seconds = retention.seconds, Double(now - retiredAt) >= 1_000 * seconds {
+      if let seconds = retention.seconds, Double(now) - Double(retiredAt) >= 1_000 * seconds {
         expired.append(
           Expired(
             collection: collection, generation: generation, reason: "moult serve --keep-generations-for"))

@@ -37,7 +37,11 @@ struct RequestGuard: Sendable {
       let received = try await within(deadline) { try await self.received(request, loan) }
       if deadline.hasPassed { throw deadline.error }
       return try await Deadline.$current.withValue(deadline) {
-        try await uncancelled { try await handler(received, context) }
+        try await uncancelled {
+          // The body takes its room until all is done with it.
+          defer { withExtendedLifetime(loan) {} }
+          return try await handler(received, context)
+        }
       }
     }
   }

@@ -113,6 +113,9 @@ package struct BackupDecoder {
     }
   }
 
+  /// Of one segment: they are gathered in memory.
+  private static let checksumBytesMax = 256 << 20
+
   private mutating func begin(_ entry: ArchiveEntry) throws {
     if entry.name != expectedName { skipPoints() }
     guard nextItem < items.count, entry.name == expectedName else {
@@ -122,7 +125,8 @@ package struct BackupDecoder {
     switch items[nextItem] {
     case .manifest: bytesMax = BackupManifest.sizeBytesMax
     case .points: bytesMax = BackupPoint.chunkBytesMax
-    case .checksums(_, let segment): bytesMax = segment.rowCount * VectorChecksum.encodedBytes
+    case .checksums(_, let segment):
+      bytesMax = min(segment.rowCount * VectorChecksum.encodedBytes, Self.checksumBytesMax)
     case .file(let file):
       guard let growing = file.growing else {
         bytesMax = .max

@@ -110,6 +110,11 @@ extension BackupManifest {
     try require(Name.fault(of: collection.name) == nil, "the name of a collection, got \(name)")
     try require(
       CollectionSchema.dimensionRange.contains(collection.schema.dimension), "a dimension of \(name)")
+    var moments: [Int64] = [collection.createdAt]
+    for generation in collection.generations {
+      moments += [generation.createdAt, generation.publishedAt ?? 0]
+    }
+    try require(moments.allSatisfy { $0 >= 0 && $0 < Self.numberEnd }, "moments of \(name) in range")
     let numbers = [collection.nextRow, collection.nextSequence, collection.nextKey, collection.id]
     try require(numbers.allSatisfy { $0 >= 0 && $0 < Self.numberEnd }, "numbers of \(name) in range")
     var next: Int64 = 0
@@ -155,6 +160,7 @@ extension BackupManifest {
 
   /// Far beyond what is ever given out, and far from the end of 64 bits.
   private static let numberEnd: Int64 = 1 << 60
-  private static let rowsEnd = 1 << 31
+  /// Beyond what a segment may be given (`--segment-rows`, merges): what is made for a capacity must stay small.
+  private static let rowsEnd = (1 << 24) + 1
   private static let growingBytesEnd = 1 << 33
 }

@@ -458,6 +458,19 @@ struct BackupTests {
     try await again.shutDown()
   }
 
+  @Test("two backups are read at a time and no more; one that is let go makes room")
+  func slots() async throws {
+    let harness = try await EngineHarness()
+    var backups = [try await harness.engine.startBackup(), try await harness.engine.startBackup()]
+    await #expect {
+      _ = try await harness.engine.startBackup()
+    } throws: { ($0 as? MoultError)?.code == .overloaded }
+    backups.removeLast()
+    backups.append(try await harness.engine.startBackup())
+    backups = []
+    try await harness.shutDown()
+  }
+
   @Test("R6: a disk that fails at any call leaves a restore undone, and what was there as it was")
   func faults() async throws {
     let bytes = try await smallArchive()

@@ -10,11 +10,14 @@ import Testing
 struct SwapWindowTests {
   private static let dimension = 6
   private static let writers = 3
+  private static let swapsMin = 3
   private static let batch = 50
   private static let keysOfWriter: Int64 = 2_000
 
   private final class Remaining: Sendable {
     let writers = Atomic(SwapWindowTests.writers)
+    /// Made so far.
+    let swaps = Atomic(0)
   }
 
   struct Outcome {
@@ -29,7 +32,7 @@ struct SwapWindowTests {
   @Test("nothing acknowledged is lost, nothing deleted comes back", .timeLimit(.minutes(30)))
   func nothingLost() async throws {
     let outcome = try await run(operations: Scale.count(100_000, soak: 5_000_000))
-    #expect(outcome.lost == 0 && outcome.resurrected == 0 && outcome.swaps >= 3)
+    #expect(outcome.lost == 0 && outcome.resurrected == 0 && outcome.swaps >= Self.swapsMin)
     Figures.note(
       "R5", "operations", outcome.operations, "swaps", outcome.swaps, "lost", outcome.lost, "resurrected",
       outcome.resurrected)
@@ -57,10 +60,10 @@ struct SwapWindowTests {
         group.addTask {
           defer { left.writers.subtract(1, ordering: .sequentiallyConsistent) }
           return try await Self.write(
-            engine, writer: writer, operations: operations / Self.writers, forgetsEvery: forgetsEvery)
+            engine, writer: writer, operations: operations / Self.writers, forgetsEvery: forgetsEvery, left)
         }
       }
-      outcome.swaps = try await swap(harness) { left.writers.load(ordering: .sequentiallyConsistent) > 0 }
+      outcome.swaps = try await swap(harness, left)
       var models: [Int64: Int] = [:]
       for try await model in group { models.merge(model) { _, new in new } }
       return models
@@ -86,11 +89,16 @@ struct SwapWindowTests {
 
   /// - Returns: the version of each key of the writer; 0 for one that was deleted.
   private static func write(
-    _ engine: Engine, writer: Int, operations: Int, forgetsEvery: Int?
+    _ engine: Engine, writer: Int, operations: Int, forgetsEvery: Int?, _ left: Remaining
   ) async throws -> [Int64: Int] {
     var random = SeededGenerator(seed: UInt64(writer) + 55)
     var model: [Int64: Int] = [:]
-    for number in 1...max(1, operations / batch) {
+    let batches = max(1, operations / batch)
+    var number = 0
+    while number < batches || left.swaps.load(ordering: .relaxed) < swapsMin {
+      // Jobs take what time writers leave; on a busy machine they have not had much yet.
+      if number >= batches { try await Task.sleep(for: .milliseconds(20)) }
+      number += 1
       let first = Int64(writer) * keysOfWriter
       let ids = Array(
         Set((0..<batch).map { _ in first + Int64.random(in: 0..<keysOfWriter, using: &random) }))
@@ -116,7 +124,7 @@ struct SwapWindowTests {
   }
 
   /// Switches, goes back and reindexes until the writers are done.
-  private func swap(_ harness: EngineHarness, while goesOn: () -> Bool) async throws -> Int {
+  private func swap(_ harness: EngineHarness, _ left: Remaining) async throws -> Int {
     let engine = harness.engine
     var swaps = 0
     var version = 0
@@ -143,7 +151,8 @@ struct SwapWindowTests {
         try await engine.dropCollection(source)
       }
       swaps += 1
-    } while goesOn()
+      left.swaps.store(swaps, ordering: .relaxed)
+    } while left.writers.load(ordering: .sequentiallyConsistent) > 0
     return swaps
   }
 }

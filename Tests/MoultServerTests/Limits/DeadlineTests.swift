@@ -111,7 +111,8 @@ struct DeadlineTests {
         try await server.post(
           path + "/points", #"{"points":[{"id":9,"vector":[9,9]}]}"#, headers: Self.short)
       }
-      try await Task.sleep(for: .milliseconds(300))
+      // Its deadline begins when the server has seen it.
+      try await Task.sleep(for: .seconds(5))
       open.yield()
       let refused = try await write.value
       await holder.value
