@@ -31,7 +31,10 @@ struct RequestGuard: Sendable {
     switch access {
     case .read:
       return try await within(deadline) {
-        try await handler(try await self.received(request, loan), context)
+        let received = try await self.received(request, loan)
+        // The timer may be late.
+        if deadline.hasPassed { throw deadline.error }
+        return try await handler(received, context)
       }
     case .write:
       let received = try await within(deadline) { try await self.received(request, loan) }
