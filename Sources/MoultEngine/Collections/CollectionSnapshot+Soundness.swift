@@ -39,11 +39,6 @@ extension CollectionSnapshot {
       try segments[segment].requireSoundVectors()
     }
   }
-
-  /// The same for the vectors of every row.
-  func requireSoundVectors() throws {
-    for segment in segments { try segment.requireSoundVectors() }
-  }
 }
 
 extension SegmentView {
