@@ -81,13 +81,15 @@ extension Engine {
     let (report, obsolete) = try await names.run {
       let map = aliases.current
       let plan = try RestorePlan(manifest, request, map)
-      let replaced = loaded.compactMap { map.collections[$0.collection.name] }.sorted { $0.id < $1.id }
+      let replaced = loaded.compactMap { map.collections[$0.collection.name] }
+        .filter { $0.parentID == nil }.flatMap { [$0] + $0.fields }.sorted { $0.id < $1.id }
       // Whoever waits to write to a collection that is replaced finds the new one.
-      return try await holdingWriters(of: replaced[...]) {
+      return try await Collection.holdingWriters(of: replaced[...]) {
         let obsolete = try await resources.directory.write { db in
           try self.commit(loaded, plan, replaced, requester: requester, in: db)
         }
         aliases.publish { map in
+          for old in replaced { map.collections[old.name] = nil }
           for (_, collection) in loaded {
             map.collections[collection.name] = collection
             map.damaged[collection.name] = nil
@@ -96,7 +98,7 @@ extension Engine {
         }
         return (
           RestoreReport(
-            collections: loaded.map { restored, collection in
+            collections: loaded.filter { $0.collection.parentID == nil }.map { restored, collection in
               .init(
                 name: collection.name, source: restored.source, rows: collection.snapshot.liveCount,
                 sequence: restored.sequence, generation: collection.snapshot.live.id,
@@ -116,13 +118,6 @@ extension Engine {
     return report
   }
 
-  private func holdingWriters<Result: Sendable>(
-    of collections: ArraySlice<Collection>, _ body: @Sendable () async throws -> Result
-  ) async throws -> Result {
-    guard let first = collections.first else { return try await body() }
-    return try await first.writers.run { try await holdingWriters(of: collections.dropFirst(), body) }
-  }
-
   /// What becomes of which alias, by name.
   private static func changes(_ plan: RestorePlan, _ map: AliasTable.Map) -> [AliasChange] {
     plan.aliases.sorted { $0.key < $1.key }
@@ -138,13 +133,19 @@ extension Engine {
     let catalog = resources.directory.catalog
     var obsolete: [Int64] = []
     for (restored, collection) in loaded {
+      guard collection.parentID == nil else {
+        // Its collection has given it its name.
+        try catalog.setCollectionState(.live, of: restored.record.id, in: db)
+        continue
+      }
       var before: String?
       if let present = try catalog.collection(named: collection.name, in: db) {
-        if let open = replaced.first(where: { $0.id == present.id }) { try ensureNoJob(on: open, in: db) }
+        for open in replaced where open.id == present.id || open.parentID == present.id {
+          try ensureNoJob(on: open, in: db)
+        }
         before = try catalog.generation(present.currentGeneration, in: db).label
         try catalog.moveAliases(of: present.id, to: restored.record.id, in: db)
-        try catalog.deleteCollection(present.id, in: db)
-        obsolete.append(present.id)
+        obsolete += try catalog.deleteCollection(present.id, in: db)
       }
       try catalog.publish(restored.record.id, as: collection.name, in: db)
       let live = try catalog.generation(collection.snapshot.live.id, in: db)

@@ -13,11 +13,19 @@ extension Engine {
   ///
   /// - Throws: `invalidArgument`, `collectionExists`, `nameConflict` (an alias has the name).
   package func createCollection(
-    _ name: String, schema: CollectionSchema, specification: EncodingSpecification = EncodingSpecification()
+    _ name: String, schema: CollectionSchema, specification: EncodingSpecification = EncodingSpecification(),
+    fields: [VectorField] = []
   ) async throws -> CollectionInfo {
     try Name.validate(name, what: "collection")
     try Self.check(schema)
     try Self.check(specification, schema: schema)
+    for field in fields { try Self.check(field, schema: schema) }
+    guard Set(fields.map(\.name)).count == fields.count, fields.count < Self.fieldsMax else {
+      throw MoultError(
+        .invalidArgument,
+        "a collection takes \(Self.fieldsMax) vector fields of different names, got "
+          + ([schema.vectorField] + fields.map(\.name)).joined(separator: ", "))
+    }
     guard specification.isIdentity else {
       throw MoultError(
         .invalidArgument,
@@ -27,19 +35,25 @@ extension Engine {
     }
     return try await names.run {
       let requester = Requester.name
-      let (record, generation) = try await resources.directory.write { [resources] db in
+      let (record, generation, parts) = try await resources.directory.write { [resources] db in
         let made = try resources.directory.catalog.insertCollection(
           name: name, schema: schema, specification: specification, in: db)
         try resources.directory.catalog.record(
           HistoryEntry(
             action: .collectionCreated, name: name, after: made.generation.label, requestedBy: requester),
           in: db)
-        return made
+        let parts = try fields.map {
+          try resources.directory.catalog.insertField($0, of: made.collection, in: db)
+        }
+        return (made.collection, made.generation, parts)
       }
       let loader = CollectionLoader(
         directory: resources.directory, parallel: resources.background.parallelFor, logger: resources.logger)
       let collection = try loader.empty(record, generation: generation)
-      aliases.publish { $0.collections[name] = collection }
+      collection.setFields(try parts.map { try loader.empty($0.collection, generation: $0.generation) })
+      aliases.publish { map in
+        for part in collection.withFields { map.collections[part.name] = part }
+      }
       return collection.info(aliases: [])
     }
   }
@@ -74,8 +88,10 @@ extension Engine {
   /// Sorted by name. Building ones (not `ready`) included.
   package func listCollections() throws -> [CollectionInfo] {
     let map = aliases.current
-    return map.collections.values.map { $0.info(aliases: map.aliases(of: $0.name)) }
-      .sorted { $0.name < $1.name }
+    return map.collections.values.filter { $0.parentID == nil }.map {
+      $0.info(aliases: map.aliases(of: $0.name))
+    }
+    .sorted { $0.name < $1.name }
   }
 
   /// True for an alias as well.
@@ -95,26 +111,33 @@ extension Engine {
       }
       if map.damaged[name] != nil { return try await dropDamaged(name, pointing: map.aliases(of: name)) }
       let collection = try map.opened(name)
+      guard collection.parentID == nil, collection.name == name else {
+        throw MoultError(.invalidArgument, "'\(name)' is one vector field; drop the field, or the collection")
+      }
       let pointing = map.aliases(of: name)
       try Self.check(pointing, of: name)
       let requester = Requester.name
-      try await collection.writers.run {
-        try await resources.writing.run { [resources] in
+      let removed = try await collection.holdingWriters {
+        let removed = try await resources.writing.run { [resources] in
           try resources.directory.write { db in
-            try self.ensureNoJob(on: collection, in: db)
+            for part in collection.withFields { try self.ensureNoJob(on: part, in: db) }
             let catalog = resources.directory.catalog
             let live = try catalog.generation(collection.snapshot.live.id, in: db)
-            try catalog.deleteCollection(collection.id, in: db)
+            let removed = try catalog.deleteCollection(collection.id, in: db)
             try catalog.record(
               HistoryEntry(
                 action: .collectionDropped, name: name, before: live.label, requestedBy: requester), in: db)
+            return removed
           }
         }
-        aliases.publish { $0.collections[name] = nil }
+        aliases.publish { map in
+          for part in collection.withFields { map.collections[part.name] = nil }
+        }
+        return removed
       }
       // Requests that hold a snapshot keep their mappings; only the names of the files go.
       do {
-        try resources.directory.removeFiles(ofCollection: collection.id)
+        for id in removed { try resources.directory.removeFiles(ofCollection: id) }
       } catch {
         resources.logger.warning("files of '\(name)' remain until the next start: \(error)")
       }
@@ -125,23 +148,22 @@ extension Engine {
   private func dropDamaged(_ name: String, pointing: [String]) async throws {
     try Self.check(pointing, of: name)
     let requester = Requester.name
-    let id = try await resources.writing.run { [resources] in
-      try resources.directory.write { db -> Int64? in
+    let removed = try await resources.writing.run { [resources] in
+      try resources.directory.write { db -> [Int64] in
         let catalog = resources.directory.catalog
         guard let record = try catalog.collections(in: db).first(where: { $0.name == name }) else {
-          return nil
+          return []
         }
-        try catalog.deleteCollection(record.id, in: db)
+        let removed = try catalog.deleteCollection(record.id, in: db)
         try catalog.record(
           HistoryEntry(action: .collectionDropped, name: name, before: "damaged", requestedBy: requester),
           in: db)
-        return record.id
+        return removed
       }
     }
     aliases.publish { $0.damaged[name] = nil }
-    guard let id else { return }
     do {
-      try resources.directory.removeFiles(ofCollection: id)
+      for id in removed { try resources.directory.removeFiles(ofCollection: id) }
     } catch {
       resources.logger.warning("files of '\(name)' remain until the next start: \(error)")
     }
@@ -187,11 +209,14 @@ extension Engine {
   ///
   /// - Throws: `collectionNotFound`, `diskFull`.
   package func sealSegments(of name: String) async throws {
-    let collection = try aliases.resolveReady(name)
+    for part in try aliases.resolveReady(name).withFields { try await sealSegments(of: part) }
+  }
+
+  private func sealSegments(of collection: Collection) async throws {
     guard collection.snapshot.live.specification.index != .flat else { return }
     try await collection.writers.run { [resources, aliases] in
       // Who took its place while this waited has its own turn.
-      guard aliases.current.collection(name) === collection else { return }
+      guard aliases.current.collection(collection.name) === collection else { return }
       try await resources.writing.run {
         let writer = resources.writer(of: collection)
         guard try writer.sealGrowing(atLeast: IndexSpecification.automaticGraphRows) else { return }
@@ -215,6 +240,8 @@ extension Engine {
   ///
   /// - Throws: `collectionNotFound`.
   package func mergeSegments(of name: String) throws {
-    MergeJob.enqueueIfNeeded(for: try aliases.resolveReady(name), in: resources)
+    for part in try aliases.resolveReady(name).withFields {
+      MergeJob.enqueueIfNeeded(for: part, in: resources)
+    }
   }
 }

@@ -18,20 +18,20 @@ extension Engine {
         throw MoultError(
           .invalidArgument, "'\(name)' is an alias of '\(target)'; rename the collection by its own name")
       }
-      guard let collection = map.collections[name] else {
+      guard let collection = map.collections[name], collection.parentID == nil else {
         throw MoultError(.collectionNotFound, "there is no collection '\(name)'")
       }
-      try await collection.writers.run {
+      try await collection.holdingWriters {
         try await resources.writing.run { [resources] in
           try resources.directory.write { db in
-            try self.ensureNoJob(on: collection, in: db)
+            for part in collection.withFields { try self.ensureNoJob(on: part, in: db) }
             try resources.directory.catalog.rename(collection.id, to: newName, in: db)
           }
         }
         aliases.publish { map in
+          for part in collection.withFields { map.collections[part.name] = nil }
           collection.rename(to: newName)
-          map.collections[name] = nil
-          map.collections[newName] = collection
+          for part in collection.withFields { map.collections[part.name] = part }
           for alias in map.aliases(of: name) { map.aliases[alias] = newName }
         }
       }
@@ -81,7 +81,8 @@ extension Engine {
         return specification
       }(live.specification)
       try Self.check(specification, schema: schema)
-      try await collection.writers.run {
+      let parent = aliases.current.parent(of: collection)
+      try await (parent ?? collection).holdingWriters {
         let snapshot = collection.snapshot
         guard specification.isIdentity, snapshot.previous == nil, snapshot.building == nil,
           snapshot.live.indexes.isEmpty
@@ -110,6 +111,8 @@ extension Engine {
             logger: resources.logger
           ).load(record)
         }
+        fresh.setFields(collection.fields)
+        parent?.setFields(parent!.fields.filter { $0.id != fresh.id } + [fresh])
         aliases.publish { $0.collections[fresh.name] = fresh }
         IndexJob.enqueueIfNeeded(for: fresh, in: resources)
       }

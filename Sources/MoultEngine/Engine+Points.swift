@@ -32,6 +32,7 @@ extension Engine {
       of: name,
       check: { collection in
         try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+        try PointValidation.checkFields(of: batch, in: collection)
       },
       change: { try $0.write(batch, mode: mode) })
   }
@@ -58,14 +59,20 @@ extension Engine {
         }
         // The gate is held: every row that was read is in it.
         let snapshot = collection.snapshot
-        try snapshot.requireSoundVectors(ofRows: Array(rows.values))
+        let fields = collection.fields.map { ($0, $0.snapshot) }
+        for snapshot in [snapshot] + fields.map(\.1) {
+          try snapshot.requireSoundVectors(ofRows: Array(rows.values))
+        }
         let points: [Point?] = ids.map { id in
           guard let point = rows[id].flatMap({ stored[$0] }) else { return nil }
           let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension)
-          return Point(id: id, vector: vector, payload: point.payload)
+          return Point(
+            id: id, vector: vector, payload: point.payload, fields: Self.vectors(ofRow: point.row, in: fields)
+          )
         }
         let batch = try change(points)
         try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+        try PointValidation.checkFields(of: batch, in: collection)
         return try writer.write(batch, mode: .upsert)
       })
   }
@@ -140,9 +147,15 @@ extension Engine {
   ) async throws -> WriteResult {
     while true {
       let collection = try aliases.resolveReady(name)
+      guard collection.parentID == nil else {
+        throw MoultError(
+          .invalidArgument,
+          "'\(name)' is one vector field; write points to '\(FieldName.split(name)?.collection ?? name)' with all their "
+            + "vectors")
+      }
       // Outside the gate, so that a batch under inspection keeps nobody waiting.
       try await resources.writing.run { try check(collection) }
-      let result: WriteResult? = try await collection.writers.run { [resources, aliases] in
+      let result: WriteResult? = try await collection.holdingWriters { [resources, aliases] in
         guard aliases.current.collection(name) === collection else { return nil }
         // It may have waited for others.
         try Deadline.check()
@@ -182,6 +195,16 @@ extension Engine {
     }
   }
 
+  private static func vectors(
+    ofRow row: Int64, in fields: [(Collection, CollectionSnapshot)]
+  ) -> [String: [Float]] {
+    var vectors: [String: [Float]] = [:]
+    for (field, snapshot) in fields {
+      vectors[field.schema.vectorField] = snapshot.vector(ofRow: row, dimension: field.schema.dimension)
+    }
+    return vectors
+  }
+
   /// Reads rows of one database state and their vectors.
   ///
   /// A write publishes its snapshot just after its commit. A transaction that saw the commit first finds a
@@ -194,9 +217,16 @@ extension Engine {
     defer { resources.admission.leave() }
     while true {
       let stored = try await resources.directory.read(look)
+      let nextRow = collection.nextRow
       let snapshot = collection.snapshot
+      // Those of the fields are published first: they have what this one has.
+      let fields = collection.fields.map { ($0, $0.snapshot) }
       if includeVectors {
-        try await resources.searching.run { try snapshot.requireSoundVectors(ofRows: stored.map(\.row)) }
+        try await resources.searching.run {
+          for snapshot in [snapshot] + fields.map(\.1) {
+            try snapshot.requireSoundVectors(ofRows: stored.map(\.row))
+          }
+        }
       }
       var points: [Point] = []
       points.reserveCapacity(stored.count)
@@ -205,10 +235,13 @@ extension Engine {
           points.append(Point(id: point.id, payload: point.payload))
           continue
         }
-        guard let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension) else {
-          break
-        }
-        points.append(Point(id: point.id, vector: vector, payload: point.payload))
+        let vector = snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension)
+        // Not every point has one in a field beside the first.
+        guard vector != nil || (collection.parentID != nil && point.row < nextRow) else { break }
+        points.append(
+          Point(
+            id: point.id, vector: vector, payload: point.payload,
+            fields: Self.vectors(ofRow: point.row, in: fields)))
       }
       if points.count == stored.count {
         return PointPage(points: points, servedBy: collection.servedBy(snapshot))

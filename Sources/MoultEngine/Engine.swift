@@ -92,6 +92,17 @@ package final class Engine: Sendable {
           damaged[record.name] = error
         }
       }
+      // A collection is written and read with all its fields.
+      for record in collections where damaged[record.name] != nil {
+        guard let parent = record.parentID, let whole = collections.first(where: { $0.id == parent }) else {
+          continue
+        }
+        damaged[whole.name] = damaged[whole.name] ?? damaged[record.name]
+      }
+      let unusable = Set(collections.lazy.filter { damaged[$0.name] != nil }.map(\.id))
+      opened.removeAll { unusable.contains($0.parentID ?? $0.id) }
+      damaged = damaged.filter { FieldName.split($0.key) == nil }
+      Collection.join(opened)
       aliases.publish { [opened, damaged] map in
         for collection in opened { map.collections[collection.name] = collection }
         map.damaged = damaged

@@ -15,7 +15,7 @@ struct AliasBatch {
     switch action {
     case .create(let alias, let collection, let ifAbsent):
       try requireFree(alias)
-      let target = try map.ready(collection).name
+      let target = try target(collection)
       if let present = map.aliases[alias] {
         guard !ifAbsent, present == target else {
           throw MoultError(.aliasExists, "\(alias) is alias to another collection: \(present)")
@@ -29,7 +29,7 @@ struct AliasBatch {
       point(alias, to: target)
     case .set(let alias, let collection):
       try requireFree(alias)
-      point(alias, to: try map.ready(collection).name)
+      point(alias, to: try target(collection))
     case .drop(let alias, let ifCurrent, let ifExists):
       if ifExists, map.aliases[alias] == nil { return }
       try Engine.check(alias, pointsTo: try present(alias), expected: ifCurrent)
@@ -49,6 +49,18 @@ struct AliasBatch {
       point(alias, to: second)
       point(other, to: first)
     }
+  }
+
+  /// - Throws: `invalidArgument` for one vector field: aliases stand for collections.
+  private func target(_ name: String) throws -> String {
+    let collection = try map.ready(name)
+    guard collection.parentID == nil else {
+      throw MoultError(
+        .invalidArgument,
+        "'\(name)' is one vector field; an alias stands for a collection with all its fields, and a field of it is "
+          + "addressed by the alias too")
+    }
+    return collection.name
   }
 
   private mutating func point(_ alias: String, to target: String?) {

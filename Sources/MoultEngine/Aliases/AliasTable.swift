@@ -13,21 +13,40 @@ final class AliasTable: Sendable {
     /// Collections that could not be opened, by name, and why.
     var damaged: [String: MoultError] = [:]
 
+    /// Also one vector field of a collection, by the collection's name or an alias; see ``FieldName``.
     func collection(_ name: String) -> Collection? {
-      collections[aliases[name] ?? name]
+      if let collection = collections[aliases[name] ?? name] { return collection }
+      guard let (name, field) = FieldName.split(name), let collection = collections[aliases[name] ?? name]
+      else {
+        return nil
+      }
+      if collection.schema.vectorField == field { return collection }
+      return collection.fields.first { $0.schema.vectorField == field }
+    }
+
+    /// Of a vector field.
+    func parent(of collection: Collection) -> Collection? {
+      guard let parent = collection.parentID else { return nil }
+      return collections.values.first { $0.id == parent }
     }
 
     /// - Throws: what is wrong with a collection that could not be opened; `collectionNotFound`.
     func opened(_ name: String) throws -> Collection {
       if let collection = collection(name) { return collection }
       if let damage = damaged[aliases[name] ?? name] { throw damage }
+      if let (name, field) = FieldName.split(name), let collection = collections[aliases[name] ?? name] {
+        throw MoultError(
+          .collectionNotFound,
+          "collection '\(collection.name)' has no vector field '\(field)'; it has "
+            + collection.withFields.map(\.schema.vectorField).joined(separator: ", "))
+      }
       throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
     }
 
     /// As `opened`; a collection that a reindex is still filling is refused.
     func ready(_ name: String) throws -> Collection {
       let collection = try opened(name)
-      guard collection.isReady else {
+      guard (parent(of: collection) ?? collection).isReady else {
         throw MoultError(
           .collectionNotReady,
           "collection '\(collection.name)' is still being built by a reindex; watch its job, then use it")

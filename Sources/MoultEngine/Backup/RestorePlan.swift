@@ -10,11 +10,14 @@ struct RestorePlan {
 
   /// - Throws: `collectionNotFound` (in the backup), `invalidArgument`, `collectionExists`, `nameConflict`, `aliasExists`.
   init(_ manifest: BackupManifest, _ request: RestoreRequest, _ map: AliasTable.Map) throws {
-    let collections = manifest.collections.filter { request.only == nil || request.only == $0.name }
+    let collections = manifest.collections.filter {
+      $0.parent == nil && (request.only == nil || request.only == $0.name)
+    }
     if let only = request.only, collections.isEmpty {
       throw MoultError(
         .collectionNotFound,
-        "the backup has no collection '\(only)'; it has \(manifest.collections.map(\.name).joined(separator: ", "))"
+        "the backup has no collection '\(only)'; it has "
+          + manifest.collections.filter { $0.parent == nil }.map(\.name).joined(separator: ", ")
       )
     }
     if let name = request.name {
@@ -29,10 +32,7 @@ struct RestorePlan {
     let replaces = request.ifExists == .replace
     for collection in collections {
       let name = request.name ?? collection.name
-      try Engine.check(collection.schema)
-      for generation in collection.generations {
-        try Engine.check(generation.specification, schema: collection.schema)
-      }
+      try Self.check(collection)
       if let target = map.aliases[name] {
         throw MoultError(
           .nameConflict, "'\(name)' is an alias here, of '\(target)': a collection needs a name of its own")
@@ -43,6 +43,10 @@ struct RestorePlan {
           "there is a collection '\(name)' already: restore under another name, or let it be replaced")
       }
       names[collection.name] = name
+      for field in manifest.collections where field.parent == collection.id {
+        try Self.check(field)
+        names[field.name] = FieldName.joined(name, field.schema.vectorField)
+      }
     }
     guard request.name == nil else { return }
     for (alias, collection) in manifest.aliases {
@@ -56,6 +60,13 @@ struct RestorePlan {
           .aliasExists, "alias '\(alias)' of the backup is here already, of collection '\(present)'")
       }
       aliases[alias] = target
+    }
+  }
+
+  private static func check(_ collection: BackupManifest.Collection) throws {
+    try Engine.check(collection.schema)
+    for generation in collection.generations {
+      try Engine.check(generation.specification, schema: collection.schema)
     }
   }
 }

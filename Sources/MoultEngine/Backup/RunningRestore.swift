@@ -22,12 +22,14 @@ final class RunningRestore: @unchecked Sendable {
   /// - Returns: collections that nobody can ask for yet.
   func finish(_ loader: CollectionLoader) throws -> [Loaded] {
     _ = try decoder.finish()
-    return try target.attach().map { restored in
+    let loaded = try target.attach().map { restored -> Loaded in
       var record = restored.record
       record.state = .live
       do { return (restored, try loader.load(record)) } catch let error as DecodingError {
         throw MoultError(.corrupted, "collection '\(restored.source)' cannot be opened: \(error)")
       }
     }
+    Collection.join(loaded.map(\.collection))
+    return loaded
   }
 }

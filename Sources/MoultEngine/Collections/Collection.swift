@@ -4,8 +4,14 @@ import MoultStorage
 import Synchronization
 
 /// A collection that is open: its current snapshot, and the gate its writers go through.
+///
+/// A vector field beside a collection's first is one too. It has the points, row numbers and sequences of its
+/// collection, which alone is written to, and segments, generations and searches of its own. A row that has no
+/// vector in the field is dead there from the beginning (``CollectionWriter/absentNorm``), or has no place at all.
 final class Collection: Sendable {
   let id: Int64
+  /// Of the collection that this is a vector field of.
+  let parentID: Int64?
   /// Its annotations are those it was opened with; `info` has the present ones.
   let schema: CollectionSchema
   let createdAt: Int64
@@ -28,16 +34,18 @@ final class Collection: Sendable {
     var nextRow: Int64
     var nextKey: Int64
     var updatedAt: Int64
+    var fields: [Collection] = []
   }
 
   private let state: Mutex<State>
 
   init(
-    id: Int64, name: String, schema: CollectionSchema, createdAt: Int64, points: PointStore,
+    id: Int64, parentID: Int64?, name: String, schema: CollectionSchema, createdAt: Int64, points: PointStore,
     identityEncoder: VectorEncoder, snapshot: CollectionSnapshot, isReady: Bool, nextRow: Int64,
     nextKey: Int64
   ) {
     self.id = id
+    self.parentID = parentID
     self.schema = schema
     self.createdAt = createdAt
     self.points = points
@@ -53,7 +61,11 @@ final class Collection: Sendable {
   /// Changes under the gate of names only.
   var name: String { state.withLock { $0.name } }
 
-  func rename(to name: String) { state.withLock { $0.name = name } }
+  /// Its vector fields get their names with it.
+  func rename(to name: String) {
+    for field in fields { field.rename(to: FieldName.joined(name, field.schema.vectorField)) }
+    state.withLock { $0.name = name }
+  }
   func annotate(_ annotations: String?) { state.withLock { $0.annotations = annotations } }
 
   /// The snapshot to answer a request from, taken once a request.
@@ -62,6 +74,40 @@ final class Collection: Sendable {
   /// False while a reindex fills the collection.
   var isReady: Bool { state.withLock { $0.isReady } }
   var nextRow: Int64 { state.withLock { $0.nextRow } }
+
+  /// Its vector fields beside the first, in the order of their making. Changes under the gate of names and that of the
+  /// writers only.
+  var fields: [Collection] { state.withLock { $0.fields } }
+
+  func setFields(_ fields: [Collection]) { state.withLock { $0.fields = fields.sorted { $0.id < $1.id } } }
+
+  /// The collection and its vector fields: all that a write changes.
+  var withFields: [Collection] { [self] + fields }
+
+  /// Tells collections which of the others are their fields.
+  static func join(_ collections: [Collection]) {
+    let fields = Dictionary(grouping: collections.filter { $0.parentID != nil }) { $0.parentID! }
+    for collection in collections where collection.parentID == nil {
+      collection.setFields(fields[collection.id] ?? [])
+    }
+  }
+
+  /// Holds the gates of all of them.
+  func holdingWriters<Result: Sendable>(
+    _ body: @Sendable () async throws -> Result
+  ) async throws -> Result {
+    // Its own first: fields come and go under it.
+    try await writers.run { try await Self.holdingWriters(of: fields[...], body) }
+  }
+
+  /// - Parameter collections: rising by number, so that nobody waits in a circle.
+  static func holdingWriters<Result: Sendable>(
+    of collections: ArraySlice<Collection>, _ body: @Sendable () async throws -> Result
+  ) async throws -> Result {
+    guard let first = collections.first else { return try await body() }
+    return try await first.writers.run { try await holdingWriters(of: collections.dropFirst(), body) }
+  }
+
   var updatedAt: Int64 { state.withLock { $0.updatedAt } }
 
   /// The key that the next point gets where the collection gives out keys.
@@ -93,7 +139,16 @@ final class Collection: Sendable {
   }
 
   func servedBy(_ snapshot: CollectionSnapshot) -> ServedBy {
-    ServedBy(collection: name, generation: snapshot.live.id)
+    ServedBy(collection: FieldName.split(name)?.collection ?? name, generation: snapshot.live.id)
+  }
+
+  private var fieldInfo: VectorFieldInfo {
+    let snapshot = snapshot
+    return VectorFieldInfo(
+      name: schema.vectorField, dimension: schema.dimension, metric: schema.metric,
+      elementType: schema.elementType, count: snapshot.liveCount,
+      generation: snapshot.live.info(state: .live),
+      previousGeneration: snapshot.previous?.info(state: .retained))
   }
 
   func info(aliases: [String]) -> CollectionInfo {
@@ -106,6 +161,6 @@ final class Collection: Sendable {
       generation: snapshot.live.info(state: .live),
       previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt,
       updatedAt: updatedAt,
-      ready: isReady)
+      ready: isReady, fields: state.fields.map { $0.fieldInfo })
   }
 }

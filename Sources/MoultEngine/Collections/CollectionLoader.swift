@@ -14,11 +14,13 @@ struct CollectionLoader: Sendable {
   func load(_ record: CollectionRecord) throws -> Collection {
     let identityEncoder = VectorEncoder.identity(
       dimension: record.schema.dimension, metric: record.schema.metric)
-    let points = PointStore(collectionID: record.id, keyKind: record.schema.keyKind)
-    // Nobody holds a snapshot yet that could still show a deleted point.
-    while try directory.write({ db in
-      try points.purgeDeadPayloads(throughSequence: record.nextSequence, in: db)
-    }) > 0 {}
+    let points = record.points
+    // Nobody holds a snapshot yet that could still show a deleted point. Those of a field are its collection's.
+    while try record.parentID == nil
+      && directory.write({ db in
+        try points.purgeDeadPayloads(throughSequence: record.nextSequence, in: db)
+      }) > 0
+    {}
     let (segmentRecords, generationRecords, dead) = try directory.read { db in
       (
         try directory.catalog.segments(of: record.id, in: db),
@@ -26,7 +28,10 @@ struct CollectionLoader: Sendable {
         try points.deadRows(from: 0, to: record.nextRow, in: db)
       )
     }
-    let segments = try segmentRecords.map { try open($0, dead: dead, encoder: identityEncoder) }
+    var segments = try segmentRecords.map { try open($0, dead: dead, encoder: identityEncoder) }
+    if record.parentID != nil {
+      for index in segments.indices { segments[index].killAbsent() }
+    }
     let schema = record.schema
     func load(_ id: Int64, beside snapshot: CollectionSnapshot? = nil) throws -> GenerationView? {
       guard let record = generationRecords.first(where: { $0.id == id }) else { return nil }
@@ -45,7 +50,8 @@ struct CollectionLoader: Sendable {
       logger.error("'\(record.name)' cannot be rolled back; `moult repair` may help: \(error.message)")
     }
     return Collection(
-      id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt, points: points,
+      id: record.id, parentID: record.parentID, name: record.name, schema: record.schema,
+      createdAt: record.createdAt, points: points,
       identityEncoder: identityEncoder, snapshot: snapshot, isReady: record.state == .live,
       nextRow: record.nextRow, nextKey: record.nextKey)
   }
@@ -60,8 +66,8 @@ struct CollectionLoader: Sendable {
       publishedAt: generation.publishedAt, report: nil,
       specification: generation.specification)
     return Collection(
-      id: record.id, name: record.name, schema: record.schema, createdAt: record.createdAt,
-      points: PointStore(collectionID: record.id, keyKind: record.schema.keyKind), identityEncoder: encoder,
+      id: record.id, parentID: record.parentID, name: record.name, schema: record.schema,
+      createdAt: record.createdAt, points: record.points, identityEncoder: encoder,
       snapshot: CollectionSnapshot(segments: [], live: live), isReady: record.state == .live,
       nextRow: record.nextRow, nextKey: record.nextKey)
   }

@@ -39,9 +39,9 @@ struct CollectionSnapshot: Sendable {
     return (low, place)
   }
 
-  /// The full-precision vector of a row.
+  /// The full-precision vector of a row; `nil` for one that the snapshot does not have, and for one without a vector.
   func vector(ofRow row: Int64, dimension: Int) -> [Float]? {
-    guard let (segment, place) = place(ofRow: row) else { return nil }
+    guard let (segment, place) = place(ofRow: row), !segments[segment].isAbsent(place) else { return nil }
     return Array(UnsafeBufferPointer(start: segments[segment].vector(at: place), count: dimension))
   }
 
@@ -98,6 +98,21 @@ struct SegmentView: Sendable {
   func vector(at place: Int) -> UnsafePointer<Float> {
     let view = vectors
     return (view.rows + place * view.rowStride).assumingMemoryBound(to: Float.self)
+  }
+
+  /// Whether the row at a place was stored without a vector (of a vector field that not every point has).
+  func isAbsent(_ place: Int) -> Bool {
+    let view = vectors
+    guard let side = view.side else { return false }
+    return (side + place * view.sideStride).loadUnaligned(as: Float.self) == CollectionWriter.absentNorm
+  }
+
+  /// Marks the rows that were stored without a vector.
+  ///
+  /// - Complexity: reads the side bytes of all rows.
+  mutating func killAbsent() {
+    let absent = (0..<count).filter(isAbsent)
+    if !absent.isEmpty { live = live.changed(removing: absent) }
   }
 
   var isSealed: Bool {

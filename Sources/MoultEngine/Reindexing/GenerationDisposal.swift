@@ -49,7 +49,9 @@ extension GenerationDisposal {
     guard !collection.isReady else { return }
     await names.run {
       aliases.publish { map in
-        if map.collections[collection.name]?.id == collection.id { map.collections[collection.name] = nil }
+        for part in collection.withFields where map.collections[part.name]?.id == part.id {
+          map.collections[part.name] = nil
+        }
       }
     }
     do {
@@ -64,7 +66,8 @@ extension GenerationDisposal {
         let isGone = try resources.directory.read { db in
           try !resources.directory.catalog.collections(in: db).contains { $0.id == collection.id }
         }
-        if isGone { try resources.directory.removeFiles(ofCollection: collection.id) }
+        guard isGone else { return }
+        for part in collection.withFields { try resources.directory.removeFiles(ofCollection: part.id) }
       }
     } catch {
       // The next start finds no unfinished job that names the collection, and removes it.

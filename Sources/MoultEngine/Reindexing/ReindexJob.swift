@@ -84,7 +84,7 @@ struct ReindexJob: Sendable {
       checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
       let pause = ContinuousClock.now
       let (result, obsolete) = try await names.run { [checkpoint, report] in
-        try await source.writers.run {
+        try await source.holdingWriters {
           try await resources.writing.run {
             var report = report
             report.writersPausedSeconds += pause.secondsToNow
@@ -122,11 +122,11 @@ struct ReindexJob: Sendable {
   /// The target of an earlier attempt, or a new one; recorded together with the checkpoint that names it.
   private func ensureTarget() throws -> Checkpoint {
     let (checkpoint, made) = try directory.write {
-      db -> (Checkpoint, (CollectionRecord, GenerationRecord)?) in
+      db -> (Checkpoint, [(collection: CollectionRecord, generation: GenerationRecord)]) in
       if let data = context.record.checkpoint {
         let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: data)
         if try directory.catalog.collections(in: db).contains(where: { $0.id == checkpoint.target }) {
-          return (checkpoint, nil)
+          return (checkpoint, [])
         }
       }
       let (collection, first) = try directory.catalog.insertCollection(
@@ -142,13 +142,22 @@ struct ReindexJob: Sendable {
       let checkpoint = Checkpoint(
         target: collection.id, generation: generation, row: -1, sequence: sequence, copied: 0)
       try context.saveCheckpoint(JSONEncoder().encode(checkpoint), in: db)
-      return (checkpoint, (collection, first))
+      // The other vector fields come along as they are, at full precision.
+      let fields = try source.fields.map { field in
+        try directory.catalog.insertField(
+          VectorField(
+            name: field.schema.vectorField, dimension: field.schema.dimension, metric: field.schema.metric,
+            elementType: field.schema.elementType, index: field.snapshot.live.specification.index),
+          of: collection, in: db)
+      }
+      return (checkpoint, [(collection, first)] + fields)
     }
-    if let (record, generation) = made {
-      let loader = CollectionLoader(
-        directory: directory, parallel: resources.background.parallelFor, logger: resources.logger)
-      let collection = try loader.empty(record, generation: generation)
-      aliases.publish { $0.collections[collection.name] = collection }
+    let loader = CollectionLoader(
+      directory: directory, parallel: resources.background.parallelFor, logger: resources.logger)
+    let opened = try made.map { try loader.empty($0.collection, generation: $0.generation) }
+    Collection.join(opened)
+    aliases.publish { map in
+      for collection in opened { map.collections[collection.name] = collection }
     }
     return checkpoint
   }
@@ -182,7 +191,7 @@ struct ReindexJob: Sendable {
       // Outside of the gate: only rows that were there before the last look are slowed, never the cut-over.
       if phase == "copy" { try await resources.background.run { pace.begin(rows: Self.batchPoints) } }
       let operations: Int
-      (checkpoint, operations) = try await target.writers.run { [checkpoint] in
+      (checkpoint, operations) = try await target.holdingWriters { [checkpoint] in
         try await resources.writing.run { try copyRound(checkpoint, to: target) }
       }
       try context.reportProgress(
@@ -203,21 +212,39 @@ struct ReindexJob: Sendable {
     let round = try look(checkpoint)
     // Taken after the look, so it holds every row that the transaction saw, but for those whose commit has
     // not been published yet: the batch ends before them.
+    let nextRow = source.nextRow
     let snapshot = source.snapshot
+    let fields = source.fields.map { ($0.schema, $0.snapshot) }
     let dimension = source.schema.dimension
+    var deleted = round.deleted
+    var others = fields.map { _ in [[Float]?]() }
     var batch = PointBatch(ids: [], vectors: [], dimension: dimension)
     var lastRow = checkpoint.row
-    try snapshot.requireSoundVectors(ofRows: round.points.map(\.row))
+    for snapshot in [snapshot] + fields.map(\.1) {
+      try snapshot.requireSoundVectors(ofRows: round.points.map(\.row))
+    }
     for point in round.points {
-      guard let vector = snapshot.vector(ofRow: point.row, dimension: dimension) else { break }
+      guard let vector = snapshot.vector(ofRow: point.row, dimension: dimension) else {
+        guard source.parentID != nil, point.row < nextRow else { break }
+        // A point without a vector in this field, though it may have had one before.
+        deleted.append(point.id)
+        lastRow = point.row
+        continue
+      }
+      for (index, (schema, snapshot)) in fields.enumerated() {
+        others[index].append(snapshot.vector(ofRow: point.row, dimension: schema.dimension))
+      }
       batch.ids.append(point.id)
       batch.vectors.append(contentsOf: vector)
       batch.payloads.append(point.payload ?? "")
       lastRow = point.row
     }
     if batch.payloads.allSatisfy(\.isEmpty) { batch.payloads = [] }
+    for ((schema, _), vectors) in zip(fields, others) {
+      batch.fields[schema.vectorField] = FieldVectors(vectors, dimension: schema.dimension)
+    }
     let writer = resources.writer(of: target)
-    if !round.deleted.isEmpty { _ = try writer.delete(round.deleted) }
+    if !deleted.isEmpty { _ = try writer.delete(deleted) }
     if !batch.ids.isEmpty { _ = try writer.write(batch, mode: .upsert) }
     var next = checkpoint
     next.row = lastRow

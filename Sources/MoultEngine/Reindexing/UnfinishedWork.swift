@@ -17,7 +17,8 @@ enum UnfinishedWork {
     try directory.write { db in
       for collection in try directory.catalog.collections(in: db) {
         if collection.state == .building {
-          guard !targets.contains(collection.id) else { continue }
+          // Fields go with their collection.
+          guard !targets.contains(collection.id), collection.parentID == nil else { continue }
           logger.notice("removing the unfinished collection '\(collection.name)'")
           try directory.catalog.deleteCollection(collection.id, in: db)
           continue

@@ -91,7 +91,7 @@ package struct Repair: Sendable {
     // Lists of rows first: they tell which points damaged vectors belong to.
     for file in files where file.kind == .rows {
       do {
-        try directory.restoreRows(file, keyKind: try schema(file).schema.keyKind)
+        try directory.restoreRows(file)
         report.rebuilt.append(file.path)
       } catch let error as MoultError where error.code == .corrupted {
         report.notes.append(error.message)

@@ -4,8 +4,8 @@ import MoultCompute
 import MoultModel
 import MoultStorage
 
-/// Changes the points of one collection. Every method is called by the holder of the collection's gate, on a
-/// thread that may block.
+/// Changes the points of one collection. Every method is called by the holder of the gates of the collection and its
+/// vector fields, on a thread that may block.
 struct CollectionWriter: Sendable {
   /// Full-precision bytes of one segment at most, whatever the dimension.
   static let segmentBytesMax = 256 << 20
@@ -13,6 +13,9 @@ struct CollectionWriter: Sendable {
   /// Codes of growing rows that a search may scan, at most, where an index could spare it that: a large part of a
   /// millisecond on one core.
   static let scannedBytesMax = 8 << 20
+
+  /// Stands in place of the inverse norm of a row without a vector, which is never negative otherwise.
+  static let absentNorm: Float = -1
 
   let collection: Collection
   let directory: DataDirectory
@@ -44,61 +47,104 @@ struct CollectionWriter: Sendable {
     var points: Range<Int>
   }
 
+  /// The vectors of a batch in one field: in the files, and not yet in the catalog.
+  private struct Stored {
+    var writer: CollectionWriter
+    /// With the segments that the rows lie in; their counts do not reach them yet.
+    var snapshot: CollectionSnapshot
+    var placements: [Placement]
+    var checksums: [[VectorChecksum]]
+    /// Rows without a vector.
+    var absent: [Int64]
+  }
+
+  /// The same for a vector field of the collection.
+  private func writer(of field: Collection) -> CollectionWriter {
+    CollectionWriter(
+      collection: field, directory: directory, segmentRowsMax: segmentRowsMax, parallel: parallel,
+      logger: logger, onSealed: onSealed, onDied: onDied)
+  }
+
   /// Stores a batch that `PointValidation` has passed. Durable and visible when it returns.
   ///
   /// Files first, each synced, then one SQLite transaction: the commit point. What a failure leaves in files
   /// lies beyond the committed rows and is written over.
   func write(_ batch: PointBatch, mode: WriteMode) throws -> [PointID] {
-    let norms = inverseNorms(of: batch)
-    for (index, norm) in norms.enumerated() {
-      let squared = norm == 0 ? 0 : 1 / (Double(norm) * Double(norm))
-      try PointValidation.checkLength(
-        squared: squared, metric: schema.metric,
-        what: batch.ids.isEmpty ? "point number \(index)" : "point '\(batch.ids[index])'")
-    }
-    var snapshot = collection.snapshot
+    let count = batch.count
     let firstRow = collection.nextRow
     let firstKey = collection.nextKey
     let givesKeys = batch.ids.isEmpty
-    let ids = givesKeys ? collection.keys(first: firstKey, count: batch.count) : batch.ids
-    let placements = try place(batch.count, firstRow: firstRow, in: &snapshot)
-
-    try batch.vectors.withUnsafeBufferPointer { vectors in
-      for placement in placements {
-        let start = vectors.baseAddress! + placement.points.lowerBound * schema.dimension
-        try store(start, norms: norms, placement, in: snapshot)
-      }
+    let ids = givesKeys ? collection.keys(first: firstKey, count: count) : batch.ids
+    let fields = collection.fields
+    // Vectors of every field are looked at before the first is stored.
+    let norms = try inverseNorms(of: batch.vectors, batch: batch)
+    let given = try fields.map { field in
+      let writer = writer(of: field)
+      let vectors = batch.fields[field.schema.vectorField]?.filled ?? .none(count, field.schema.dimension)
+      return (
+        writer, vectors, try writer.inverseNorms(of: vectors.vectors, absent: vectors.absent, batch: batch)
+      )
     }
-    let checksums = placements.map { vectorChecksums(of: batch, norms: norms, $0) }
-    let died = try directory.write { [snapshot, ids] db in
+    // The first field's last: whoever finds a row there finds it in the others.
+    var stored = try given.map { writer, vectors, norms in
+      try writer.store(vectors.vectors, norms: norms, absent: vectors.absent, firstRow: firstRow)
+    }
+    stored.append(try store(batch.vectors, norms: norms, absent: [], firstRow: firstRow))
+
+    let died = try directory.write { [ids, stored] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
       if givesKeys {
         try directory.catalog.reserveKeys(
           below: firstKey + Int64(batch.count), collection: collection.id, in: db)
       }
-      for (placement, checksums) in zip(placements, checksums) {
-        let segment = snapshot.segments[placement.segmentIndex].id
-        try directory.catalog.updateSegment(
-          segment, rowCount: placement.at + placement.points.count, in: db)
-        try directory.catalog.record(checksums, of: segment, in: db)
+      for stored in stored {
+        for (placement, checksums) in zip(stored.placements, stored.checksums) {
+          let segment = stored.snapshot.segments[placement.segmentIndex].id
+          try directory.catalog.updateSegment(
+            segment, rowCount: placement.at + placement.points.count, in: db)
+          try directory.catalog.record(checksums, of: segment, in: db)
+        }
       }
       return try collection.points.insert(
         firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
         replaceExisting: mode == .upsert, in: db)
     }
     if givesKeys { collection.reserveKeys(below: firstKey + Int64(batch.count)) }
-    for placement in placements {
-      let end = placement.at + placement.points.count
-      snapshot.segments[placement.segmentIndex].count = end
-      snapshot.segments[placement.segmentIndex].live =
-        snapshot.segments[placement.segmentIndex].live.changed(adding: placement.at..<end, removing: [])
+    for var stored in stored {
+      for placement in stored.placements {
+        let end = placement.at + placement.points.count
+        stored.snapshot.segments[placement.segmentIndex].count = end
+        stored.snapshot.segments[placement.segmentIndex].live =
+          stored.snapshot.segments[placement.segmentIndex].live.changed(
+            adding: placement.at..<end, removing: [])
+      }
+      stored.snapshot.kill(rows: died + stored.absent)
+      stored.writer.collection.publish(stored.snapshot, nextRow: firstRow + Int64(count))
     }
-    snapshot.kill(rows: died)
-    collection.publish(snapshot, nextRow: firstRow + Int64(batch.count))
-    sealRipeSegments()
-    if !died.isEmpty { onDied(collection) }
+    for stored in stored {
+      stored.writer.sealRipeSegments()
+      if !died.isEmpty || !stored.absent.isEmpty { onDied(stored.writer.collection) }
+    }
     return ids
+  }
+
+  /// Writes vectors of this field to its segments, durably.
+  private func store(
+    _ vectors: [Float], norms: [Float], absent: [Int], firstRow: Int64
+  ) throws -> Stored {
+    var snapshot = collection.snapshot
+    let placements = try place(norms.count, firstRow: firstRow, in: &snapshot)
+    try vectors.withUnsafeBufferPointer { vectors in
+      for placement in placements {
+        let start = vectors.baseAddress! + placement.points.lowerBound * schema.dimension
+        try store(start, norms: norms, placement, in: snapshot)
+      }
+    }
+    return Stored(
+      writer: self, snapshot: snapshot, placements: placements,
+      checksums: placements.map { vectorChecksums(of: vectors, norms: norms, $0) },
+      absent: absent.map { firstRow + Int64($0) })
   }
 
   /// Deletes what is stored of `ids`; returns those that were.
@@ -111,10 +157,12 @@ struct CollectionWriter: Sendable {
       return rows
     }
     guard !deleted.isEmpty else { return [] }
-    var snapshot = collection.snapshot
-    snapshot.kill(rows: Array(deleted.values))
-    collection.publish(snapshot)
-    onDied(collection)
+    for field in collection.fields + [collection] {
+      var snapshot = field.snapshot
+      snapshot.kill(rows: Array(deleted.values))
+      field.publish(snapshot)
+      onDied(field)
+    }
     var seen = Set<PointID>()
     return ids.filter { deleted[$0] != nil && seen.insert($0).inserted }
   }
@@ -195,11 +243,11 @@ struct CollectionWriter: Sendable {
   }
 
   /// Of the bytes as they came, not as the file gives them back.
-  private func vectorChecksums(of batch: PointBatch, norms: [Float], _ placement: Placement)
+  private func vectorChecksums(of vectors: [Float], norms: [Float], _ placement: Placement)
     -> [VectorChecksum]
   {
     let first = placement.points.lowerBound
-    return batch.vectors.withUnsafeBufferPointer { vectors in
+    return vectors.withUnsafeBufferPointer { vectors in
       norms.withUnsafeBufferPointer { norms in
         VectorChecksum.of(
           rows: UnsafeRawPointer(vectors.baseAddress! + first * schema.dimension),
@@ -210,17 +258,26 @@ struct CollectionWriter: Sendable {
     }
   }
 
-  private func inverseNorms(of batch: PointBatch) -> [Float] {
+  /// - Throws: `invalidVector` for a vector whose length the metric has no use for.
+  private func inverseNorms(of vectors: [Float], absent: [Int] = [], batch: PointBatch) throws -> [Float] {
     let encoder = collection.identityEncoder
-    var rows = [Float](repeating: 0, count: batch.vectors.count)
-    var norms = [Float](repeating: 0, count: batch.count)
-    batch.vectors.withUnsafeBufferPointer { vectors in
+    let count = vectors.count / schema.dimension
+    var rows = [Float](repeating: 0, count: vectors.count)
+    var norms = [Float](repeating: 0, count: count)
+    vectors.withUnsafeBufferPointer { vectors in
       rows.withUnsafeMutableBytes { rows in
         norms.withUnsafeMutableBytes { norms in
           encoder.encode(
-            vectors.baseAddress!, count: batch.count, rows: rows.baseAddress!, side: norms.baseAddress!)
+            vectors.baseAddress!, count: count, rows: rows.baseAddress!, side: norms.baseAddress!)
         }
       }
+    }
+    for place in absent { norms[place] = Self.absentNorm }
+    for (index, norm) in norms.enumerated() where norm != Self.absentNorm {
+      let squared = norm == 0 ? 0 : 1 / (Double(norm) * Double(norm))
+      try PointValidation.checkLength(
+        squared: squared, metric: schema.metric,
+        what: batch.ids.isEmpty ? "point number \(index)" : "point '\(batch.ids[index])'")
     }
     return norms
   }
@@ -284,6 +341,24 @@ struct CollectionWriter: Sendable {
       snapshot.updateGeneration(generation) { $0.codes[sealed.id] = .file(CodeFile(codes)) }
     }
     collection.publish(snapshot)
+  }
+}
+
+extension FieldVectors {
+  /// No point has one.
+  fileprivate static func none(_ count: Int, _ dimension: Int) -> FieldVectors {
+    FieldVectors(
+      vectors: [Float](repeating: 0, count: count * dimension), dimension: dimension, absent: Array(0..<count)
+    )
+  }
+
+  /// With zeros where there is no vector.
+  fileprivate var filled: FieldVectors {
+    var filled = self
+    for place in absent {
+      for entry in place * dimension..<(place + 1) * dimension { filled.vectors[entry] = 0 }
+    }
+    return filled
   }
 }
 

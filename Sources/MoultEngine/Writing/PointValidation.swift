@@ -36,6 +36,44 @@ enum PointValidation {
     }
   }
 
+  /// The vectors of other fields than the first.
+  ///
+  /// - Throws: `invalidArgument` for a field that is not there, `dimensionMismatch`, `invalidVector`.
+  static func checkFields(of batch: PointBatch, in collection: Collection) throws {
+    let fields = collection.fields
+    for (name, given) in batch.fields {
+      guard let field = fields.first(where: { $0.schema.vectorField == name }) else {
+        throw MoultError(
+          .invalidArgument,
+          "collection '\(collection.name)' has no vector field '\(name)'; it has "
+            + ([collection] + fields).map(\.schema.vectorField).joined(separator: ", "))
+      }
+      let dimension = field.schema.dimension
+      guard given.dimension == dimension, given.vectors.count == batch.count * dimension else {
+        throw MoultError(
+          .dimensionMismatch,
+          "field '\(name)' of collection '\(collection.name)' stores \(dimension)-dimensional vectors; the batch of "
+            + "\(batch.count) points has \(given.dimension)-dimensional ones (\(given.vectors.count) numbers)"
+        )
+      }
+      guard zip(given.absent, given.absent.dropFirst()).allSatisfy(<), given.absent.first ?? 0 >= 0,
+        given.absent.last ?? 0 < batch.count
+      else {
+        throw MoultError(
+          .invalidArgument,
+          "places of points without a vector in field '\(name)' must rise from 0 and stay below \(batch.count)"
+        )
+      }
+      var present = given.vectors
+      for place in given.absent {
+        for entry in place * dimension..<(place + 1) * dimension { present[entry] = 0 }
+      }
+      try checkFinite(present, dimension: dimension, what: "field '\(name)' of point") { index in
+        batch.ids.isEmpty ? "number \(index)" : "'\(batch.ids[index])'"
+      }
+    }
+  }
+
   /// - Throws: `invalidVector` naming the first entry that is NaN or infinite.
   static func checkFinite(
     _ vectors: [Float], dimension: Int, what: String, name: (Int) -> String

@@ -17,11 +17,13 @@ public struct CollectionInfo: Sendable, Codable, Equatable {
   public var updatedAt: Int64
   /// False while a reindex is still filling it.
   public var ready: Bool
+  /// Vector fields beside the schema's own.
+  public var fields: [VectorFieldInfo]
 
   public init(
     name: String, id: Int64, schema: CollectionSchema, count: Int, aliases: [String],
     generation: GenerationInfo, previousGeneration: GenerationInfo?, createdAt: Int64, updatedAt: Int64,
-    ready: Bool
+    ready: Bool, fields: [VectorFieldInfo] = []
   ) {
     self.name = name
     self.id = id
@@ -33,5 +35,6 @@ public struct CollectionInfo: Sendable, Codable, Equatable {
     self.createdAt = createdAt
     self.updatedAt = updatedAt
     self.ready = ready
+    self.fields = fields
   }
 }

@@ -52,8 +52,14 @@ public struct PointBatch: Sendable {
   /// JSON objects as text, one a point, stored byte for byte (an empty text for a point without payload);
   /// empty when no point has one.
   public var payloads: [String]
+  /// Vectors of the fields beside the first, by field; a field that is left out has none for any point.
+  public var fields: [String: FieldVectors]
 
-  public init(ids: [PointID], vectors: [Float], dimension: Int, payloads: [String] = []) {
+  public init(
+    ids: [PointID], vectors: [Float], dimension: Int, payloads: [String] = [],
+    fields: [String: FieldVectors] = [:]
+  ) {
+    self.fields = fields
     self.ids = ids
     self.vectors = vectors
     self.dimension = dimension
@@ -71,8 +77,13 @@ public struct Point: Sendable, Equatable {
   public var vector: [Float]?
   /// A JSON object as text, byte for byte as it was stored.
   public var payload: String?
+  /// Vectors of the fields beside the first, where the point has one; empty when vectors were not asked for.
+  public var fields: [String: [Float]]
 
-  public init(id: PointID, vector: [Float]? = nil, payload: String? = nil) {
+  public init(
+    id: PointID, vector: [Float]? = nil, payload: String? = nil, fields: [String: [Float]] = [:]
+  ) {
+    self.fields = fields
     self.id = id
     self.vector = vector
     self.payload = payload

@@ -70,7 +70,7 @@ package struct BackupDecoder {
     }
     return BackupSummary(
       createdAt: manifest.createdAt, bytes: archive.byteCount, entries: archive.entryCount,
-      collections: zip(manifest.collections, liveRows).map { collection, rows in
+      collections: zip(manifest.collections, liveRows).filter { $0.0.parent == nil }.map { collection, rows in
         .init(
           name: collection.name, rows: rows, sequence: collection.sequence,
           generations: collection.generations.count)
@@ -177,7 +177,7 @@ package struct BackupDecoder {
       self.manifest = manifest
       liveRows = manifest.collections.map { _ in 0 }
       for (index, collection) in manifest.collections.enumerated() {
-        items.append(.points(index))
+        if collection.parent == nil { items.append(.points(index)) }
         items += collection.segments.map { .checksums(index, $0) }
       }
       for collection in manifest.collections { items += manifest.files(of: collection).map { .file($0) } }

@@ -18,17 +18,20 @@ extension BackupManifest {
     if let missing = names?.subtracting(present.map(\.name)).min() {
       throw MoultError(.collectionNotFound, "there is no collection '\(missing)'")
     }
-    var records = present.filter { names?.contains($0.name) ?? true }
+    let chosen = Set(present.lazy.filter { names?.contains($0.name) ?? true }.map(\.id))
+    var records = present.filter { chosen.contains($0.parentID ?? $0.id) }
     if names != nil, let unfinished = records.first(where: { $0.state != .live }) {
       throw MoultError(
         .collectionNotReady, "collection '\(unfinished.name)' is still being built; wait for its job")
     }
-    records.removeAll { $0.state != .live }
+    let unfinished = Set(records.lazy.filter { $0.state != .live }.map(\.id))
+    records.removeAll { unfinished.contains($0.parentID ?? $0.id) }
     createdAt = catalog.now()
     collections = try records.map { record in
       let segments = try catalog.segments(of: record.id, in: db)
       return Collection(
-        id: record.id, name: record.name, schema: record.schema, nextRow: record.nextRow,
+        id: record.id, name: record.name, parent: record.parentID, schema: record.schema,
+        nextRow: record.nextRow,
         nextSequence: record.nextSequence, nextKey: record.nextKey, createdAt: record.createdAt,
         currentGeneration: record.currentGeneration, previousGeneration: record.previousGeneration,
         segments: try segments.map { segment in
@@ -94,9 +97,15 @@ extension BackupManifest {
     try require(Set(collections.map(\.id)).count == collections.count, "collections of different numbers")
     try require(Set(collections.map(\.name)).count == collections.count, "collections of different names")
     for collection in collections { try check(collection) }
+    var before: [Int64: Collection] = [:]
+    for collection in collections {
+      try checkName(collection, before: before)
+      before[collection.id] = collection
+    }
     for (alias, collection) in aliases {
       try require(
-        Name.fault(of: alias) == nil && collections.contains { $0.name == collection }
+        Name.fault(of: alias) == nil
+          && collections.contains { $0.name == collection && $0.parent == nil }
           && !collections.contains { $0.name == alias }, "alias '\(alias.prefix(100))' of a collection")
     }
   }
@@ -105,9 +114,22 @@ extension BackupManifest {
     if !condition { throw MoultError(.corrupted, "the manifest: expected \(expected)") }
   }
 
+  private func checkName(_ collection: Collection, before: [Int64: Collection]) throws {
+    let name = "'\(collection.name.prefix(100))'"
+    guard let parent = collection.parent else {
+      return try require(Name.fault(of: collection.name) == nil, "the name of a collection, got \(name)")
+    }
+    let field = collection.schema.vectorField
+    // It takes row numbers and sequences with its parent.
+    guard let whole = before[parent], whole.parent == nil, Name.fault(of: field) == nil,
+      field != whole.schema.vectorField, collection.name == FieldName.joined(whole.name, field),
+      collection.nextRow == whole.nextRow, collection.nextSequence == whole.nextSequence,
+      collection.schema.keyKind == whole.schema.keyKind
+    else { return try require(false, "\(name) as a vector field of a collection before it") }
+  }
+
   private func check(_ collection: Collection) throws {
     let name = "'\(collection.name.prefix(100))'"
-    try require(Name.fault(of: collection.name) == nil, "the name of a collection, got \(name)")
     try require(
       CollectionSchema.dimensionRange.contains(collection.schema.dimension), "a dimension of \(name)")
     var moments: [Int64] = [collection.createdAt]

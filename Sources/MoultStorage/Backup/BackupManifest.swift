@@ -19,6 +19,8 @@ package struct BackupManifest: Codable, Sendable, Equatable {
   package struct Collection: Codable, Sendable, Equatable {
     package var id: Int64
     package var name: String
+    /// Of a vector field: the collection that stands before it and has its points.
+    package var parent: Int64?
     package var schema: CollectionSchema
     package var nextRow: Int64
     package var nextSequence: Int64

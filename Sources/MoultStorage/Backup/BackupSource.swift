@@ -54,7 +54,7 @@ package final class BackupSource {
     archive = ArchiveWriter(seconds: Int(manifest.createdAt / 1_000))
     steps = [.manifest]
     for (index, collection) in manifest.collections.enumerated() {
-      steps.append(.points(index))
+      if collection.parent == nil { steps.append(.points(index)) }
       steps += collection.segments.map { .checksums(index, $0) }
     }
     for collection in manifest.collections { steps += manifest.files(of: collection).map { .file($0) } }

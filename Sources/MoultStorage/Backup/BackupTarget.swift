@@ -70,14 +70,15 @@ package final class BackupTarget: BackupSink {
     // No request can ask for such a name.
     let made = try catalog.insertCollection(
       name: "restored \(UInt64.random(in: 0 ... .max))", schema: source.schema,
-      specification: current.specification, state: .building, in: db)
+      specification: current.specification, state: .building,
+      parent: source.parent.map { numbers[$0]!.id }, in: db)
     // In the order that they had, which is that of their age.
     let reserved = try catalog.reserve(source.generations.count - 1, of: "generations", in: db)
     let generations = zip(source.generations.map(\.id).sorted(), [made.generation.id] + reserved)
     let segments = try catalog.reserve(source.segments.count, of: "segments", in: db)
     return Numbers(
       source: source, name: name, id: made.collection.id,
-      points: PointStore(collectionID: made.collection.id, keyKind: source.schema.keyKind),
+      points: made.collection.points,
       generations: Dictionary(uniqueKeysWithValues: generations),
       segments: Dictionary(uniqueKeysWithValues: zip(source.segments.map(\.id), segments)))
   }
@@ -208,15 +209,16 @@ package final class BackupTarget: BackupSink {
   package func discard() throws {
     if let file { directory.fileSystem.close(file.file) }
     file = nil
-    for numbers in numbers.values {
+    // A collection takes its vector fields with it.
+    for numbers in numbers.values where numbers.source.parent == nil {
       try directory.write { db in
         // What is live is nobody's leftover.
         let record = try directory.catalog.collection(numbers.id, in: db)
         precondition(record.state == .building, "a restored collection is live")
         try directory.catalog.deleteCollection(numbers.id, in: db)
       }
-      try directory.removeFiles(ofCollection: numbers.id)
     }
+    for numbers in numbers.values { try directory.removeFiles(ofCollection: numbers.id) }
     numbers = [:]
   }
 }

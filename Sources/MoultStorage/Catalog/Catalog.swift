@@ -37,13 +37,21 @@ package struct Catalog: Sendable {
     return try CollectionRecord(row: row)
   }
 
+  /// The vector fields of a collection beside its first, by name.
+  package func fields(of id: Int64, in db: Database) throws -> [CollectionRecord] {
+    let statement = try db.cachedStatement(
+      sql: "SELECT * FROM collections WHERE parent_id = ? ORDER BY name")
+    return try Row.fetchAll(statement, arguments: [id]).map(CollectionRecord.init(row:))
+  }
+
   /// Adds a collection, its first generation and its table of points. The generation is live when the
   /// collection is, and building otherwise; it is the current one in both cases.
   ///
+  /// - Parameter parent: makes it a vector field of that collection, whose points it shares from the next batch on.
   /// - Throws: `collectionExists`; `nameConflict` when an alias has the name.
   package func insertCollection(
     name: String, schema: CollectionSchema, specification: EncodingSpecification,
-    state: CollectionRecord.State = .live, in db: Database
+    state: CollectionRecord.State = .live, parent: Int64? = nil, in db: Database
   ) throws -> (collection: CollectionRecord, generation: GenerationRecord) {
     guard try collection(named: name, in: db) == nil else {
       throw MoultError(.collectionExists, "there is a collection '\(name)' already")
@@ -53,25 +61,37 @@ package struct Catalog: Sendable {
     }
     try db.execute(
       sql: """
-        INSERT INTO collections (name, schema, state, current_generation, created_at)
-        VALUES (?, ?, ?, 0, ?)
+        INSERT INTO collections (name, schema, state, current_generation, created_at, parent_id)
+        VALUES (?, ?, ?, 0, ?, ?)
         """,
-      arguments: [name, try encodeJSON(schema), state.rawValue, now()])
+      arguments: [name, try encodeJSON(schema), state.rawValue, now(), parent])
     let id = db.lastInsertedRowID
+    if let parent {
+      try db.execute(
+        sql: """
+          UPDATE collections SET (next_row, next_sequence) =
+            (SELECT next_row, next_sequence FROM collections WHERE id = ?) WHERE id = ?
+          """, arguments: [parent, id])
+    }
     let generation = try insertGeneration(
       collection: id, specification: specification, state: state == .live ? .live : .building, in: db)
     try db.execute(
       sql: "UPDATE collections SET current_generation = ? WHERE id = ?", arguments: [generation.id, id])
-    try PointStore(collectionID: id, keyKind: schema.keyKind).createTable(in: db)
-    return (try collection(id, in: db), generation)
+    let made = try collection(id, in: db)
+    if parent == nil { try made.points.createTable(in: db) }
+    return (made, generation)
   }
 
-  /// Removes a collection with its generations, segments and points from the catalog. Its files can go
-  /// after the commit: `DataDirectory.removeFiles(ofCollection:)`.
+  /// Removes a collection with its vector fields, generations, segments and points from the catalog. Their files can
+  /// go after the commit: `DataDirectory.removeFiles(ofCollection:)`.
   ///
+  /// - Returns: the collection and its fields.
   /// - Throws: `collectionHasAliases` naming them.
-  package func deleteCollection(_ id: Int64, in db: Database) throws {
+  @discardableResult
+  package func deleteCollection(_ id: Int64, in db: Database) throws -> [Int64] {
     let collection = try collection(id, in: db)
+    var removed: [Int64] = []
+    for field in try fields(of: id, in: db) { removed += try deleteCollection(field.id, in: db) }
     let aliases = try String.fetchAll(
       db, sql: "SELECT name FROM aliases WHERE collection_id = ? ORDER BY name", arguments: [id])
     guard aliases.isEmpty else {
@@ -91,7 +111,8 @@ package struct Catalog: Sendable {
       arguments: [id])
     try db.execute(sql: "DELETE FROM generations WHERE collection_id = ?", arguments: [id])
     try db.execute(sql: "DELETE FROM collections WHERE id = ?", arguments: [id])
-    try PointStore(collectionID: id, keyKind: collection.schema.keyKind).dropTable(in: db)
+    if collection.parentID == nil { try collection.points.dropTable(in: db) }
+    return removed + [id]
   }
 
   /// Gives a collection another schema; what is stored of its points must fit it.
@@ -101,6 +122,8 @@ package struct Catalog: Sendable {
     try requireChange(db, "collection", id)
   }
 
+  /// Its vector fields follow.
+  ///
   /// - Throws: `collectionExists`, `nameConflict`.
   package func rename(_ id: Int64, to name: String, in db: Database) throws {
     guard try collection(named: name, in: db) == nil else {
@@ -111,6 +134,9 @@ package struct Catalog: Sendable {
     }
     try db.execute(sql: "UPDATE collections SET name = ? WHERE id = ?", arguments: [name, id])
     try requireChange(db, "collection", id)
+    for field in try fields(of: id, in: db) {
+      try rename(field.id, to: FieldName.joined(name, field.schema.vectorField), in: db)
+    }
   }
 
   package func setCollectionState(
@@ -121,9 +147,6 @@ package struct Catalog: Sendable {
     try requireChange(db, "collection", id)
   }
 
-  /// Gives out rows and sequence numbers.
-  ///
-  /// - Returns: the first sequence that was given out.
   /// Keys below `nextKey` are not given out any more. Never lowers it.
   package func reserveKeys(below nextKey: Int64, collection id: Int64, in db: Database) throws {
     try db.execute(
@@ -131,6 +154,9 @@ package struct Catalog: Sendable {
     try requireChange(db, "collection", id)
   }
 
+  /// Gives out rows and sequence numbers, to the collection and its vector fields alike.
+  ///
+  /// - Returns: the first sequence that was given out.
   @discardableResult
   package func advance(
     collection id: Int64, rows: Int64, sequences: Int64 = 1, in db: Database
@@ -138,9 +164,10 @@ package struct Catalog: Sendable {
     let statement = try db.cachedStatement(
       sql: """
         UPDATE collections SET next_row = next_row + ?, next_sequence = next_sequence + ?
-        WHERE id = ? RETURNING next_sequence
+        WHERE id = ? OR parent_id = ? RETURNING next_sequence
         """)
-    guard let next = try Int64.fetchOne(statement, arguments: [rows, sequences, id]) else {
+    // All of them have the same.
+    guard let next = try Int64.fetchAll(statement, arguments: [rows, sequences, id, id]).first else {
       throw MoultError(.collectionNotFound, "there is no collection number \(id)")
     }
     return next - sequences
@@ -188,7 +215,7 @@ extension CollectionRecord {
   init(row: Row) throws {
     let id: Int64 = row["id"]
     self.init(
-      id: id, name: row["name"],
+      id: id, name: row["name"], parentID: row["parent_id"],
       schema: try decodeJSON(row["schema"], "schema of collection \(id)"),
       state: try decodeState(row["state"], "state of collection \(id)"),
       nextRow: row["next_row"], nextSequence: row["next_sequence"], nextKey: row["next_key"],

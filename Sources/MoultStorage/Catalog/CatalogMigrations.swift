@@ -4,7 +4,7 @@ import MoultModel
 /// The catalog's tables. Each collection has, besides, a table of its own: see `PointStore`.
 enum CatalogMigrations {
   /// The version of the data directory as a whole: raise it when an older Moult must not open it.
-  static let formatVersion = 5
+  static let formatVersion = 6
   /// The last migration that a database without checksums of pages may have; see ``DatabaseUpgrade``.
   static let lastPlain = "catalog-4"
 
@@ -34,6 +34,7 @@ enum CatalogMigrations {
     migrator.registerMigration("catalog-3") { db in try db.execute(sql: catalog3) }
     migrator.registerMigration("catalog-4") { db in try db.execute(sql: catalog4) }
     migrator.registerMigration("catalog-5") { db in try db.execute(sql: catalog5) }
+    migrator.registerMigration("catalog-6") { db in try db.execute(sql: catalog6) }
     if let last { try migrator.migrate(writer, upTo: last) } else { try migrator.migrate(writer) }
   }
 
@@ -135,5 +136,12 @@ enum CatalogMigrations {
   private static let catalog5 = """
     PRAGMA application_id = \(DatabaseFile.applicationID);
     UPDATE meta SET value = '5' WHERE name = 'format_version';
+    """
+
+  /// Vector fields beside a collection's first: collections without points of their own.
+  private static let catalog6 = """
+    ALTER TABLE collections ADD COLUMN parent_id INTEGER REFERENCES collections (id);
+    CREATE INDEX collections_parent ON collections (parent_id) WHERE parent_id IS NOT NULL;
+    UPDATE meta SET value = '6' WHERE name = 'format_version';
     """
 }

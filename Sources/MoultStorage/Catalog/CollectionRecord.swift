@@ -9,7 +9,10 @@ package struct CollectionRecord: Sendable, Equatable {
   }
 
   package let id: Int64
+  /// Of one vector field beside the first: the collection's own name, a colon and the field's name.
   package var name: String
+  /// The collection that this is a vector field of; its points are this one's. See ``CollectionRecord/points``.
+  package var parentID: Int64?
   package var schema: CollectionSchema
   package var state: State
   /// The row number that the next point gets; row numbers rise for ever.
@@ -23,4 +26,8 @@ package struct CollectionRecord: Sendable, Equatable {
   package var previousGeneration: Int64?
   /// Milliseconds since 1970.
   package var createdAt: Int64
+
+  /// The points that the rows belong to. All vector fields of a collection share one table, row numbers and
+  /// sequences; each has segments and generations of its own.
+  package var points: PointStore { PointStore(collectionID: parentID ?? id, keyKind: schema.keyKind) }
 }

@@ -203,7 +203,7 @@ extension DataDirectory {
         // One that a batch has added and not filled lies beyond what is committed, and is empty.
         if !segment.rows.isEmpty { next = segment.rows.upperBound }
       }
-      let store = PointStore(collectionID: collection.id, keyKind: collection.schema.keyKind)
+      let store = collection.points
       let last = try Int64.fetchOne(db, sql: "SELECT max(row) FROM \(store.table)") ?? -1
       if last >= collection.nextRow || next > collection.nextRow {
         faults.append(

@@ -54,8 +54,9 @@ extension DataDirectory {
     }
     if checksums.isEmpty, isWhole(segment) { lost = [] }
     let numbers = try rowNumbers(of: segment, at: lost)
-    let points = PointStore(collectionID: segment.collectionID, keyKind: schema.keyKind)
-    let ids = try read { db in try points.live(rows: numbers, in: db).map(\.id) }
+    let ids = try read { db in
+      try catalog.collection(segment.collectionID, in: db).points.live(rows: numbers, in: db).map(\.id)
+    }
     return DamagedVectors(segment: segment, schema: schema, shape: shape, lostPlaces: lost, lostIDs: ids)
   }
 
@@ -64,7 +65,6 @@ extension DataDirectory {
   /// The points are deleted first: a crash in between leaves the damaged file, and another repair finds it.
   package func restore(_ damaged: DamagedVectors) throws {
     let segment = damaged.segment
-    let points = PointStore(collectionID: segment.collectionID, keyKind: damaged.schema.keyKind)
     let (rows, side) = try bytes(of: segment, damaged.shape) { rows, side, whole in
       func copy(_ start: UnsafeRawPointer, _ stride: Int) -> [UInt8] {
         var bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: whole * stride))
@@ -78,8 +78,11 @@ extension DataDirectory {
     }
     try write { db in
       guard !damaged.lostIDs.isEmpty else { return }
-      let sequence = try catalog.advance(collection: segment.collectionID, rows: 0, in: db)
-      _ = try points.delete(ids: damaged.lostIDs, sequence: sequence, in: db)
+      let collection = try catalog.collection(segment.collectionID, in: db)
+      // The points are gone from all vector fields.
+      let sequence = try catalog.advance(
+        collection: collection.parentID ?? collection.id, rows: 0, in: db)
+      _ = try collection.points.delete(ids: damaged.lostIDs, sequence: sequence, in: db)
     }
     let path = absolutePath(segment.file)
     try rows.withUnsafeBytes { rows in
@@ -108,11 +111,11 @@ extension DataDirectory {
   /// its header can still be read, says whether the list is the right one.
   ///
   /// - Throws: `corrupted` when it cannot be found out.
-  package func restoreRows(_ file: CatalogFile, keyKind: CollectionSchema.KeyKind) throws {
+  package func restoreRows(_ file: CatalogFile) throws {
     let segment = try read { try catalog.segment(file.identity.segmentID, in: $0) }
-    let points = PointStore(collectionID: segment.collectionID, keyKind: keyKind)
     let numbers = try read { db in
-      try points.youngest(segment.rowCount, in: segment.rows, in: db)
+      try catalog.collection(segment.collectionID, in: db).points.youngest(
+        segment.rowCount, in: segment.rows, in: db)
     }
     let path = absolutePath(file.path)
     let offsets = numbers.map { UInt32(truncatingIfNeeded: $0 - segment.firstRow).littleEndian }

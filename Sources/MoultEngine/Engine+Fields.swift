@@ -1,0 +1,99 @@
+import GRDB
+import Logging
+import MoultCompute
+package import MoultModel
+import MoultStorage
+
+// Vector fields beside a collection's first. One is addressed as `collection:field` wherever a form or a search is meant:
+// `search`, `startSwitch`, `rollback`, `plan`, `status`, `redefine`.
+extension Engine {
+  /// Vector fields of one collection at most, the first included.
+  package static let fieldsMax = 10
+
+  /// Adds a vector field to a collection that may hold points already; none of them has a vector in it yet.
+  ///
+  /// - Throws: `collectionNotFound`, `invalidArgument` (its name, dimension or index; too many fields),
+  ///   `collectionExists` when the collection has such a field.
+  package func addVectorField(_ field: VectorField, to name: String) async throws {
+    try await names.run {
+      let collection = try aliases.resolveReady(name)
+      try Self.requireWhole(collection, name)
+      try Self.check(field, schema: collection.schema)
+      let requester = Requester.name
+      try await collection.holdingWriters {
+        guard collection.fields.allSatisfy({ $0.schema.vectorField != field.name }) else {
+          throw MoultError(
+            .collectionExists, "collection '\(collection.name)' has a vector field '\(field.name)' already")
+        }
+        guard collection.withFields.count < Self.fieldsMax else {
+          throw MoultError(
+            .invalidArgument, "collection '\(collection.name)' has \(Self.fieldsMax) vector fields, the most")
+        }
+        let made = try await resources.directory.write { [resources] db in
+          let catalog = resources.directory.catalog
+          let made = try catalog.insertField(field, of: try catalog.collection(collection.id, in: db), in: db)
+          try catalog.record(
+            HistoryEntry(
+              action: .collectionCreated, name: made.collection.name, after: made.generation.label,
+              requestedBy: requester), in: db)
+          return made
+        }
+        let loader = CollectionLoader(
+          directory: resources.directory, parallel: resources.background.parallelFor, logger: resources.logger
+        )
+        let part = try loader.empty(made.collection, generation: made.generation)
+        collection.setFields(collection.fields + [part])
+        aliases.publish { $0.collections[part.name] = part }
+      }
+    }
+  }
+
+  /// Removes a vector field with its vectors, codes and indexes. The first of a collection stays.
+  ///
+  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the first one, `switchInProgress`.
+  package func dropVectorField(_ field: String, from name: String) async throws {
+    try await names.run {
+      let collection = try aliases.resolveReady(name)
+      try Self.requireWhole(collection, name)
+      let part = try aliases.resolve(FieldName.joined(collection.name, field))
+      guard part.parentID != nil else {
+        throw MoultError(
+          .invalidArgument,
+          "'\(field)' is the first vector field of '\(collection.name)', which stays with it")
+      }
+      let requester = Requester.name
+      try await collection.holdingWriters {
+        try await resources.directory.write { [resources] db in
+          try self.ensureNoJob(on: part, in: db)
+          let catalog = resources.directory.catalog
+          let live = try catalog.generation(part.snapshot.live.id, in: db)
+          try catalog.deleteCollection(part.id, in: db)
+          try catalog.record(
+            HistoryEntry(
+              action: .collectionDropped, name: part.name, before: live.label, requestedBy: requester), in: db
+          )
+        }
+        collection.setFields(collection.fields.filter { $0.id != part.id })
+        aliases.publish { $0.collections[part.name] = nil }
+      }
+      do { try resources.directory.removeFiles(ofCollection: part.id) } catch {
+        resources.logger.warning("files of '\(part.name)' remain until the next start: \(error)")
+      }
+    }
+  }
+
+  private static func requireWhole(_ collection: Collection, _ name: String) throws {
+    guard collection.parentID == nil else {
+      throw MoultError(.invalidArgument, "'\(name)' is one vector field; give the collection's name")
+    }
+  }
+
+  static func check(_ field: VectorField, schema: CollectionSchema) throws {
+    let own = Catalog.schema(of: field, in: schema)
+    try check(own)
+    try check(EncodingSpecification(index: field.index), schema: own)
+    guard field.name != schema.vectorField else {
+      throw MoultError(.invalidArgument, "two vector fields are called '\(field.name)'")
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import Foundation
+import MoultModel
+import MoultStorage
+import MoultTesting
+import Testing
+
+@testable import MoultEngine
+
+/// Several vector fields of the same points: each beside a dictionary that does the same.
+@Suite("Vector fields beside the first")
+struct VectorFieldTests {
+  private static let dimensions = ["vector": 24, "title": 16, "image": 8]
+  private static let fields = [
+    VectorField(name: "title", dimension: 16, metric: .innerProduct),
+    VectorField(name: "image", dimension: 8, metric: .squaredEuclidean),
+  ]
+
+  private struct Model {
+    var points: [Int64: [String: [Float]]] = [:]
+
+    /// Ids of the `k` nearest in a field, nearest first.
+    func nearest(_ query: [Float], field: String, k: Int) -> [Int64] {
+      let scored = points.compactMap { id, vectors -> (id: Int64, score: Double)? in
+        guard let vector = vectors[field] else { return nil }
+        let score =
+          field == "image"
+          ? -zip(query, vector).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+          : zip(query, vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        return (id, score)
+      }
+      return scored.sorted { ($0.score, $1.id) > ($1.score, $0.id) }.prefix(k).map(\.id)
+    }
+  }
+
+  private func create(_ engine: Engine, _ name: String = "words") async throws {
+    _ = try await engine.createCollection(
+      name, schema: CollectionSchema(dimension: 24, metric: .innerProduct), fields: Self.fields)
+  }
+
+  /// Upserts points of which some have no vector in one field or the other.
+  private func upsert(
+    _ ids: [Int64], to name: String, _ engine: Engine, _ model: inout Model,
+    _ random: inout SeededGenerator, absentShare: Double = 0.3
+  ) async throws {
+    var batch = PointBatch(ids: ids.map { .int64($0) }, vectors: [], dimension: 24)
+    var others: [String: [[Float]?]] = [:]
+    for id in ids {
+      var vectors = ["vector": random.floats(count: 24)]
+      for field in Self.fields where Double.random(in: 0..<1, using: &random) >= absentShare {
+        vectors[field.name] = random.floats(count: field.dimension)
+      }
+      batch.vectors += vectors["vector"]!
+      for field in Self.fields { others[field.name, default: []].append(vectors[field.name]) }
+      batch.payloads.append(#"{"n":\#(id)}"#)
+      model.points[id] = vectors
+    }
+    for field in Self.fields {
+      batch.fields[field.name] = FieldVectors(others[field.name]!, dimension: field.dimension)
+    }
+    _ = try await engine.write(batch, to: name, mode: .upsert)
+  }
+
+  /// What `moult verify --deep` finds.
+  private func problems(_ directory: TemporaryDirectory) throws -> [String] {
+    let opened = try DataDirectory(path: directory.path)
+    defer { opened.close() }
+    return opened.check(deep: true).problems.map { "\($0.path): \($0.message)" }
+  }
+
+  private func check(
+    _ engine: Engine, _ name: String, _ model: Model, _ random: inout SeededGenerator,
+    _ comment: @autoclosure () -> String
+  ) async throws {
+    for (field, dimension) in Self.dimensions {
+      let path = field == "vector" ? name : FieldName.joined(name, field)
+      let query = random.floats(count: dimension)
+      let found = try await engine.search(
+        SearchRequest(
+          queries: query, dimension: dimension, limit: 10, exact: true, includePayload: true,
+          includeVectors: true), in: path)
+      let wanted = model.nearest(query, field: field, k: 10)
+      #expect(found.hits[0].map(\.id) == wanted.map { .int64($0) }, "\(field): \(comment())")
+      for hit in found.hits[0] {
+        guard case .int64(let id) = hit.id else { continue }
+        #expect(hit.vector == model.points[id]?[field])
+        #expect(hit.payload == #"{"n":\#(id)}"#)
+      }
+      #expect(found.servedBy.collection == name)
+    }
+    let ids = model.points.keys.sorted()
+    let page = try await engine.get(
+      ids.map { .int64($0) }, from: name, includeVectors: true, includePayload: false)
+    #expect(page.points.count == ids.count, "\(comment())")
+    for (id, point) in zip(ids, page.points) {
+      var vectors = point.fields
+      vectors["vector"] = point.vector
+      #expect(vectors == model.points[id], "point \(id): \(comment())")
+    }
+    let info = try engine.describeCollection(name)
+    #expect(info.count == ids.count)
+    for field in info.fields {
+      #expect(
+        field.count == model.points.values.count { $0[field.name] != nil }, "\(field.name): \(comment())")
+    }
+  }
+
+  @Test(
+    "random writes, deletes, switches of each field, rollbacks and restarts",
+    arguments: [1, 2, 3] as [UInt64])
+  func randomOperations(seed: UInt64) async throws {
+    var random = SeededGenerator(seed: seed)
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory, segmentRowsMax: 128)
+    try await create(harness.engine)
+    var model = Model()
+    var trace: [String] = []
+    let forms: [EncodingSpecification] = [
+      EncodingSpecification(quantization: .int8), EncodingSpecification(quantization: .binary),
+      EncodingSpecification(quantization: .int8, index: .hnsw(m: 8, efConstruction: 48)),
+      EncodingSpecification(index: .ivf(lists: nil)),
+    ]
+    for step in 0..<24 {
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0..<5:
+        let ids = Set(
+          (0..<Int.random(in: 1...250, using: &random)).map { _ in
+            Int64.random(in: 0...900, using: &random)
+          }
+        ).sorted()
+        try await upsert(ids, to: "words", harness.engine, &model, &random)
+        trace.append("upsert \(ids.count)")
+      case 5..<7:
+        let ids = (0..<200).map { _ in Int64.random(in: 0...900, using: &random) }
+        let deleted = try await harness.engine.delete(ids.map { .int64($0) }, from: "words")
+        for case .int64(let id) in deleted.ids { model.points[id] = nil }
+        trace.append("delete \(deleted.ids.count)")
+      case 7..<9:
+        guard model.points.count > 200 else { continue }
+        let name = ["words", "words:title", "words:image"].randomElement(using: &random)!
+        let job = try await harness.engine.startSwitch(
+          name,
+          SwitchRequest(
+            specification: forms.randomElement(using: &random)!, gate: RecallGateRequest(minimumRecall: 0)))
+        let ended = try await harness.finish(job)
+        #expect(ended.state == .completed, "seed \(seed), \(trace): \(ended.error ?? "")")
+        trace.append("switch \(name)")
+        if Bool.random(using: &random) {
+          _ = try await harness.engine.rollback(name)
+          trace.append("rollback \(name)")
+        }
+      default:
+        try await harness.shutDown()
+        harness = try await EngineHarness(directory: directory, segmentRowsMax: 128)
+        trace.append("restart")
+      }
+      try await check(harness.engine, "words", model, &random, "seed \(seed), step \(step), \(trace)")
+    }
+    try await harness.settle()
+    try await check(harness.engine, "words", model, &random, "settled")
+    try await harness.shutDown()
+    let found = try problems(directory)
+    #expect(found.isEmpty, "\(found)")
+  }
+
+  @Test("a field that is added later has no vectors of the points before, and takes those of the next")
+  func addedLater() async throws {
+    var random = SeededGenerator(seed: 7)
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory, segmentRowsMax: 64)
+    let engine = harness.engine
+    _ = try await engine.createCollection(
+      "words", schema: CollectionSchema(dimension: 24, metric: .innerProduct))
+    var model = Model()
+    let first = random.floats(count: 100 * 24)
+    _ = try await engine.write(
+      PointBatch(
+        ids: (0..<100).map { .int64($0) }, vectors: first, dimension: 24,
+        payloads: (0..<100).map { #"{"n":\#($0)}"# }), to: "words", mode: .insert)
+    for id in 0..<100 { model.points[Int64(id)] = ["vector": Array(first[id * 24..<(id + 1) * 24])] }
+    for field in Self.fields { try await engine.addVectorField(field, to: "words") }
+    try await check(engine, "words", model, &random, "added")
+    try await upsert(Array(50..<180), to: "words", engine, &model, &random)
+    try await check(engine, "words", model, &random, "written")
+    try await harness.shutDown()
+    harness = try await EngineHarness(directory: directory, segmentRowsMax: 64)
+    try await check(harness.engine, "words", model, &random, "opened again")
+
+    // What is dropped takes its files along, and nothing else.
+    try await harness.engine.dropVectorField("image", from: "words")
+    #expect(try harness.engine.describeCollection("words").fields.map(\.name) == ["title"])
+    #expect(!harness.engine.hasCollection("words:image"))
+    for id in model.points.keys { model.points[id]!["image"] = nil }
+    let page = try await harness.engine.get(
+      [.int64(60)], from: "words", includeVectors: true, includePayload: false)
+    #expect(page.points.first?.fields == model.points[60]!.filter { $0.key == "title" })
+    try await harness.shutDown()
+    let found = try problems(directory)
+    #expect(found.isEmpty, "\(found)")
+  }
+
+  @Test("aliases reach fields; a rename and a drop take them along")
+  func names() async throws {
+    var random = SeededGenerator(seed: 8)
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await create(engine)
+    var model = Model()
+    try await upsert(Array(0..<50), to: "words", engine, &model, &random, absentShare: 0)
+    try await engine.createAlias("live", collection: "words")
+    let query = random.floats(count: 16)
+    let request = SearchRequest(queries: query, dimension: 16, limit: 5, exact: true)
+    let wanted = model.nearest(query, field: "title", k: 5).map { PointID.int64($0) }
+    #expect(try await engine.search(request, in: "live:title").hits[0].map(\.id) == wanted)
+    let own = SearchRequest(queries: random.floats(count: 24), dimension: 24, limit: 5, exact: true)
+    let (byField, byName) = (
+      try await engine.search(own, in: "words:vector"), try await engine.search(own, in: "words")
+    )
+    #expect(byField.hits == byName.hits)
+
+    try await engine.renameCollection("words", to: "terms")
+    #expect(try await engine.search(request, in: "live:title").hits[0].map(\.id) == wanted)
+    #expect(try await engine.search(request, in: "terms:title").hits[0].map(\.id) == wanted)
+    #expect(!engine.hasCollection("words:title"))
+    #expect(try engine.listCollections().map(\.name) == ["terms"])
+
+    try await engine.dropAlias("live")
+    try await engine.dropCollection("terms")
+    #expect(try engine.listCollections().isEmpty)
+    #expect(!engine.hasCollection("terms:title"))
+    try await create(engine, "terms")
+    #expect(try engine.describeCollection("terms:title").count == 0)
+    try await harness.shutDown()
+  }
+
+  @Test("a reindex takes all fields along, and what is written meanwhile")
+  func reindex() async throws {
+    var random = SeededGenerator(seed: 9)
+    let harness = try await EngineHarness(segmentRowsMax: 200)
+    let engine = harness.engine
+    try await create(engine)
+    var model = Model()
+    try await upsert(Array(0..<600), to: "words", engine, &model, &random)
+    try await engine.createAlias("live", collection: "words")
+    let job = try await engine.startReindex(
+      ReindexRequest(
+        source: "words", target: "words2", specification: EncodingSpecification(quantization: .int8),
+        alias: "live", gate: RecallGateRequest(minimumRecall: 0)))
+    while !(try await engine.waitForJob(job.id, changedSince: nil, seconds: 0)).state.isFinal {
+      let ids = Set((0..<20).map { _ in Int64.random(in: 0...700, using: &random) }).sorted()
+      try await upsert(ids, to: "live", engine, &model, &random)
+      let gone = Int64.random(in: 0...700, using: &random)
+      _ = try await engine.delete([.int64(gone)], from: "live")
+      model.points[gone] = nil
+    }
+    #expect(try await harness.finish(job).state == .completed)
+    try await check(engine, "words2", model, &random, "after the reindex")
+    try await harness.shutDown()
+  }
+
+  @Test("what does not fit is refused, and nothing is written")
+  func refusals() async throws {
+    var random = SeededGenerator(seed: 10)
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await create(engine)
+    func code(_ body: () async throws -> Void) async -> MoultError.Code? {
+      do {
+        try await body()
+        return nil
+      } catch { return (error as? MoultError)?.code }
+    }
+    func write(_ fields: [String: FieldVectors]) async -> MoultError.Code? {
+      let vectors = random.floats(count: 48)
+      return await code {
+        _ = try await engine.write(
+          PointBatch(ids: [.int64(1), .int64(2)], vectors: vectors, dimension: 24, fields: fields),
+          to: "words",
+          mode: .upsert)
+      }
+    }
+    let good = FieldVectors(vectors: random.floats(count: 32), dimension: 16)
+    var nan = good
+    nan.vectors[17] = .nan
+    #expect(await write(["other": good]) == .invalidArgument)
+    #expect(await write(["image": good]) == .dimensionMismatch)
+    #expect(
+      await write(["title": FieldVectors(vectors: good.vectors, dimension: 16, absent: [1, 0])])
+        == .invalidArgument)
+    #expect(
+      await write(["title": FieldVectors(vectors: good.vectors, dimension: 16, absent: [2])])
+        == .invalidArgument)
+    #expect(await write(["title": nan]) == .invalidVector)
+    #expect(try engine.describeCollection("words").count == 0)
+    // Where a point has none, what stands there is not looked at.
+    nan.absent = [1]
+    #expect(await write(["title": nan]) == nil)
+    #expect(await code { _ = try await engine.delete([.int64(1)], from: "words:title") } == .invalidArgument)
+    #expect(await code { try await engine.createAlias("a", collection: "words:title") } == .invalidArgument)
+    #expect(await code { try await engine.dropCollection("words:title") } == .invalidArgument)
+    #expect(await code { try await engine.dropVectorField("vector", from: "words") } == .invalidArgument)
+    #expect(await code { try await engine.dropVectorField("nothing", from: "words") } == .collectionNotFound)
+    #expect(await code { try await engine.addVectorField(Self.fields[0], to: "words") } == .collectionExists)
+    #expect(
+      await code { try await engine.addVectorField(VectorField(name: "a:b", dimension: 4), to: "words") }
+        == .invalidArgument)
+    #expect(
+      await code {
+        _ = try await engine.createCollection(
+          "twice", schema: CollectionSchema(dimension: 4), fields: [VectorField(name: "vector", dimension: 4)]
+        )
+      } == .invalidArgument)
+    #expect(try engine.describeCollection("words").count == 2)
+    try await harness.shutDown()
+  }
+}
