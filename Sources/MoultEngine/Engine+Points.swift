@@ -190,8 +190,17 @@ extension Engine {
     if let after {
       try PointValidation.checkKeys([after], kind: collection.schema.keyKind, collection: collection.name)
     }
-    return try await read(collection, includeVectors: includeVectors) { db in
-      try collection.points.scanLiveByKey(after: after, limit: limit, payloads: includePayload, in: db)
+    // Of one vector field: points that have a vector there. An empty page is the end.
+    let isField = collection.parentID != nil
+    var last = after
+    while true {
+      var page = try await read(collection, includeVectors: includeVectors || isField) { [last] db in
+        try collection.points.scanLiveByKey(after: last, limit: limit, payloads: includePayload, in: db)
+      }
+      guard isField, let end = page.points.last?.id else { return page }
+      page.points.removeAll { $0.vector == nil }
+      guard page.points.isEmpty else { return page }
+      last = end
     }
   }
 

@@ -178,6 +178,10 @@ struct OpenAPITests {
     let (hit, point, written, health) = try await ServerHarness.with { server in
       try await server.makeLine()
       let path = "/moult/v1/collections/line"
+      _ = try await server.post(path + "/fields", #"{"name":"title","dimension":1}"#)
+      _ = try await server.post(
+        path + "/points",
+        #"{"points":[{"id":1,"vector":[0,0],"payload":{"word":"a"},"fields":{"title":[1]}}]}"#)
       let search = try await server.post(
         path + "/search",
         #"{"queries":[[0,0]],"limit":1,"payload":true,"vectors":true,"groupBy":{"field":"word"}}"#)

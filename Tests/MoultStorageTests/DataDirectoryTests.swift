@@ -147,7 +147,7 @@ struct DataDirectoryTests {
         )
       }
       #expect(after == before)
-      #expect(version == "5")
+      #expect(version == "6")
       #expect(try raised.read { db in try raised.catalog.history(limit: 10, in: db) }.isEmpty)
       raised.close()
     }
@@ -157,10 +157,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '6'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '7'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 6, this one reads up to 5)"))
+      #expect(text.contains("newer Moult (format 7, this one reads up to 6)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

@@ -163,7 +163,9 @@ final class DatabaseFixture {
           DELETE FROM main.sqlite_sequence;
           INSERT INTO main.sqlite_sequence SELECT * FROM old.sqlite_sequence;
           DETACH old;
-          DELETE FROM grdb_migrations WHERE identifier = 'catalog-5';
+          DROP INDEX collections_parent;
+          ALTER TABLE collections DROP COLUMN parent_id;
+          DELETE FROM grdb_migrations WHERE identifier IN ('catalog-5', 'catalog-6');
           UPDATE meta SET value = '4' WHERE name = 'format_version';
           \(sql)
           """)

@@ -59,7 +59,7 @@ struct DatabaseUpgradeTests {
       let before = try readFile(fixture.closed + "/moult.sqlite")
       let disk = FaultyFileSystem(atCall: nil, freeBytes: 4_096)
       let text = message { _ = try DataDirectory(path: fixture.closed, fileSystem: disk) }
-      #expect(text.contains("to format 5 needs ") && text.contains("4096 are free; nothing was changed"))
+      #expect(text.contains("to format 6 needs ") && text.contains("4096 are free; nothing was changed"))
       #expect(code { _ = try DataDirectory(path: fixture.closed, fileSystem: disk) } == .diskFull)
       #expect(try readFile(fixture.closed + "/moult.sqlite").count == before.count)
       #expect(try DatabaseFixture.judge(fixture.closed).answers == fixture.truthOfClosed)

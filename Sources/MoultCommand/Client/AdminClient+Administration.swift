@@ -28,6 +28,20 @@ extension AdminClient {
     try await post(Self.root + "/collections", request)
   }
 
+  func addField(_ field: NewField, to name: String) async throws -> CollectionInfo {
+    try await post(Self.path(name) + "/fields", field)
+  }
+
+  struct NewField: Encodable {
+    var name: String
+    var dimension: Int
+    var metric: Metric
+  }
+
+  func dropField(_ field: String, from name: String) async throws {
+    _ = try await send(.DELETE, Self.path(name) + "/fields/" + Self.escaped(field))
+  }
+
   func dropCollection(_ name: String) async throws { _ = try await send(.DELETE, Self.path(name)) }
 
   // MARK: Generations

@@ -4,8 +4,9 @@ internal import MoultModel
 /// `moult collections`: what is there.
 struct CollectionsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "collections", abstract: "List, show or drop collections.",
-    subcommands: [List.self, Show.self, Drop.self], defaultSubcommand: List.self)
+    commandName: "collections", abstract: "List, show or drop collections; add or drop vector fields.",
+    subcommands: [List.self, Show.self, Drop.self, AddField.self, DropField.self],
+    defaultSubcommand: List.self)
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List all collections.")
@@ -59,6 +60,13 @@ struct CollectionsCommand: AsyncParsableCommand {
       try output.put(report, text: Self.text)
     }
 
+    private static func fields(_ collection: CollectionInfo) -> String {
+      collection.fields.map { field in
+        "\nfield       \(FieldName.joined(collection.name, field.name)): \(Figure.grouped(field.count)) × "
+          + "\(field.dimension), \(field.metric.rawValue), \(field.generation.specification.summary)"
+      }.joined()
+    }
+
     private static func text(_ report: Report) -> String {
       let collection = report.collection
       let schema = collection.schema
@@ -78,7 +86,7 @@ struct CollectionsCommand: AsyncParsableCommand {
         points      \(Figure.grouped(collection.count)) × \(schema.dimension), \(schema.metric.rawValue), \
         keys \(schema.keyKind.rawValue), elements \(schema.elementType.rawValue)
         aliases     \(collection.aliases.isEmpty ? "none" : collection.aliases.joined(separator: ", "))
-        created     \(Figure.moment(collection.createdAt))
+        created     \(Figure.moment(collection.createdAt))\(fields(collection))
 
         \(table.rendered())
         """
@@ -98,6 +106,53 @@ struct CollectionsCommand: AsyncParsableCommand {
     func run() async throws {
       try await server.withClient { try await $0.dropCollection(name) }
       if output.json { try Console.putJSON(["dropped": name]) } else { Console.say("dropped \(name)") }
+    }
+  }
+
+  struct AddField: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Add a vector field; points that are there have no vector in it yet.",
+      discussion: """
+        The field is addressed as NAME:FIELD by search, switch, plan, status, rollback and export; it has a quantization \
+        and an index of its own.
+        """)
+
+    @Argument(help: "Name of a collection or alias.")
+    var name: String
+    @Argument(help: "Name of the field.")
+    var field: String
+    @Option(help: "Entries of each vector.")
+    var dimension: Int
+    @Option(help: "How nearness is measured: cosine, ip or l2.")
+    var metric: Metric = .cosine
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let info = try await server.withClient {
+        try await $0.addField(.init(name: field, dimension: dimension, metric: metric), to: name)
+      }
+      try output.put(info) { "added \(FieldName.joined($0.name, field))" }
+    }
+  }
+
+  struct DropField: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Drop a vector field with its vectors, codes and indexes. The first one stays.")
+
+    @Argument(help: "Name of a collection or alias.")
+    var name: String
+    @Argument(help: "Name of the field.")
+    var field: String
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await server.withClient { try await $0.dropField(field, from: name) }
+      let path = FieldName.joined(name, field)
+      if output.json { try Console.putJSON(["dropped": path]) } else { Console.say("dropped \(path)") }
     }
   }
 }

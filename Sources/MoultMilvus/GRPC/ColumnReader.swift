@@ -9,11 +9,13 @@ struct ColumnReader {
   private let definition: CollectionDefinition
   private let count: Int
   private let columns: [String: ProtoFieldData]
+  private let vectorFields: [VectorTarget]
 
   /// - Throws: 1100 for columns that stand twice, or that no field has.
   init(_ fields: [ProtoFieldData], count: Int, of collection: DescribedCollection) throws {
     schema = collection.info.schema
     definition = collection.definition
+    vectorFields = collection.vectors
     self.count = count
     var columns: [String: ProtoFieldData] = [:]
     for field in fields {
@@ -33,7 +35,15 @@ struct ColumnReader {
       throw MilvusError.invalidParameter(
         "num_rows should be greater than 0", expected: "greater than 0", actual: "0")
     }
-    var batch = PointBatch(ids: try keys(), vectors: try vectors(), dimension: schema.dimension)
+    var batch = PointBatch(ids: try keys(), vectors: [], dimension: schema.dimension)
+    for target in vectorFields {
+      let column = try VectorColumn(target, columns[target.field.name], count: count)
+      if target.field.name == schema.vectorField {
+        batch.vectors = column.values.vectors
+      } else {
+        batch.fields[target.field.name] = column.values
+      }
+    }
     batch.payloads = try payloads()
     return batch
   }
@@ -49,15 +59,16 @@ struct ColumnReader {
         "a partial update needs keys, and the collection gives them out itself (autoID)")
     }
     let ids = try keys()
-    let vectors = columns[schema.vectorField] == nil ? nil : try vectors()
+    let vectors = try vectorFields.compactMap { target in
+      try columns[target.field.name].map { try VectorColumn(target, $0, count: count) }
+    }
     let scalars = try definition.scalars.compactMap { field in
       try columns[field.name].map { (field.name, try ScalarColumn(field, $0, count: count)) }
     }
     let dynamic = try columns[CollectionDefinition.dynamicField].map(dynamicRows)
     return try ids.enumerated().map { place, id in
-      let start = place * schema.dimension
-      var row = PartialRow(
-        id: id, vector: vectors.map { Array($0[start..<start + schema.dimension]) }, members: [])
+      var row = PartialRow(id: id, vectors: [:], members: [])
+      for column in vectors { row.vectors[column.target.field.name] = .some(column.vector(place)) }
       for (name, column) in scalars { row.members.append((name, try column.text(place))) }
       if let bytes = dynamic?[place] {
         try forEachDynamic(bytes, place) { row.members.append(($0, String(decoding: $1, as: UTF8.self))) }
@@ -83,23 +94,6 @@ struct ColumnReader {
       }
     guard ids.count == count else { throw wrongCount(schema.keyField, ids.count) }
     return ids
-  }
-
-  private func vectors() throws -> [Float] {
-    guard let column = columns[schema.vectorField] else { throw missing(schema.vectorField) }
-    guard case .floatVector(let array) = column.vectors.data else {
-      throw wrongType(schema.vectorField, "FloatVector")
-    }
-    guard Int(column.vectors.dim) == schema.dimension else {
-      throw MilvusError.invalidParameter(
-        "the dim (\(column.vectors.dim)) of field data(\(schema.vectorField)) is not equal to schema dim (\(schema.dimension))"
-      )
-    }
-    let (expected, overflows) = count.multipliedReportingOverflow(by: schema.dimension)
-    guard !overflows, array.data.count == expected else {
-      throw wrongCount(schema.vectorField, array.data.count / schema.dimension)
-    }
-    return array.data
   }
 
   // MARK: Payload

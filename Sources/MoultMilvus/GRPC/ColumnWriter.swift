@@ -28,9 +28,10 @@ struct ColumnWriter {
 
   /// - Parameter withKey: whether the key has a column whatever was asked for.
   func columns(
-    ids: [PointID], vectors: [[Float]?], payloads: [String?], withKey: Bool
+    ids: [PointID], vectors: [[String: [Float]]], payloads: [String?], withKey: Bool
   ) -> [ProtoFieldData] {
     let (schema, definition) = (collection.info.schema, collection.definition)
+    let targets = collection.vectors
     let objects = output.includesPayload ? payloads.map(Self.object) : []
     var columns: [ProtoFieldData] = []
     for field in definition.fields {
@@ -41,9 +42,10 @@ struct ColumnWriter {
       column.type = ProtoDataType(rawValue: field.type.rawValue) ?? .none
       if field.isPrimary {
         column.scalars = Self.keys(ids, schema.keyKind)
-      } else if field.type.isVector {
-        column.vectors.dim = Int64(schema.dimension)
-        column.vectors.floatVector.data = vectors.flatMap { $0 ?? [] }
+      } else if let target = targets.first(where: { $0.field.name == field.name }) {
+        let rows = vectors.map { $0[field.name] }
+        column.vectors = ProtoVectorField(rows, target)
+        if field.isNullable { column.validData = rows.map { $0 != nil } }
       } else {
         let values = objects.map { $0.object[field.name] ?? .null }
         column.scalars = Self.scalars(values, field.type, field.elementType)

@@ -106,7 +106,8 @@ extension MilvusAPI {
       answer.outputFields.append(answer.primaryFieldName)
     }
     answer.fieldsData = columns.columns(
-      ids: points.map(\.id), vectors: points.map(\.vector), payloads: points.map(\.payload), withKey: true)
+      ids: points.map(\.id), vectors: points.map { $0.vectors(collection.info.schema) },
+      payloads: points.map(\.payload), withKey: true)
     return answer
   }
 
@@ -115,7 +116,7 @@ extension MilvusAPI {
   {
     let parameters = try SearchParameters(request.searchParams)
     let search = try parameters.search(
-      request, queries: try await queries(of: request, collection), schema: collection.info.schema)
+      request, queries: try await queries(of: request, try collection.vector(parameters.field), collection))
     let output = try OutputFields(request.outputFields, of: collection)
     let response = try await operations.search(search, in: collection, output: output)
     var results = results(
@@ -147,9 +148,10 @@ extension MilvusAPI {
     let output = try OutputFields(request.outputFields, of: collection)
     var searches: [MilvusSearch] = []
     for part in request.requests {
+      let own = try SearchParameters(part.searchParams)
       searches.append(
-        try SearchParameters(part.searchParams).search(
-          part, queries: try await queries(of: part, collection), schema: collection.info.schema))
+        try own.search(
+          part, queries: try await queries(of: part, try collection.vector(own.field), collection)))
     }
     let limit = try parameters.limit
     let response = try await operations.hybridSearch(
@@ -163,22 +165,21 @@ extension MilvusAPI {
     return results
   }
 
-  private func queries(of request: ProtoSearchRequest, _ collection: DescribedCollection) async throws
-    -> [Float]
-  {
-    let schema = collection.info.schema
-    switch (request.searchInput, schema.keyKind) {
-    case (.placeholderGroup(let bytes)?, _): return try SearchParameters.queries(bytes, schema)
+  private func queries(
+    of request: ProtoSearchRequest, _ target: VectorTarget, _ collection: DescribedCollection
+  ) async throws -> [Float] {
+    switch (request.searchInput, collection.info.schema.keyKind) {
+    case (.placeholderGroup(let bytes)?, _): return try SearchParameters.queries(bytes, target)
     case (.ids(let ids)?, .int64):
-      return try await operations.vectors(of: ids.intID.data.map { .int64($0) }, in: collection)
+      return try await operations.vectors(of: ids.intID.data.map { .int64($0) }, target, in: collection)
     case (.ids(let ids)?, .string):
-      return try await operations.vectors(of: ids.strID.data.map { .string($0) }, in: collection)
+      return try await operations.vectors(of: ids.strID.data.map { .string($0) }, target, in: collection)
     case (nil, _): throw MilvusError.invalidParameter("a search takes query vectors or ids")
     }
   }
 
   private func results(
-    _ response: SearchResponse, limit: Int, columns: ColumnWriter, _ collection: DescribedCollection,
+    _ response: FoundPoints, limit: Int, columns: ColumnWriter, _ collection: DescribedCollection,
     _ parameters: SearchParameters
   ) -> ProtoSearchResults {
     let hits = response.hits.flatMap(\.self)
@@ -193,7 +194,7 @@ extension MilvusAPI {
       answer.results.primaryFieldName = collection.info.schema.keyField
       answer.results.allSearchCount = Int64(collection.info.count)
       answer.results.fieldsData = columns.columns(
-        ids: hits.map(\.id), vectors: hits.map(\.vector), payloads: hits.map(\.payload), withKey: false)
+        ids: hits.map(\.id), vectors: hits.map(\.vectors), payloads: hits.map(\.payload), withKey: false)
     }
   }
 }

@@ -81,9 +81,10 @@ struct SearchParameters {
     }
   }
 
-  func search(_ request: ProtoSearchRequest, queries: [Float], schema: CollectionSchema) throws
-    -> MilvusSearch
-  {
+  /// The vector field that is searched; empty where it is not said.
+  var field: String { texts["anns_field"] ?? "" }
+
+  func search(_ request: ProtoSearchRequest, queries: [Float]) throws -> MilvusSearch {
     guard request.functionScore.functions.isEmpty else {
       throw MilvusError.invalidParameter("rankers are not supported by this version of Moult")
     }
@@ -95,7 +96,7 @@ struct SearchParameters {
     search.offset = try offset
     search.filter = request.dsl
     search.templates = try FilterTemplates.values(request.exprTemplateValues)
-    search.field = texts["anns_field"] ?? ""
+    search.field = field
     search.metricType = texts["metric_type"] ?? ""
     search.groupingField = texts["group_by_field"] ?? ""
     search.groupSize = try integer("group_size") ?? 1
@@ -124,7 +125,7 @@ struct SearchParameters {
     return Float((Double(score) * scale).rounded() / scale)
   }
 
-  static func queries(_ bytes: Data, _ schema: CollectionSchema) throws -> [Float] {
+  static func queries(_ bytes: Data, _ target: VectorTarget) throws -> [Float] {
     let placeholders: [ProtoPlaceholderValue]
     do {
       placeholders = try ProtoPlaceholderGroup(serializedBytes: bytes).placeholders
@@ -134,27 +135,21 @@ struct SearchParameters {
     guard let placeholder = placeholders.first, placeholders.count == 1, !placeholder.values.isEmpty else {
       throw MilvusError.invalidParameter("a search takes one placeholder with its query vectors")
     }
-    guard placeholder.type == .floatVector else {
+    let type = target.field.type
+    guard placeholder.type.rawValue == type.rawValue else {
       throw MilvusError.invalidParameter(
-        "vector type must be the same, field \(schema.vectorField) - type FloatVector, search info type \(placeholder.type)"
+        "vector type must be the same, field \(target.field.name) - type \(type.name), search info type \(placeholder.type)"
       )
     }
-    let size = schema.dimension * MemoryLayout<Float>.size
+    let size = target.dimension * DenseVectors.entryBytes(type)
     if let other = placeholder.values.first(where: { $0.count != size }) {
       throw MilvusError.invalidParameter(
         "vector dimension mismatch, expected vector size(byte) \(size), actual \(other.count)")
     }
     var queries: [Float] = []
     // Bounded by the bytes that came, now that every value is known to have its own.
-    queries.reserveCapacity(placeholder.values.count * schema.dimension)
-    for value in placeholder.values {
-      value.withUnsafeBytes { bytes in
-        for place in stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.size) {
-          let bits = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
-          queries.append(Float(bitPattern: bits))
-        }
-      }
-    }
+    queries.reserveCapacity(placeholder.values.count * target.dimension)
+    for value in placeholder.values { queries += DenseVectors.floats(value, type) }
     return queries
   }
 }

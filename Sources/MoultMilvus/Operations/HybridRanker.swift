@@ -11,15 +11,17 @@ enum HybridRanker: Equatable {
   /// always turned round, so that higher is nearer.
   case weighted([Double], normalizes: Bool)
 
-  /// - Parameter rankings: best first, of one query each.
+  /// - Parameters:
+  ///   - rankings: best first, of one query each.
+  ///   - metrics: of the scores of each ranking.
   /// - Returns: every hit once, best first, with the fused score; ties by id.
-  func fused(_ rankings: [[SearchHit]], metric: Metric) -> [SearchHit] {
-    var hits: [PointID: SearchHit] = [:]
+  func fused(_ rankings: [[FoundPoints.Hit]], metrics: [Metric]) -> [FoundPoints.Hit] {
+    var hits: [PointID: FoundPoints.Hit] = [:]
     var scores: [PointID: Double] = [:]
     for (place, ranking) in rankings.enumerated() {
       for (rank, hit) in ranking.enumerated() {
         hits[hit.id] = hits[hit.id] ?? hit
-        scores[hit.id, default: 0] += part(of: hit, rank: rank + 1, ranking: place, metric)
+        scores[hit.id, default: 0] += part(of: hit, rank: rank + 1, ranking: place, metrics[place])
       }
     }
     return scores.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.compactMap { id, score in
@@ -29,7 +31,7 @@ enum HybridRanker: Equatable {
     }
   }
 
-  private func part(of hit: SearchHit, rank: Int, ranking: Int, _ metric: Metric) -> Double {
+  private func part(of hit: FoundPoints.Hit, rank: Int, ranking: Int, _ metric: Metric) -> Double {
     switch self {
     case .reciprocal(let k): return 1 / (k + Double(rank))
     case .weighted(let weights, let normalizes):
@@ -51,8 +53,10 @@ extension MilvusOperations {
     _ searches: [MilvusSearch], ranker: HybridRanker, limit: Int, offset: Int,
     in collection: DescribedCollection,
     output: OutputFields
-  ) async throws -> SearchResponse {
-    guard (1...1024).contains(searches.count), Set(searches.map(\.queries.count)).count == 1 else {
+  ) async throws -> FoundPoints {
+    let targets = try searches.map { try collection.vector($0.field) }
+    let queryCounts = zip(searches, targets).map { $0.queries.count / $1.dimension }
+    guard (1...1024).contains(searches.count), Set(queryCounts).count == 1 else {
       throw MilvusError.invalidParameter(
         "hybrid search takes 1 to 1024 searches with the same number of queries, got \(searches.count)")
     }
@@ -66,7 +70,7 @@ extension MilvusOperations {
         "(offset+limit) should be in range [1, 16384], but got \(offset.addingReportingOverflow(limit).partialValue)"
       )
     }
-    var rankings: [[[SearchHit]]] = []
+    var rankings: [[[FoundPoints.Hit]]] = []
     var servedBy = collection.info.servedBy
     for search in searches {
       let response = try await self.search(search, in: collection, output: output)
@@ -76,9 +80,9 @@ extension MilvusOperations {
     let queryCount = rankings[0].count
     let hits = (0..<queryCount).map { query in
       Array(
-        ranker.fused(rankings.map { $0[query] }, metric: collection.info.schema.metric).dropFirst(offset)
+        ranker.fused(rankings.map { $0[query] }, metrics: targets.map(\.metric)).dropFirst(offset)
           .prefix(limit))
     }
-    return SearchResponse(hits: hits, servedBy: servedBy)
+    return FoundPoints(hits: hits, servedBy: servedBy)
   }
 }

@@ -7,7 +7,8 @@ extension MilvusOperations {
     try NameCheck.collection(new.name)
     let schema = try new.definition.schema(metric: new.metric, summary: new.summary)
     do {
-      _ = try await engine.createCollection(new.name, schema: schema)
+      _ = try await engine.createCollection(
+        new.name, schema: schema, fields: try new.definition.otherVectors)
     } catch let error as MoultError where error.code == .collectionExists {
       let there = try describe(new.name)
       guard there.definition.hasFields(of: new.definition), there.info.schema.summary == new.summary,
@@ -85,9 +86,8 @@ extension MilvusOperations {
   /// Everything is in place at any time, so this opens and closes a door: a released collection answers no search.
   func setLoaded(_ name: String, _ isLoaded: Bool) async throws -> CollectionInfo {
     let collection = try describe(name)
-    if isLoaded,
-      !collection.definition.indexes.contains(where: { $0.field == collection.info.schema.vectorField })
-    {
+    let indexed = Set(collection.definition.indexes.map(\.field))
+    if isLoaded, !collection.definition.vectors.allSatisfy({ indexed.contains($0.name) }) {
       throw MilvusError(
         code: MilvusError.Code.indexNotFound, message: "index not found[collection=\(name)]")
     }

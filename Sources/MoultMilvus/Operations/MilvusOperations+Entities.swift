@@ -87,32 +87,36 @@ extension MilvusOperations {
   }
 
   func search(_ search: MilvusSearch, in collection: DescribedCollection, output: OutputFields) async throws
-    -> SearchResponse
+    -> FoundPoints
   {
-    let schema = collection.info.schema
+    let target = try collection.vector(search.field)
     try requireLoaded(collection, collection.info.name)
     try Self.checkPartitions(search.partitions)
-    try check(search, schema)
+    try check(search, target)
     var grouping: SearchGrouping?
     if !search.groupingField.isEmpty {
       grouping = SearchGrouping(field: [search.groupingField], size: search.groupSize)
     }
-    let range = Self.range(search.parameters, search.iteration, schema.metric)
+    let range = Self.range(search.parameters, search.iteration, target.metric)
     let request = SearchRequest(
-      queries: search.queries, dimension: schema.dimension, limit: search.limit, offset: search.offset,
+      queries: search.queries, dimension: target.dimension, limit: search.limit, offset: search.offset,
       ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact,
       oversampling: search.parameters.oversampling,
       filter: try condition(search.filter, search.templates, collection),
       range: range, grouping: grouping,
-      includePayload: output.includesPayload, includeVectors: output.includesVector)
-    var response = try await engine.search(request, in: collection.info.name)
-    if search.iteration != nil { try await addTies(to: &response, of: request, collection) }
+      includePayload: output.includesPayload, includeVectors: output.includes(target.field.name))
+    let answer = try await engine.search(request, in: target.path)
+    var response = FoundPoints(answer, field: target.field.name)
+    if search.iteration != nil { try await addTies(to: &response, of: request, target) }
+    if output.includesVectors(beside: target.field.name) {
+      try await addVectors(to: &response, of: collection)
+    }
     return response
   }
 
   /// The next step begins behind the last score, so whatever has this very score belongs to this one.
   private func addTies(
-    to response: inout SearchResponse, of request: SearchRequest, _ collection: DescribedCollection
+    to response: inout FoundPoints, of request: SearchRequest, _ target: VectorTarget
   ) async throws {
     guard let hits = response.hits.first, hits.count == request.limit, let last = hits.last else { return }
     var ties = request
@@ -120,16 +124,35 @@ extension MilvusOperations {
     ties.range = SearchRange(
       lower: .init(last.score, isInclusive: true), upper: .init(last.score, isInclusive: true))
     let had = Set(hits.map(\.id))
-    let others = try await engine.search(ties, in: collection.info.name).hits[0]
-    response.hits[0] += others.filter { !had.contains($0.id) }
+    let others = FoundPoints(try await engine.search(ties, in: target.path), field: target.field.name)
+    response.hits[0] += others.hits[0].filter { !had.contains($0.id) }
+  }
+
+  /// Those of all other fields. A point that is deleted meanwhile is no hit any more.
+  private func addVectors(to response: inout FoundPoints, of collection: DescribedCollection) async throws {
+    let ids = Set(response.hits.joined().map(\.id))
+    let points = try await engine.get(
+      Array(ids), from: collection.info.name, includeVectors: true, includePayload: false
+    ).points
+    let vectors = Dictionary(uniqueKeysWithValues: points.map { ($0.id, $0.vectors(collection.info.schema)) })
+    response.hits = response.hits.map { hits in
+      hits.compactMap { hit in
+        guard let own = vectors[hit.id] else { return nil }
+        var hit = hit
+        hit.vectors.merge(own) { searched, _ in searched }
+        return hit
+      }
+    }
   }
 
   /// The stored vectors of `ids`, one after the other: queries of a search by ids.
-  func vectors(of ids: [PointID], in collection: DescribedCollection) async throws -> [Float] {
-    guard ids.count <= Self.countMax, ids.count <= Self.queryValuesMax / collection.info.schema.dimension
+  func vectors(
+    of ids: [PointID], _ target: VectorTarget, in collection: DescribedCollection
+  ) async throws -> [Float] {
+    guard ids.count <= Self.countMax, ids.count <= Self.queryValuesMax / target.dimension
     else {
       throw MilvusError.invalidParameter(
-        "nq [\(ids.count)] is invalid, it should be in range [1, \(min(Self.countMax, Self.queryValuesMax / collection.info.schema.dimension))], but got \(ids.count)"
+        "nq [\(ids.count)] is invalid, it should be in range [1, \(min(Self.countMax, Self.queryValuesMax / target.dimension))], but got \(ids.count)"
       )
     }
     let points = try await engine.get(
@@ -142,7 +165,12 @@ extension MilvusOperations {
         "a search by ids needs stored entities; of \(ids.count) ids \(missing.count) are not there, the first is \(missing[0])"
       )
     }
-    return points.flatMap { $0.vector ?? [] }
+    return try points.flatMap { point in
+      guard let vector = point.vectors(collection.info.schema)[target.field.name] else {
+        throw MilvusError.invalidParameter("entity \(point.id) has no vector in field \(target.field.name)")
+      }
+      return vector
+    }
   }
 
   /// `radius` bounds from afar and `range_filter` from near: for distances `range_filter <= d < radius`, for
@@ -160,16 +188,11 @@ extension MilvusOperations {
     return metric.higherIsNearer ? SearchRange(lower: far, upper: near) : SearchRange(lower: near, upper: far)
   }
 
-  private func check(_ search: MilvusSearch, _ schema: CollectionSchema) throws {
-    guard search.field.isEmpty || search.field == schema.vectorField else {
-      throw MilvusError.invalidParameter(
-        "failed to create query plan: failed to get field schema by name: fieldName(\(search.field)) not found"
-      )
-    }
+  private func check(_ search: MilvusSearch, _ target: VectorTarget) throws {
     guard search.parameters.radius != nil || search.parameters.rangeFilter == nil else {
       throw MilvusError.invalidParameter("range_filter needs a radius")
     }
-    let metric = schema.metric.milvusName
+    let metric = target.metric.milvusName
     guard search.metricType.isEmpty || search.metricType.uppercased() == metric else {
       throw MilvusError.invalidParameter("metric type not match", expected: metric, actual: search.metricType)
     }
@@ -182,7 +205,7 @@ extension MilvusOperations {
         "(offset+limit) should be in range [1, 16384], but got \(search.offset.addingReportingOverflow(search.limit).partialValue)"
       )
     }
-    let count = search.queries.count / schema.dimension
+    let count = search.queries.count / target.dimension
     if search.iteration != nil {
       guard count == 1, search.offset == 0, search.groupingField.isEmpty else {
         throw MilvusError.invalidParameter(

@@ -49,7 +49,7 @@ extension MilvusOperations {
       if IndexKind.value("metric_type", in: index) == nil {
         index.parameters.append(.init(key: "metric_type", value: "COSINE"))
       }
-      try await build(index, collection)
+      try await build(index, try collection.vector(fieldName))
     } else {
       let type = IndexKind.value("index_type", in: index) ?? ""
       guard IndexKind.scalar.contains(type.uppercased()) else {
@@ -71,7 +71,7 @@ extension MilvusOperations {
     return sorted(left) == sorted(right)
   }
 
-  private func build(_ index: CollectionDefinition.Index, _ collection: DescribedCollection) async throws {
+  private func build(_ index: CollectionDefinition.Index, _ target: VectorTarget) async throws {
     let type = IndexKind.value("index_type", in: index) ?? "AUTOINDEX"
     guard let kind = IndexKind(rawValue: type.uppercased()) else {
       throw MilvusError.invalidParameter("invalid index type: \(type)")
@@ -82,47 +82,49 @@ extension MilvusOperations {
         "float vector index does not support metric type: \(metricName)", expected: "COSINE, IP, L2",
         actual: metricName)
     }
-    let info = collection.info
-    let wanted = try kind.specification(index, dimension: info.schema.dimension)
-    let live = info.generation.specification
-    if metric != info.schema.metric || (wanted.isIdentity && live.isIdentity && live.index != wanted.index) {
+    let wanted = try kind.specification(index, dimension: target.dimension)
+    let live = target.generation.specification
+    if metric != target.metric || (wanted.isIdentity && live.isIdentity && live.index != wanted.index) {
       let index = wanted.isIdentity ? wanted.index : live.index
       do {
-        try await engine.redefine(info.name, metric: metric, index: index)
-      } catch let error as MoultError where error.code == .unsupported && metric == info.schema.metric {
+        try await engine.redefine(target.path, metric: metric, index: index)
+      } catch let error as MoultError where error.code == .unsupported && metric == target.metric {
         // There is an index of another kind: a switch builds this one beside it.
-        return try await startSwitch(info, wanted)
+        return try await startSwitch(target, wanted)
       }
-      try await engine.sealSegments(of: info.name)
+      try await engine.sealSegments(of: target.path)
     }
     // Without rows there is nothing to learn from; the next index, load or flush comes back to it.
-    if !wanted.isIdentity || !live.isIdentity, kind != .automatic, info.count > 0 {
-      try await startSwitch(info, wanted)
+    if !wanted.isIdentity || !live.isIdentity, kind != .automatic, target.count > 0 {
+      try await startSwitch(target, wanted)
     }
   }
 
   /// Milvus' clients ask for a form and no recall: it is measured and let pass.
-  private func startSwitch(_ info: CollectionInfo, _ wanted: EncodingSpecification) async throws {
-    let live = info.generation.specification
+  private func startSwitch(_ target: VectorTarget, _ wanted: EncodingSpecification) async throws {
+    let live = target.generation.specification
     if live.quantization == wanted.quantization, live.bits == wanted.bits, live.index == wanted.index {
       return
     }
     _ = try await engine.startSwitch(
-      info.name, SwitchRequest(specification: wanted, gate: RecallGateRequest(minimumRecall: 0)))
+      target.path, SwitchRequest(specification: wanted, gate: RecallGateRequest(minimumRecall: 0)))
   }
 
-  /// Builds what an index was described as before there were rows. A switch that is under way is let be.
+  /// Builds what indexes were described as before there were rows. A switch that is under way is let be.
   func catchUpIndex(of collection: DescribedCollection) async throws {
-    let info = collection.info
-    guard info.count > 0,
-      let index = collection.definition.indexes.first(where: { $0.field == info.schema.vectorField }),
+    for target in collection.vectors { try await catchUpIndex(of: target, in: collection) }
+  }
+
+  private func catchUpIndex(of target: VectorTarget, in collection: DescribedCollection) async throws {
+    guard target.count > 0,
+      let index = collection.definition.indexes.first(where: { $0.field == target.field.name }),
       let type = IndexKind.value("index_type", in: index), let kind = IndexKind(rawValue: type.uppercased())
     else { return }
-    try await engine.sealSegments(of: info.name)
-    let wanted = try kind.specification(index, dimension: info.schema.dimension)
+    try await engine.sealSegments(of: target.path)
+    let wanted = try kind.specification(index, dimension: target.dimension)
     guard kind != .automatic, !wanted.isIdentity else { return }
     do {
-      try await startSwitch(info, wanted)
+      try await startSwitch(target, wanted)
     } catch let error as MoultError where error.code == .switchInProgress {
       return
     }
@@ -140,16 +142,20 @@ extension MilvusOperations {
       let what = name.isEmpty ? "collection=\(collectionName)" : "indexName=\(name)"
       throw MilvusError(code: MilvusError.Code.indexNotFound, message: "index not found[\(what)]")
     }
-    let isBuilding = try engine.jobs(subject: collection.info.name).contains {
-      $0.kind == "switch" && !$0.state.isFinal
-    }
-    let (rows, pending) = (collection.info.count, try engine.rowsWithoutIndex(of: collection.info.name))
-    return found.map { place, index in
-      let isOfVectors = index.field == collection.info.schema.vectorField
-      return DescribedIndex(
-        index: index, id: collection.info.id * 1_000 + Int64(place) + 1, rowCount: rows,
-        pendingCount: isOfVectors ? isBuilding ? rows : min(rows, pending) : 0,
-        state: isOfVectors && (isBuilding || pending > 0) ? .building : .finished)
+    let vectors = collection.vectors
+    return try found.map { place, index in
+      var described = DescribedIndex(
+        index: index, id: collection.info.id * 1_000 + Int64(place) + 1, rowCount: collection.info.count,
+        pendingCount: 0, state: .finished)
+      guard let target = vectors.first(where: { $0.field.name == index.field }) else { return described }
+      let isBuilding = try engine.jobs(subject: target.path).contains {
+        $0.kind == "switch" && !$0.state.isFinal
+      }
+      let pending = try engine.rowsWithoutIndex(of: target.path)
+      described.rowCount = target.count
+      described.pendingCount = isBuilding ? target.count : min(target.count, pending)
+      described.state = isBuilding || pending > 0 ? .building : .finished
+      return described
     }
   }
 
@@ -159,7 +165,7 @@ extension MilvusOperations {
     guard let index = collection.definition.indexes.first(where: { $0.name == name || name.isEmpty }) else {
       return
     }
-    if index.field == collection.info.schema.vectorField, collection.definition.isLoaded {
+    if collection.definition.field(index.field)?.type.isVector == true, collection.definition.isLoaded {
       throw MilvusError.invalidParameter(
         "vector index cannot be dropped on loaded collection: \(collection.info.id)")
     }
@@ -180,12 +186,12 @@ extension MilvusOperations {
     }
     index.parameters += set
     let changesForm = set.contains { $0.key != "mmap.enabled" }
-    if changesForm, index.field == collection.info.schema.vectorField {
+    if changesForm, collection.definition.field(index.field)?.type.isVector == true {
       let before = IndexKind.value("metric_type", in: collection.definition.indexes[place])
       guard IndexKind.value("metric_type", in: index) == before else {
         throw MilvusError.invalidParameter("the metric type of an index cannot be altered")
       }
-      try await build(index, collection)
+      try await build(index, try collection.vector(index.field))
     } else if collection.definition.isLoaded {
       throw MilvusError(
         code: MilvusError.Code.collectionLoaded,

@@ -27,17 +27,21 @@ extension MilvusOperations {
     }
   }
 
-  /// Adds a scalar field, which is null in the points that are there.
+  /// Adds a scalar or vector field, which is null in the points that are there.
   func add(_ field: CollectionDefinition.Field, to name: String) async throws {
     let collection = try describe(name)
     try NameCheck.field(field.name)
-    guard field.type.isKeptScalar, !field.isPrimary else {
+    guard field.type.isKeptScalar || field.type.isDenseVector, !field.isPrimary else {
       throw MilvusError.invalidParameter(
         "field \(field.name) of type \(field.type.name) cannot be added by this version of Moult")
     }
     guard field.isNullable, field.defaultValue == nil else {
       throw MilvusError.invalidParameter(
         "added field must be nullable, and have no default value in this version of Moult: \(field.name)")
+    }
+    if field.type.isVector, collection.definition.field(field.name) == nil {
+      try await engine.addVectorField(
+        try CollectionDefinition.vectorField(field), to: collection.info.name)
     }
     try await alter(collection.info.name) { definition in
       guard definition.field(field.name) == nil else {
@@ -83,10 +87,15 @@ extension MilvusOperations {
     let collection = try describe(name)
     return try await engine.update(rows.map(\.id), in: name) { stored in
       var batch = PointBatch(ids: rows.map(\.id), vectors: [], dimension: collection.info.schema.dimension)
+      var others: [String: [[Float]?]] = [:]
       for (row, point) in zip(rows, stored) {
-        let (vector, payload) = try row.merged(with: point, of: collection)
-        batch.vectors += vector
+        let (vectors, payload) = try row.merged(with: point, of: collection)
+        batch.vectors += vectors[collection.info.schema.vectorField] ?? []
+        for field in collection.info.fields { others[field.name, default: []].append(vectors[field.name]) }
         batch.payloads.append(payload)
+      }
+      for field in collection.info.fields {
+        batch.fields[field.name] = FieldVectors(others[field.name] ?? [], dimension: field.dimension)
       }
       return batch
     }

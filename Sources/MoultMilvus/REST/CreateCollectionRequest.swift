@@ -52,8 +52,14 @@ struct CreateCollectionRequest {
     let quick = CollectionSchema(
       dimension: dimension, metric: metric, keyKind: try Self.keyKind(idType), automaticKeys: automaticKeys,
       keyField: key, vectorField: vectorField.isEmpty ? "vector" : vectorField, summary: description)
+    var definition = CollectionDefinition(quick: quick)
+    if let type = MilvusType(name: vectorFieldType) {
+      for place in definition.fields.indices where definition.fields[place].type.isVector {
+        definition.fields[place].type = type
+      }
+    }
     return NewCollection(
-      name: collection, definition: CollectionDefinition(quick: quick), summary: description, metric: metric)
+      name: collection, definition: definition, summary: description, metric: metric)
   }
 
   /// Of the schema form: each field once.
@@ -63,10 +69,10 @@ struct CreateCollectionRequest {
 
   /// What would change the meaning of data and cannot be kept yet must not be passed over.
   private func refuseWhatIsNotKept() throws {
-    guard vectorFieldType.isEmpty || vectorFieldType.lowercased() == "floatvector" else {
+    guard vectorFieldType.isEmpty || MilvusType(name: vectorFieldType)?.isDenseVector == true else {
       throw MilvusError.invalidParameter(
         "vectorFieldType \(vectorFieldType) is not supported by this version of Moult",
-        expected: "FloatVector",
+        expected: "FloatVector, Float16Vector, BFloat16Vector, Int8Vector",
         actual: vectorFieldType)
     }
     if let dynamic = params?["enableDynamicField"], dynamic == .bool(false) || dynamic == .string("false") {

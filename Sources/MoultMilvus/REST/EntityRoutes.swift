@@ -109,12 +109,12 @@ extension MilvusAPI {
     }
   }
 
-  /// The name under which vectors stand in this request: that of the collection's vector field.
+  /// The names under which vectors stand in this request: those of the collection's vector fields.
   private func vectorField(_ body: ByteBuffer) -> JSONFloatKeys {
     guard let name = CollectionNameScanner.find(in: body),
       let info = try? engine.describeCollection(name)
     else { return [] }
-    return JSONFloatKeys([info.schema.vectorField])
+    return JSONFloatKeys([info.schema.vectorField] + info.fields.map(\.name))
   }
 
   private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
@@ -151,7 +151,7 @@ extension MilvusAPI {
     let page = try await engine.get(
       ids, from: collection.info.name, includeVectors: output.includesVector,
       includePayload: output.includesPayload)
-    return answer(page, output, call)
+    return answer(page, output, schema, call)
   }
 
   private func query(_ input: QueryRequest, in collection: DescribedCollection, _ call: MilvusCall)
@@ -169,15 +169,19 @@ extension MilvusAPI {
         json.endArray()
       }
     }
-    return answer(try await operations.query(input.query, in: collection, output: output), output, call)
+    return answer(
+      try await operations.query(input.query, in: collection, output: output), output, collection.info.schema,
+      call)
   }
 
-  private func answer(_ page: PointPage, _ output: OutputFields, _ call: MilvusCall) -> Response {
+  private func answer(
+    _ page: PointPage, _ output: OutputFields, _ schema: CollectionSchema, _ call: MilvusCall
+  ) -> Response {
     MilvusAnswer.success(cost: true, servedBy: page.servedBy) { json in
       json.beginArray()
       for point in page.points {
         output.write(
-          point.id, distance: nil, vector: point.vector, payload: point.payload,
+          point.id, distance: nil, vectors: point.vectors(schema), payload: point.payload,
           int64AsText: call.int64AsText,
           to: &json)
       }

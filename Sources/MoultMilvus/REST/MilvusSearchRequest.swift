@@ -10,6 +10,9 @@ struct MilvusSearchRequest {
   private var consistencyLevel: String
   private var search: MilvusSearch
 
+  /// The vector field that is searched; empty where it is not said.
+  var field: String { search.field }
+
   init(_ fields: inout MilvusFields) throws {
     let values = fields.fields
     collection = try fields.requiredString("collectionName")
@@ -53,7 +56,7 @@ struct MilvusSearchRequest {
 
   /// - Parameter vectors: looks up what is stored under ids.
   func search(
-    _ schema: CollectionSchema, vectors: ([PointID]) async throws -> [Float]
+    _ target: VectorTarget, _ schema: CollectionSchema, vectors: ([PointID]) async throws -> [Float]
   ) async throws -> MilvusSearch {
     try MilvusOperations.checkPartitions(search.partitions)
     if data?.isEmpty == false, ids?.isEmpty == false {
@@ -73,7 +76,7 @@ struct MilvusSearchRequest {
     if let ids, !ids.isEmpty {
       search.queries = try await vectors(try keys(ids, schema))
     } else {
-      search.queries = try queries(data ?? [], schema)
+      search.queries = try queries(data ?? [], target)
     }
     return search
   }
@@ -88,18 +91,18 @@ struct MilvusSearchRequest {
     }
   }
 
-  private func queries(_ data: [JSON], _ schema: CollectionSchema) throws -> [Float] {
+  private func queries(_ data: [JSON], _ target: VectorTarget) throws -> [Float] {
     var queries: [Float] = []
-    queries.reserveCapacity(data.count * schema.dimension)
+    queries.reserveCapacity(data.count * target.dimension)
     for (index, value) in data.enumerated() {
       guard let query = value.floats else {
         throw MilvusError.badFormat("field 'data[\(index)]': expected an array of numbers, got \(value.kind)")
       }
-      guard query.count == schema.dimension else {
+      guard query.count == target.dimension else {
         throw MilvusError.badFormat(
           """
-          dimension: \(schema.dimension), but length of []float: \(query.count): invalid parameter\
-          [expected=FloatVector][actual=data[\(index)]]
+          dimension: \(target.dimension), but length of []float: \(query.count): invalid parameter\
+          [expected=\(target.field.type.name)][actual=data[\(index)]]
           """)
       }
       queries.append(contentsOf: query)

@@ -15,8 +15,9 @@ extension MilvusAPI {
     } answer: { input, call in
       let (response, output) = try await operations.reading(input.collection) { collection in
         let output = try OutputFields(input.outputFields, of: collection)
-        let search = try await input.search(collection.info.schema) {
-          try await operations.vectors(of: $0, in: collection)
+        let target = try collection.vector(input.field)
+        let search = try await input.search(target, collection.info.schema) {
+          try await operations.vectors(of: $0, target, in: collection)
         }
         return (try await operations.search(search, in: collection, output: output), output)
       }
@@ -26,7 +27,7 @@ extension MilvusAPI {
         json.beginArray()
         for hit in response.hits.joined() {
           output.write(
-            hit.id, distance: hit.score, vector: hit.vector, payload: hit.payload,
+            hit.id, distance: hit.score, vectors: hit.vectors, payload: hit.payload,
             int64AsText: call.int64AsText,
             to: &json)
         }

@@ -46,6 +46,8 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   var consistencyLevel = CollectionDefinition.bounded
 
   static let bounded = 2
+  /// As many as Milvus allows.
+  static let vectorsMax = 10
   /// The number of the first field; the others follow.
   static let firstFieldID = 100
   /// The longest VarChar there is.
@@ -101,7 +103,11 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     }
   }
 
-  /// Fields beside key and vector.
+  var vectors: [Field] { fields.filter(\.type.isVector) }
+  /// The one that every point has: the engine's own, the others stand beside it.
+  var firstVector: Field? { vectors.first { !$0.isNullable } }
+
+  /// Fields beside key and vectors.
   var scalars: [Field] { fields.filter { !$0.isPrimary && !$0.type.isVector } }
   func field(_ name: String) -> Field? { fields.first { $0.name == name } }
   func id(of field: Field) -> Int64 {
@@ -118,8 +124,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   /// - Parameter metric: `nil` while no index says it.
   /// - Throws: 1100 for what cannot be kept.
   func schema(metric: Metric?, summary: String) throws -> CollectionSchema {
-    let later =
-      "is not supported by this version of Moult, which holds one primary key, one FloatVector and scalar fields"
+    let later = "is not supported by this version of Moult, which holds dense vectors and scalar fields"
     for (place, field) in fields.enumerated() {
       try NameCheck.field(field.name)
       if fields[..<place].contains(where: { $0.name == field.name }) {
@@ -132,23 +137,40 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       throw MilvusError.invalidParameter(
         "there are more than one primary key: \(keys[0].name), \(keys[1].name)")
     }
-    let vectors = fields.filter(\.type.isVector)
-    guard let vector = vectors.first(where: { $0.type == .floatVector }) ?? vectors.first else {
+    guard !vectors.isEmpty else {
       throw MilvusError.invalidParameter("schema does not contain vector field")
     }
     if let other = fields.first(where: {
-      $0.name != key.name && $0.name != vector.name && !$0.type.isKeptScalar
-    }) ?? (vector.type == .floatVector ? nil : vector) {
+      $0.name != key.name && !$0.type.isKeptScalar && !$0.type.isDenseVector
+    }) {
       throw MilvusError.invalidParameter("field \(other.name) of type \(other.type.name) \(later)")
     }
-    guard !vector.isNullable else {
-      throw MilvusError.invalidParameter("field \(vector.name): a vector that may be null \(later)")
+    guard let vector = firstVector else {
+      throw MilvusError.invalidParameter(
+        "field \(vectors[0].name): at least one vector field must not be null in this version of Moult")
+    }
+    guard vectors.count <= Self.vectorsMax else {
+      throw MilvusError.invalidParameter(
+        "maximum vector field's number should be limited to \(Self.vectorsMax)")
     }
     try Self.checkLengths(fields)
     return CollectionSchema(
       dimension: try Self.dimension(vector), metric: metric ?? .squaredEuclidean,
       keyKind: try Self.keyKind(key), automaticKeys: key.automaticKeys, keyField: key.name,
       vectorField: vector.name, summary: summary, annotations: try annotations)
+  }
+
+  /// Those beside the first; their indexes say the metric later.
+  ///
+  /// - Throws: 1100 for a dimension that cannot be.
+  var otherVectors: [VectorField] {
+    get throws { try vectors.filter { $0.name != firstVector?.name }.map(Self.vectorField) }
+  }
+
+  static func vectorField(_ field: Field) throws -> VectorField {
+    VectorField(
+      name: field.name, dimension: try dimension(field), metric: .squaredEuclidean,
+      elementType: field.type == .float16Vector ? .float16 : .float32)
   }
 
   /// - Throws: 1100 for a VarChar without a length that can be.

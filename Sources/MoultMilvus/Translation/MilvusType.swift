@@ -56,7 +56,15 @@ enum MilvusType: Int, Codable, Sendable {
 
   var isVector: Bool { rawValue >= MilvusType.binaryVector.rawValue }
 
-  /// What a field beside key and vector can have so far.
+  /// Vectors with a number for every dimension.
+  var isDenseVector: Bool {
+    switch self {
+    case .floatVector, .float16Vector, .bfloat16Vector, .int8Vector: true
+    default: false
+    }
+  }
+
+  /// What a field beside key and vectors can have so far.
   var isKeptScalar: Bool {
     switch self {
     case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar, .array, .json: true

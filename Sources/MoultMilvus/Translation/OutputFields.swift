@@ -12,6 +12,7 @@ struct OutputFields {
   init(_ names: [String], of collection: DescribedCollection) throws {
     schema = collection.info.schema
     definition = collection.definition
+    vectors = Set(definition.vectors.map(\.name))
     self.names = Set(names)
     all = names.contains("*")
     guard !definition.isDynamic else { return }
@@ -25,12 +26,16 @@ struct OutputFields {
   /// Every member of the dynamic field.
   var includesAllDynamic: Bool { all || names.contains(CollectionDefinition.dynamicField) }
 
-  var includesVector: Bool { all || names.contains(schema.vectorField) }
-  var includesPayload: Bool { all || !names.subtracting([schema.keyField, schema.vectorField]).isEmpty }
+  private let vectors: Set<String>
 
-  /// Writes the members of one row: key, payload members, vector, and `distance` for hits.
+  var includesVector: Bool { all || !names.isDisjoint(with: vectors) }
+  /// Whether vectors of other fields than `field` are wanted.
+  func includesVectors(beside field: String) -> Bool { vectors.contains { $0 != field && includes($0) } }
+  var includesPayload: Bool { all || !names.subtracting(vectors.union([schema.keyField])).isEmpty }
+
+  /// Writes the members of one row: key, payload members, vectors, and `distance` for hits.
   func write(
-    _ id: PointID, distance: Float?, vector: [Float]?, payload: String?, int64AsText: Bool,
+    _ id: PointID, distance: Float?, vectors: [String: [Float]], payload: String?, int64AsText: Bool,
     to json: inout JSONWriter
   ) {
     json.beginObject()
@@ -38,7 +43,14 @@ struct OutputFields {
     json.key(schema.keyField)
     json.value(id, int64AsText: int64AsText)
     if includesPayload { write(payload: payload ?? "{}", beside: distance, to: &json) }
-    if includesVector, let vector { json.member(schema.vectorField, vector) }
+    for field in definition.vectors where includes(field.name) {
+      if let vector = vectors[field.name] {
+        json.member(field.name, vector)
+      } else if field.isNullable {
+        json.key(field.name)
+        json.null()
+      }
+    }
     json.endObject()
   }
 
@@ -48,7 +60,7 @@ struct OutputFields {
     guard let object = (try? JSONReader.parse(bytes))?.object else { return }
     for member in object.members where includes(member.key) {
       let isTaken =
-        member.key == schema.keyField || member.key == schema.vectorField
+        member.key == schema.keyField || vectors.contains(member.key)
         || (distance != nil && member.key == "distance")
       if isTaken { continue }
       json.key(member.key)

@@ -4,7 +4,8 @@ internal import MoultServer
 /// New values for some fields of a point; the fields that it does not name keep theirs.
 struct PartialRow: Sendable {
   var id: PointID
-  var vector: [Float]?
+  /// By field; `nil` where a vector is taken away.
+  var vectors: [String: [Float]?]
   /// Scalar and dynamic fields, their values as JSON; of the same name the last counts.
   var members: [(name: String, text: String)]
 
@@ -13,9 +14,13 @@ struct PartialRow: Sendable {
   /// - Parameter stored: `nil` for an id that is not stored; the row must then be a whole one.
   /// - Throws: 1100 when a field is missing that neither the row nor the stored point has.
   func merged(with stored: Point?, of collection: DescribedCollection) throws -> (
-    vector: [Float], payload: String
+    vectors: [String: [Float]], payload: String
   ) {
-    guard let vector = vector ?? stored?.vector else { throw missing(collection.info.schema.vectorField) }
+    var merged = stored?.vectors(collection.info.schema) ?? [:]
+    for (field, vector) in vectors { merged[field] = vector }
+    for field in collection.definition.vectors where merged[field.name] == nil && !field.isNullable {
+      throw missing(field.name)
+    }
     var texts: [String: String] = [:]
     for member in members { texts[member.name] = member.text }
     var json = JSONWriter(capacity: 128)
@@ -42,7 +47,7 @@ struct PartialRow: Sendable {
       }
     }
     json.endObject()
-    return (vector, json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self))
+    return (merged, json.bytes.count == 2 ? "" : String(decoding: json.bytes, as: UTF8.self))
   }
 
   private func missing(_ field: String) -> MilvusError {

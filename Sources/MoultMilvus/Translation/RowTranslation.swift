@@ -6,12 +6,14 @@ internal import NIOCore
 struct RowTranslation {
   let schema: CollectionSchema
   let definition: CollectionDefinition
+  private let vectors: [VectorTarget]
   /// The request, of which payload is taken byte for byte.
   let body: ByteBuffer
 
   init(_ collection: DescribedCollection, body: ByteBuffer) {
     schema = collection.info.schema
     definition = collection.definition
+    vectors = collection.vectors
     self.body = body
   }
 
@@ -19,10 +21,20 @@ struct RowTranslation {
     guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
     var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
     batch.vectors.reserveCapacity(rows.count * schema.dimension)
+    var others = vectors.filter { $0.field.name != schema.vectorField }
+      .map { (target: $0, vectors: [[Float]?]()) }
     for (index, row) in rows.enumerated() {
-      try append(vectorOf: row, index, to: &batch)
+      for target in vectors where target.field.name == schema.vectorField {
+        batch.vectors += try vector(of: target, row, index) ?? []
+      }
+      for place in others.indices {
+        others[place].vectors.append(try vector(of: others[place].target, row, index))
+      }
       try append(keyOf: row, index, to: &batch)
       batch.payloads.append(try payload(of: row, index))
+    }
+    for (target, vectors) in others {
+      batch.fields[target.field.name] = FieldVectors(vectors, dimension: target.dimension)
     }
     return batch
   }
@@ -37,34 +49,51 @@ struct RowTranslation {
     for (index, row) in rows.enumerated() {
       var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
       try append(keyOf: row, index, to: &batch)
-      if row[schema.vectorField] != nil { try append(vectorOf: row, index, to: &batch) }
+      var given: [String: [Float]?] = [:]
+      for target in vectors where row[target.field.name] != nil {
+        given[target.field.name] = .some(try vector(of: target, row, index))
+      }
       var members: [(name: String, text: String)] = []
-      for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
+      for member in row.members where !isOwn(member.key) {
         try check(member, index)
         members.append((member.key, body.text(member.text)))
       }
-      partial.append(
-        PartialRow(id: batch.ids[0], vector: batch.vectors.isEmpty ? nil : batch.vectors, members: members))
+      partial.append(PartialRow(id: batch.ids[0], vectors: given, members: members))
     }
     return partial
   }
 
-  private func append(vectorOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError)
+  /// Key and vectors, which are no payload.
+  private func isOwn(_ name: String) -> Bool {
+    name == schema.keyField || vectors.contains { $0.field.name == name }
+  }
+
+  /// - Returns: `nil` for null.
+  private func vector(of target: VectorTarget, _ row: JSONObject, _ index: Int) throws(MilvusError)
+    -> [Float]?
   {
-    let name = schema.vectorField
+    let (name, type) = (target.field.name, target.field.type)
     guard let value = row[name], value != .null else {
+      if target.field.isNullable { return nil }
       throw .insertData(
-        "row \(index): field '\(name)' is missing; expected an array of \(schema.dimension) numbers")
+        "row \(index): field '\(name)' is missing; expected an array of \(target.dimension) numbers")
     }
-    guard let vector = value.floats else {
+    guard var vector = value.floats else {
       throw .insertData("row \(index): field '\(name)': expected an array of numbers, got \(value.kind)")
     }
-    guard vector.count == schema.dimension else {
+    guard vector.count == target.dimension else {
       throw .insertData(
-        "[]float32 size \(vector.count) doesn't equal to vector dimension \(schema.dimension) of FloatVector (row \(index))"
+        "[]float32 size \(vector.count) doesn't equal to vector dimension \(target.dimension) of \(type.name) (row \(index))"
       )
     }
-    batch.vectors.append(contentsOf: vector)
+    guard type != .floatVector else { return vector }
+    for place in vector.indices {
+      guard let nearest = DenseVectors.nearest(vector[place], type) else {
+        throw .insertData("row \(index): field '\(name)': \(vector[place]) does not fit in \(type.name)")
+      }
+      vector[place] = nearest
+    }
+    return vector
   }
 
   private func append(keyOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError) {
@@ -89,7 +118,7 @@ struct RowTranslation {
   private func payload(of row: JSONObject, _ index: Int) throws(MilvusError) -> String {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
-    for member in row.members where member.key != schema.keyField && member.key != schema.vectorField {
+    for member in row.members where !isOwn(member.key) {
       try check(member, index)
       json.member(member.key, raw: body.text(member.text))
     }

@@ -17,6 +17,17 @@ extension AdminAPI {
       let info = try engine.describeCollection(try context.parameters.require("name"))
       return try Self.answer(info, servedBy: info.servedBy)
     }
+    group.on(.post, "collections/{name}/fields", .write) { request, context in
+      let name = try context.parameters.require("name")
+      try await engine.addVectorField(try Self.vectorField(try await fields(of: request).fields), to: name)
+      let info = try engine.describeCollection(name)
+      return try Self.answer(info, status: .created, servedBy: info.servedBy)
+    }
+    group.on(.delete, "collections/{name}/fields/{field}", .write) { _, context in
+      try await engine.dropVectorField(
+        try context.parameters.require("field"), from: try context.parameters.require("name"))
+      return Response(status: .noContent)
+    }
     group.on(.delete, "collections/{name}", .write) { _, context in
       try await engine.dropCollection(try context.parameters.require("name"))
       return Response(status: .noContent)
@@ -26,7 +37,7 @@ extension AdminAPI {
   private func createCollection(_ fields: RequestFields) async throws -> CollectionInfo {
     try fields.refuseOthers(than: [
       "name", "dimension", "metric", "keyKind", "automaticKeys", "keyField", "vectorField", "elementType",
-      "summary", "specification",
+      "summary", "specification", "fields",
     ])
     let name = try fields.requiredString("name")
     guard let dimension = try fields.int("dimension") else {
@@ -44,6 +55,23 @@ extension AdminAPI {
     return try await engine.createCollection(
       name, schema: schema,
       specification: try fields.encodingSpecification("specification", index: .automatic)
-        ?? EncodingSpecification(index: .automatic))
+        ?? EncodingSpecification(index: .automatic),
+      fields: try (try fields.array("fields") ?? []).enumerated().map { place, value in
+        guard let object = value.object else {
+          throw fields.mismatch("fields[\(place)]", expected: "an object", value)
+        }
+        return try Self.vectorField(RequestFields(object, path: "fields[\(place)]."))
+      })
+  }
+
+  private static func vectorField(_ fields: RequestFields) throws -> VectorField {
+    try fields.refuseOthers(than: ["name", "dimension", "metric", "elementType"])
+    guard let dimension = try fields.int("dimension") else {
+      throw fields.missing("dimension", expected: "an integer")
+    }
+    return VectorField(
+      name: try fields.requiredString("name"), dimension: dimension,
+      metric: try fields.word("metric", Metric.self) ?? .cosine,
+      elementType: try fields.word("elementType", CollectionSchema.ElementType.self) ?? .float32)
   }
 }

@@ -116,6 +116,40 @@ enum OpenAPI {
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
           }
         },
+        "/moult/v1/collections/{name}/fields": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "post": {
+            "summary": "Add a vector field; points that are there have no vector in it yet",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VectorField"}}}
+            },
+            "responses": {
+              "201": {
+                "description": "The collection with the field",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/fields/{field}": {
+          "parameters": [
+            {"name": "name", "in": "path", "required": true, "schema": {"type": "string"}},
+            {"name": "field", "in": "path", "required": true, "schema": {"type": "string"}}
+          ],
+          "delete": {
+            "summary": "Drop a vector field with its vectors, codes and indexes; the first one stays",
+            "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        },
         "/moult/v1/collections/{name}/points": {
           "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
           "get": {
@@ -1015,9 +1049,40 @@ enum OpenAPI {
               "previousGeneration": {"$ref": "#/components/schemas/GenerationInfo"},
               "createdAt": {"type": "integer", "format": "int64"},
               "updatedAt": {"type": "integer", "format": "int64"},
-              "ready": {"type": "boolean"}
+              "ready": {"type": "boolean"},
+              "fields": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/VectorFieldInfo"},
+                "description": "Vector fields beside the schema's own. One is addressed as collection:field."
+              }
             },
-            "required": ["name", "id", "schema", "count", "aliases", "generation", "createdAt", "updatedAt", "ready"]
+            "required": [
+              "name", "id", "schema", "count", "aliases", "generation", "createdAt", "updatedAt", "ready", "fields"
+            ]
+          },
+          "VectorFieldInfo": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "dimension": {"type": "integer"},
+              "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
+              "elementType": {"type": "string", "enum": ["float32", "float16"]},
+              "count": {"type": "integer", "description": "Live points that have a vector in this field."},
+              "generation": {"$ref": "#/components/schemas/GenerationInfo"},
+              "previousGeneration": {"$ref": "#/components/schemas/GenerationInfo"}
+            },
+            "required": ["name", "dimension", "metric", "elementType", "count", "generation"]
+          },
+          "VectorField": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "dimension": {"type": "integer"},
+              "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
+              "elementType": {"type": "string", "enum": ["float32", "float16"]}
+            },
+            "required": ["name", "dimension"],
+            "additionalProperties": false
           },
           "CreateCollection": {
             "type": "object",
@@ -1031,7 +1096,8 @@ enum OpenAPI {
               "vectorField": {"type": "string"},
               "elementType": {"type": "string", "enum": ["float32", "float16"]},
               "summary": {"type": "string"},
-              "specification": {"$ref": "#/components/schemas/EncodingSpecification"}
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "fields": {"type": "array", "items": {"$ref": "#/components/schemas/VectorField"}}
             },
             "required": ["name", "dimension"],
             "additionalProperties": false
@@ -1041,7 +1107,12 @@ enum OpenAPI {
             "properties": {
               "id": {"$ref": "#/components/schemas/PointID"},
               "vector": {"type": "array", "items": {"type": "number", "format": "float"}},
-              "payload": {"type": "object", "description": "Kept byte for byte."}
+              "payload": {"type": "object", "description": "Kept byte for byte."},
+              "fields": {
+                "type": "object",
+                "description": "Vectors of the fields beside the first, by field.",
+                "additionalProperties": {"type": "array", "items": {"type": "number", "format": "float"}}
+              }
             },
             "required": ["id"]
           },

@@ -21,7 +21,7 @@ extension AdminAPI {
       let name = try context.parameters.require("name")
       let parameters = try QueryParameters(request, known: ["mode"])
       let mode = try parameters.word("mode", WriteModeName.self) ?? .upsert
-      let batch = try await pointBatch(of: request)
+      let batch = try await pointBatch(of: request, to: name)
       return Self.answer(try await engine.write(batch, to: name, mode: mode.mode))
     }
     group.on(.get, "collections/{name}/points", .read) { request, context in
@@ -42,27 +42,32 @@ extension AdminAPI {
     }
   }
 
-  private func pointBatch(of request: Request) async throws -> PointBatch {
+  private func pointBatch(of request: Request, to name: String) async throws -> PointBatch {
     if request.mediaType == PointFrame.mediaType {
       return try PointFrame(decoding: try await request.wholeBody(bodyBytesMax)).batch()
     }
-    let (fields, body) = try await fields(of: request, floatKeys: ["vector"])
+    let others = (try? engine.describeCollection(name))?.fields ?? []
+    let (fields, body) = try await fields(
+      of: request, floatKeys: JSONFloatKeys(["vector"] + others.map(\.name)))
     try fields.refuseOthers(than: ["points"])
     guard let points = try fields.array("points") else {
       throw fields.missing("points", expected: "an array")
     }
-    return try Self.batch(points, body)
+    return try Self.batch(points, body, others)
   }
 
-  private static func batch(_ points: [JSON], _ body: ByteBuffer) throws(MoultError) -> PointBatch {
+  private static func batch(
+    _ points: [JSON], _ body: ByteBuffer, _ others: [VectorFieldInfo]
+  ) throws(MoultError) -> PointBatch {
     var batch = PointBatch(ids: [], vectors: [], dimension: 0)
+    var vectors = [[[Float]?]](repeating: [], count: others.count)
     batch.payloads = [String](repeating: "", count: points.count)
     for (row, point) in points.enumerated() {
       guard let object = point.object else {
         throw MoultError(.invalidArgument, "field 'points[\(row)]': expected an object, got \(point.kind)")
       }
       let fields = RequestFields(object, path: "points[\(row)].")
-      try fields.refuseOthers(than: ["id", "vector", "payload"])
+      try fields.refuseOthers(than: ["id", "vector", "payload", "fields"])
       if let id = fields["id"] {
         guard batch.ids.count == row else { throw fields.failure("id", "is missing in an earlier point") }
         batch.ids.append(try pointID(id, "id", fields))
@@ -94,8 +99,32 @@ extension AdminAPI {
         }
         batch.payloads[row] = body.text(payload.text)
       }
+      let named = try fields.fields("fields")
+      try named?.refuseOthers(than: Set(others.map(\.name)))
+      for (place, other) in others.enumerated() {
+        vectors[place].append(try Self.vector(of: other, in: named))
+      }
+    }
+    for (other, vectors) in zip(others, vectors) {
+      batch.fields[other.name] = FieldVectors(vectors, dimension: other.dimension)
     }
     return batch
+  }
+
+  /// - Returns: `nil` for null, and where nothing is said.
+  private static func vector(
+    of field: VectorFieldInfo, in fields: RequestFields?
+  ) throws(MoultError) -> [Float]? {
+    guard let fields, let value = fields[field.name], value != .null else { return nil }
+    guard let entries = value.floats else {
+      throw fields.mismatch(field.name, expected: "an array of numbers", value)
+    }
+    guard entries.count == field.dimension else {
+      throw MoultError(
+        .dimensionMismatch,
+        fields.failure(field.name, "expected \(field.dimension) numbers, got \(entries.count)").message)
+    }
+    return entries
   }
 
   static func pointID(_ json: JSON, _ name: String, _ fields: RequestFields) throws(MoultError) -> PointID {
@@ -181,13 +210,19 @@ extension JSONWriter {
     }
   }
 
-  /// `{"id", "vector"?, "payload"?}`.
+  /// `{"id", "vector"?, "payload"?, "fields"?}`.
   mutating func value(_ point: Point) {
     beginObject()
     key("id")
     value(point.id)
     if let vector = point.vector { member("vector", vector) }
     if let payload = point.payload, !payload.isEmpty { member("payload", raw: payload) }
+    if !point.fields.isEmpty {
+      key("fields")
+      beginObject()
+      for (name, vector) in point.fields.sorted(by: { $0.key < $1.key }) { member(name, vector) }
+      endObject()
+    }
     endObject()
   }
 }

@@ -4,7 +4,10 @@ internal import NIOCore
 /// bytes, big endian, then the message.
 ///
 /// The length is a claim: memory grows with the bytes that came, never with what was claimed.
-struct RPCMessageReader {
+///
+/// A class: a value that is taken out of a state to be changed is easily held twice, and its buffer, copied for every
+/// frame, makes a message of a megabyte cost forty.
+final class RPCMessageReader {
   static let prefixSizeBytes = 5
 
   private let bytesMax: Int
@@ -15,7 +18,7 @@ struct RPCMessageReader {
   init(bytesMax: Int) { self.bytesMax = bytesMax }
 
   /// - Throws: `resourceExhausted` for a message that is too long, `unimplemented` for a compressed one or a second.
-  mutating func append(_ bytes: inout ByteBuffer) throws(RPCError) {
+  func append(_ bytes: inout ByteBuffer) throws(RPCError) {
     buffer.writeBuffer(&bytes)
     if length == nil, buffer.readableBytes >= Self.prefixSizeBytes {
       guard buffer.readInteger(as: UInt8.self) == 0 else {
@@ -36,7 +39,7 @@ struct RPCMessageReader {
   /// The message.
   ///
   /// - Throws: `internalError` when the request ended before it was complete.
-  consuming func message() throws(RPCError) -> ByteBuffer {
+  func message() throws(RPCError) -> ByteBuffer {
     guard let length, buffer.readableBytes == length else {
       throw RPCError(
         .internalError,

@@ -74,10 +74,8 @@ final class RPCStreamHandler: ChannelInboundHandler {
   }
 
   private func read(_ frame: HTTP2Frame.FramePayload.Data, _ context: ChannelHandlerContext) throws {
-    guard case .byteBuffer(var bytes) = frame.data, case .reading(let method, let headers, var reader) = state
+    guard case .byteBuffer(var bytes) = frame.data, case .reading(_, _, let reader) = state
     else { return }
-    // So that the reader's buffer is not copied.
-    state = .awaitingHeaders
     let count = bytes.readableBytes
     guard table.budget.take(count) else {
       throw RPCError(
@@ -86,7 +84,6 @@ final class RPCStreamHandler: ChannelInboundHandler {
     bytesTaken += count
     clock?.add(count)
     try reader.append(&bytes)
-    state = .reading(method, headers, reader)
     if frame.endStream { try answer(context) }
   }
 

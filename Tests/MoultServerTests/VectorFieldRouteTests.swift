@@ -1,0 +1,67 @@
+import MoultModel
+import MoultServerTesting
+import Testing
+
+@testable import MoultServer
+
+@Suite("Vector fields over HTTP")
+struct VectorFieldRouteTests {
+  @discardableResult
+  private func expect(
+    _ server: ServerHarness, _ method: ServerHarness.Method, _ path: String, _ json: String?, status: Int,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws -> String {
+    let answer = try await server.send(
+      method, path, json.map { Array($0.utf8) }, headers: [("Accept", "application/json")])
+    #expect(answer.status == status, "\(answer.text)", sourceLocation: sourceLocation)
+    return answer.text
+  }
+
+  @Test("fields are made, written, searched, read, switched apart and dropped")
+  func lifeOfAField() async throws {
+    try await ServerHarness.with { server in
+      let root = "/moult/v1/collections"
+      try await expect(
+        server, .post, root,
+        #"{"name":"words","dimension":2,"metric":"l2","fields":[{"name":"title","dimension":3,"metric":"ip"}]}"#,
+        status: 201)
+      try await expect(
+        server, .post, "\(root)/words/fields", #"{"name":"image","dimension":1,"metric":"l2"}"#, status: 201)
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"""
+        {"points":[{"id":1,"vector":[1,0],"fields":{"title":[1,2,3],"image":[5]}},
+         {"id":2,"vector":[0,1],"fields":{"title":[3,2,1],"image":null}},{"id":3,"vector":[1,1]}]}
+        """#, status: 200)
+      let found = try await expect(
+        server, .post, "\(root)/words:title/search", #"{"queries":[[1,0,0]],"limit":5}"#, status: 200)
+      #expect(found.contains(#""id":2"#) && found.contains(#""id":1"#) && !found.contains(#""id":3"#))
+      let page = try await expect(server, .get, "\(root)/words/points", nil, status: 200)
+      #expect(page.contains(#""fields":{"image":[5.0],"title":[1.0,2.0,3.0]}"#))
+      #expect(page.contains(#""fields":{"title":[3.0,2.0,1.0]}"#))
+      let own = try await expect(server, .get, "\(root)/words:image/points", nil, status: 200)
+      #expect(own.contains(#""vector":[5.0]"#) && !own.contains(#""id":2"#) && !own.contains(#""id":3"#))
+
+      // What is wrong is named, and changes nothing.
+      let wrong = try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":4,"vector":[1,0],"fields":{"title":[1]}}]}"#, status: 400)
+      #expect(wrong.contains("points[0].fields.title") && wrong.contains("expected 3 numbers, got 1"))
+      let unknown = try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":4,"vector":[1,0],"fields":{"other":[1]}}]}"#, status: 400)
+      #expect(unknown.contains("other"))
+      let written = try await expect(
+        server, .post, "\(root)/words:title/points", #"{"points":[{"id":4,"vector":[1,0,0]}]}"#, status: 400)
+      #expect(written.contains("write points to 'words'"))
+      _ = try await expect(
+        server, .post, "\(root)/words/fields", #"{"name":"image","dimension":1}"#, status: 409)
+
+      try await expect(server, .delete, "\(root)/words/fields/image", nil, status: 204)
+      try await expect(server, .delete, "\(root)/words/fields/vector", nil, status: 400)
+      let rest = try await expect(server, .get, "\(root)/words", nil, status: 200)
+      #expect(rest.contains(#""name":"title""#) && !rest.contains(#""name":"image""#))
+      try await expect(server, .get, "\(root)/words:image", nil, status: 404)
+    }
+  }
+}
