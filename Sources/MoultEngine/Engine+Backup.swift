@@ -85,10 +85,12 @@ extension Engine {
         .filter { $0.parentID == nil }.flatMap { [$0] + $0.fields }.sorted { $0.id < $1.id }
       // Whoever waits to write to a collection that is replaced finds the new one.
       return try await Collection.holdingWriters(of: replaced[...]) {
-        let obsolete = try await resources.directory.write { db in
-          try self.commit(loaded, plan, replaced, requester: requester, in: db)
+        let (obsolete, databases) = try await resources.directory.write { db in
+          let databases = try self.insertDatabases(of: loaded.map(\.collection.name), in: db)
+          return (try self.commit(loaded, plan, replaced, requester: requester, in: db), databases)
         }
         aliases.publish { map in
+          for database in databases { map.databases[database.name] = database }
           for old in replaced { map.collections[old.name] = nil }
           for (_, collection) in loaded {
             map.collections[collection.name] = collection
@@ -116,6 +118,14 @@ extension Engine {
       for (_, collection) in loaded { resources.prepare(collection) }
     }
     return report
+  }
+
+  /// A backup brings its collections' databases along, if nothing of what they were said to be.
+  private func insertDatabases(of names: [String], in db: Database) throws -> [DatabaseInfo] {
+    let catalog = resources.directory.catalog
+    let present = Set(try catalog.databases(in: db).map(\.name))
+    let missing = Set(names.map { Name.parts(of: $0).database }).subtracting(present)
+    return try missing.sorted().map { try catalog.insertDatabase($0, properties: [], in: db) }
   }
 
   /// What becomes of which alias, by name.

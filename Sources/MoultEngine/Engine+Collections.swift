@@ -16,7 +16,7 @@ extension Engine {
     _ name: String, schema: CollectionSchema, specification: EncodingSpecification = EncodingSpecification(),
     fields: [VectorField] = []
   ) async throws -> CollectionInfo {
-    try Name.validate(name, what: "collection")
+    try Name.validateQualified(name, what: "collection")
     try Self.check(schema)
     try Self.check(specification, schema: schema)
     for field in fields { try Self.check(field, schema: schema) }

@@ -9,9 +9,10 @@ extension Engine {
   /// Gives a collection another name; its aliases follow.
   ///
   /// - Throws: `collectionNotFound`, `invalidArgument` when `name` is an alias, `collectionExists`, `nameConflict`
-  ///   (an alias has the new name), `switchInProgress`.
+  ///   (an alias has the new name), `databaseNotFound`, `collectionHasAliases` (of one that goes to another database),
+  ///   `switchInProgress`.
   package func renameCollection(_ name: String, to newName: String) async throws {
-    try Name.validate(newName, what: "collection")
+    try Name.validateQualified(newName, what: "collection")
     try await names.run {
       let map = aliases.current
       if let target = map.aliases[name] {
@@ -20,6 +21,13 @@ extension Engine {
       }
       guard let collection = map.collections[name], collection.parentID == nil else {
         throw MoultError(.collectionNotFound, "there is no collection '\(name)'")
+      }
+      let pointing = map.aliases(of: name)
+      guard pointing.isEmpty || Name.parts(of: name).database == Name.parts(of: newName).database else {
+        throw MoultError(
+          .collectionHasAliases,
+          "aliases belong to the database of their collection, and '\(name)' has some "
+            + "(\(pointing.joined(separator: ", "))): drop them before it goes to another")
       }
       try await collection.holdingWriters {
         try await resources.writing.run { [resources] in

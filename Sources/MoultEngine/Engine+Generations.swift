@@ -46,8 +46,11 @@ extension Engine {
 
   /// The names that a reindex is to make, by themselves.
   static func check(_ request: ReindexRequest) throws {
-    try Name.validate(request.target, what: "collection")
-    if let alias = request.alias { try Name.validate(alias, what: "alias") }
+    try Name.validateQualified(request.target, what: "collection")
+    if let alias = request.alias { try Name.validateQualified(alias, what: "alias") }
+    if let alias = request.alias {
+      try Name.requireSameDatabase(alias: alias, collection: request.target)
+    }
     guard request.ifCurrent == nil || request.alias != nil else {
       throw MoultError(.invalidArgument, "ifCurrent is about the alias: give alias too")
     }

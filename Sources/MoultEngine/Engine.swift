@@ -56,6 +56,7 @@ package final class Engine: Sendable {
     var migrator = DatabaseMigrator()
     JobQueue.registerMigrations(in: &migrator)
     JobQueries.registerMigrations(in: &migrator)
+    Catalog.registerDatabaseMigrations(in: &migrator)
     try migrator.migrate(directory.database)
     let queue = JobQueue(database: directory.database, clock: clock, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
@@ -75,8 +76,11 @@ package final class Engine: Sendable {
     let aliases = AliasTable()
     let names = SerialGate()
     try await resources.searching.run {
-      let (collections, aliasRecords) = try directory.read { db in
-        (try directory.catalog.collections(in: db), try directory.catalog.aliases(in: db))
+      let (collections, aliasRecords, databases) = try directory.read { db in
+        (
+          try directory.catalog.collections(in: db), try directory.catalog.aliases(in: db),
+          try directory.catalog.databases(in: db)
+        )
       }
       let loader = CollectionLoader(
         directory: directory, parallel: resources.searching.parallelFor, logger: logger)
@@ -106,6 +110,7 @@ package final class Engine: Sendable {
       aliases.publish { [opened, damaged] map in
         for collection in opened { map.collections[collection.name] = collection }
         map.damaged = damaged
+        for database in databases { map.databases[database.name] = database }
         for alias in aliasRecords {
           map.aliases[alias.name] = collections.first { $0.id == alias.collectionID }?.name
         }

@@ -7,18 +7,18 @@ package import MoultServer
 /// The REST protocol of Milvus, version 2: `POST /v2/vectordb/<category>/<action>` with JSON.
 package struct MilvusAPI: WireAPI {
   package static let root = "/v2/vectordb"
-  /// The only database there is.
-  static let database = "default"
+  /// The database of the request under way.
+  static var database: String { RequestDatabase.name }
 
   let operations: MilvusOperations
   let bodyBytesMax: Int
   /// Of this server's run.
   let clock = HybridClock()
 
-  var engine: Engine { operations.engine }
+  var engine: DatabaseEngine { operations.engine }
 
   package init(engine: Engine, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax) {
-    operations = MilvusOperations(engine: engine)
+    operations = MilvusOperations(engine: DatabaseEngine(whole: engine))
     self.bodyBytesMax = bodyBytesMax
   }
 
@@ -43,6 +43,7 @@ package struct MilvusAPI: WireAPI {
     addEntityRoutes(to: group)
     addSearchRoute(to: group)
     addIndexRoutes(to: group)
+    addDatabaseRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

@@ -20,6 +20,7 @@ struct MilvusError: Error, Equatable {
     static let indexNotFound = 700
     static let partitionNotFound = 200
     static let databaseNotFound = 800
+    static let databaseNameInvalid = 802
     static let invalidParameter = 1100
     static let parameterTooLarge = 1102
     static let aliasNotFound = 1600
@@ -56,6 +57,11 @@ struct MilvusError: Error, Equatable {
     MilvusError(code: Code.invalidInsertData, message: "fail to deal the insert data, error: \(text)")
   }
 
+  /// 800.
+  static func databaseNotFound(_ name: String) -> MilvusError {
+    MilvusError(code: Code.databaseNotFound, message: "database not found[database=\(name)]")
+  }
+
   /// 100 as `describe` says it, and with it all calls that read or write data.
   static func collectionNotFound(_ name: String) -> MilvusError {
     MilvusError(
@@ -69,7 +75,9 @@ extension MoultError {
   func milvusError(_ names: MilvusNames) -> MilvusError {
     let database = MilvusAPI.database
     switch code {
-    case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID, .pointExists, .collectionExists,
+    case .databaseNotFound: return .databaseNotFound(database)
+    case .invalidArgument, .databaseExists, .databaseNotEmpty, .dimensionMismatch, .invalidVector,
+      .duplicateID, .pointExists, .collectionExists,
       .collectionHasAliases, .jobNotFound, .jobStateConflict, .switchInProgress, .nothingToRollBack,
       .generationConflict,
       .recallGateFailed, .unsupported:

@@ -26,6 +26,10 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     case nameConflict
     /// The collection cannot be dropped while aliases point to it.
     case collectionHasAliases
+    case databaseNotFound
+    case databaseExists
+    /// The database cannot be dropped while it has collections.
+    case databaseNotEmpty
     case jobNotFound
     /// The job's state does not allow the request.
     case jobStateConflict

@@ -14,6 +14,7 @@ struct MilvusErrorTests {
     let expected: (code: Int, message: String) =
       switch code {
       case .collectionNotFound: (100, "can't find collection[database=default][collection=c]")
+      case .databaseNotFound: (800, "database not found[database=default]")
       case .collectionNotReady: (101, "collection not loaded[collection=c]")
       case .aliasNotFound: (1600, "alias not found[database=default][alias=a]")
       case .nameConflict: (1601, "alias and collection name conflict[database=default][alias=a]")

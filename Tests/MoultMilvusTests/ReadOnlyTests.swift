@@ -12,6 +12,7 @@ struct ReadOnlyTests {
     "collections/list", "collections/has", "collections/get_stats", "collections/describe",
     "collections/get_load_state", "entities/get", "entities/query", "entities/search", "aliases/describe",
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
+    "databases/list", "databases/describe",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",

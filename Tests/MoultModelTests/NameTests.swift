@@ -22,4 +22,23 @@ struct NameTests {
     #expect(Name.fault(of: name) == fault)
     #expect(throws: MoultError.self) { try Name.validate(name, what: "alias") }
   }
+
+  @Test("law: a name in a database is taken apart into what it was put together of")
+  func qualified() {
+    for database in ["default", "tenant_7"] {
+      let name = Name.qualified("words", in: database)
+      #expect(Name.parts(of: name) == (database, "words"))
+      #expect(Name.faultOfQualified(name) == nil)
+    }
+    #expect(Name.qualified("words", in: "default") == "words")
+  }
+
+  @Test(
+    "nothing else has a dot in its name, and nothing has two names",
+    arguments: ["default.words", "a.b.c", ".a", "a.", ".", "9.a", "a.9", "a-b.c"])
+  func unqualified(name: String) {
+    #expect(Name.faultOfQualified(name) != nil)
+    #expect(throws: MoultError.self) { try Name.validateQualified(name, what: "collection") }
+    #expect(throws: MoultError.self) { try Name.validate(name, what: "collection") }
+  }
 }

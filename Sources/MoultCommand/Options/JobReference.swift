@@ -11,7 +11,7 @@ enum JobReference: ExpressibleByArgument, Equatable {
   init?(argument: String) {
     if let id = Int64(argument) {
       self = .id(id)
-    } else if Name.fault(of: argument) == nil {
+    } else if Name.faultOfQualified(argument) == nil {
       self = .collection(argument)
     } else {
       return nil

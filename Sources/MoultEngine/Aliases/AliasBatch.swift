@@ -21,19 +21,19 @@ struct AliasBatch {
           throw MoultError(.aliasExists, "\(alias) is alias to another collection: \(present)")
         }
       }
-      point(alias, to: target)
+      try point(alias, to: target)
     case .alter(let alias, let collection, let ifCurrent):
-      try Name.validate(alias, what: "alias")
-      let target = try map.ready(collection).name
+      try Name.validateQualified(alias, what: "alias")
+      let target = try target(collection)
       try Engine.check(alias, pointsTo: try present(alias), expected: ifCurrent)
-      point(alias, to: target)
+      try point(alias, to: target)
     case .set(let alias, let collection):
       try requireFree(alias)
-      point(alias, to: try target(collection))
+      try point(alias, to: try target(collection))
     case .drop(let alias, let ifCurrent, let ifExists):
       if ifExists, map.aliases[alias] == nil { return }
       try Engine.check(alias, pointsTo: try present(alias), expected: ifCurrent)
-      point(alias, to: nil)
+      try point(alias, to: nil)
     case .rename(let alias, let name, let ifCurrent):
       let target = try present(alias)
       try Engine.check(alias, pointsTo: target, expected: ifCurrent)
@@ -42,12 +42,12 @@ struct AliasBatch {
       if let taken = map.aliases[name] {
         throw MoultError(.aliasExists, "\(name) is an alias already, of \(taken); drop it first")
       }
-      point(alias, to: nil)
-      point(name, to: target)
+      try point(alias, to: nil)
+      try point(name, to: target)
     case .swap(let alias, let other):
       let (first, second) = (try present(alias), try present(other))
-      point(alias, to: second)
-      point(other, to: first)
+      try point(alias, to: second)
+      try point(other, to: first)
     }
   }
 
@@ -63,7 +63,8 @@ struct AliasBatch {
     return collection.name
   }
 
-  private mutating func point(_ alias: String, to target: String?) {
+  private mutating func point(_ alias: String, to target: String?) throws {
+    if let target { try Name.requireSameDatabase(alias: alias, collection: target) }
     let present = map.aliases[alias]
     guard present != target else { return }
     map.aliases[alias] = target
@@ -79,7 +80,7 @@ struct AliasBatch {
 
   /// - Throws: when no alias can have the name.
   private func requireFree(_ alias: String) throws {
-    try Name.validate(alias, what: "alias")
+    try Name.validateQualified(alias, what: "alias")
     guard map.collections[alias] == nil, map.damaged[alias] == nil else {
       throw MoultError(.nameConflict, "'\(alias)' is the name of a collection and cannot be an alias too")
     }

@@ -10,6 +10,8 @@ final class AliasTable: Sendable {
     var collections: [String: Collection] = [:]
     /// Alias → the collection's own name. Every target stands in `collections` or `damaged`.
     var aliases: [String: String] = [:]
+    /// By name; there is always `default`.
+    var databases: [String: DatabaseInfo] = [:]
     /// Collections that could not be opened, by name, and why.
     var damaged: [String: MoultError] = [:]
 

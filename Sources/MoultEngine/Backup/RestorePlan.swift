@@ -21,7 +21,7 @@ struct RestorePlan {
       )
     }
     if let name = request.name {
-      try Name.validate(name, what: "collection")
+      try Name.validateQualified(name, what: "collection")
       guard collections.count == 1 else {
         throw MoultError(
           .invalidArgument,

@@ -16,7 +16,9 @@ extension MilvusAPI {
       },
       rpc("DescribeCollection", .read, ProtoDescribeCollectionRequest.self) { request in
         let collection = try operations.describe(request.collectionName)
-        return ProtoDescribeCollectionResponse(collection, askedAs: request.collectionName, now: clock.next())
+        return ProtoDescribeCollectionResponse(
+          collection, askedAs: request.collectionName,
+          database: try operations.describeDatabase(Self.database), now: clock.next())
       },
       rpc("HasCollection", .read, ProtoHasCollectionRequest.self) { request in
         let exists = try operations.has(request.collectionName)
@@ -81,14 +83,16 @@ extension ProtoShowCollectionsResponse {
 
 extension ProtoDescribeCollectionResponse {
   /// - Parameter name: as the client asked, which may be an alias; the schema has the collection's own.
-  fileprivate init(_ collection: DescribedCollection, askedAs name: String, now: UInt64) {
+  fileprivate init(
+    _ collection: DescribedCollection, askedAs name: String, database: DatabaseInfo, now: UInt64
+  ) {
     self.init()
     let (info, definition) = (collection.info, collection.definition)
     schema.name = info.name
     schema.description_p = info.schema.summary
     schema.autoID = info.schema.automaticKeys
     schema.enableDynamicField = definition.isDynamic
-    schema.dbName = MilvusAPI.database
+    schema.dbName = database.name
     schema.fields = definition.fields.map { ProtoFieldSchema($0, id: definition.id(of: $0)) }
     collectionID = info.id
     collectionName = name
@@ -101,8 +105,8 @@ extension ProtoDescribeCollectionResponse {
     numPartitions = 1
     consistencyLevel = ProtoConsistencyLevel(rawValue: definition.consistencyLevel) ?? .bounded
     properties = definition.properties.map(ProtoKeyValuePair.init)
-    dbName = MilvusAPI.database
-    dbID = 1
+    dbName = database.name
+    dbID = database.id
   }
 }
 

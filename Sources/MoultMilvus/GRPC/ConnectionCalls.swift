@@ -2,7 +2,7 @@ internal import MilvusProto
 internal import MoultServer
 internal import SwiftProtobuf
 
-/// What clients ask before anything else, and databases, of which there is one.
+/// What clients ask before anything else.
 extension MilvusAPI {
   /// Whose protocol is spoken: clients look at it to know what they may ask.
   private static let serverVersion = "v2.6.0-moult"
@@ -25,26 +25,6 @@ extension MilvusAPI {
       },
       rpc("AllocTimestamp", .read, ProtoAllocTimestampRequest.self) { _ in
         ProtoAllocTimestampResponse.with { $0.timestamp = clock.next() }
-      },
-    ]
-  }
-
-  var databaseCalls: [RPCMethod] {
-    [
-      rpc("ListDatabases", .read, ProtoListDatabasesRequest.self) { _ in
-        ProtoListDatabasesResponse.with {
-          $0.dbNames = [Self.database]
-          $0.dbIds = [1]
-          $0.createdTimestamp = [1]
-        }
-      },
-      rpc("DescribeDatabase", .read, ProtoDescribeDatabaseRequest.self) { request in
-        try MilvusOperations.checkDatabase(request.dbName)
-        return ProtoDescribeDatabaseResponse.with {
-          $0.dbName = Self.database
-          $0.dbID = 1
-          $0.createdTimestamp = 1
-        }
       },
     ]
   }

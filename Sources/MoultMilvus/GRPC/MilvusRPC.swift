@@ -22,8 +22,10 @@ extension MilvusAPI {
   }
 
   /// One method: reads the request, checks its database, translates failures.
+  ///
+  /// - Parameter isInDatabase: as for REST.
   func rpc<Request: SwiftProtobuf.Message, Answer: StatusMessage>(
-    _ name: String, _ access: Access, _ request: Request.Type,
+    _ name: String, _ access: Access, _ request: Request.Type, isInDatabase: Bool = true,
     _ answer: @escaping @Sendable (Request) async throws -> Answer
   ) -> RPCMethod {
     RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access) { error in
@@ -40,10 +42,10 @@ extension MilvusAPI {
         var names = MilvusNames()
         names.collection = (request as? any NamesCollection)?.collectionName ?? ""
         names.alias = (request as? any NamesAlias)?.alias ?? ""
-        let database = (request as? any NamesDatabase)?.dbName ?? ""
-        response = try await operations.run(names) {
-          try MilvusOperations.checkDatabase(database.isEmpty ? call.metadata("dbname") : database)
-          return try await answer(request)
+        var database = (request as? any NamesDatabase)?.dbName ?? ""
+        if database.isEmpty { database = call.metadata("dbname") ?? "" }
+        response = try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
+          try await operations.run(names) { try await answer(request) }
         }
       } catch let error as MilvusError {
         response = Answer()

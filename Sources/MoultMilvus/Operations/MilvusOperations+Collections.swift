@@ -7,7 +7,7 @@ extension MilvusOperations {
     try NameCheck.collection(new.name)
     let schema = try new.definition.schema(metric: new.metric, summary: new.summary)
     do {
-      _ = try await engine.createCollection(
+      try await engine.createCollection(
         new.name, schema: schema, fields: try new.definition.otherVectors)
     } catch let error as MoultError where error.code == .collectionExists {
       let there = try describe(new.name)
@@ -62,15 +62,19 @@ extension MilvusOperations {
   }
 
   func rename(_ name: String, to newName: String, database: String) async throws {
-    try Self.checkDatabase(database)
+    let database = database.isEmpty ? Self.database : database
+    try requireDatabase(database)
     try NameCheck.collection(newName)
     do {
-      try await engine.renameCollection(name, to: newName)
+      try await engine.renameCollection(name, to: newName, database: database)
+    } catch let error as MoultError where error.code == .collectionHasAliases {
+      throw MilvusError.invalidParameter(
+        "fail to rename db name, must drop all aliases of this collection before rename")
     } catch let error as MoultError where error.code == .invalidArgument && isAlias(name) {
       throw MilvusError.invalidParameter("unsupported use an alias to rename collection, alias:\(name)")
     } catch let error as MoultError where error.code == .collectionExists {
       throw MilvusError.invalidParameter(
-        "duplicated new collection name \(newName) in database \(Self.database) with other collection name or alias"
+        "duplicated new collection name \(newName) in database \(database) with other collection name or alias"
       )
     } catch let error as MoultError where error.code == .nameConflict {
       throw error.milvusError(MilvusNames(collection: newName))

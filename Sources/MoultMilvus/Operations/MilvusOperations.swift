@@ -5,8 +5,8 @@ internal import MoultServer
 /// What Milvus' clients can ask for, in Milvus' meaning and with its failures: REST and gRPC only translate to this
 /// and back.
 struct MilvusOperations: Sendable {
-  let engine: Engine
-  static let database = MilvusAPI.database
+  let engine: DatabaseEngine
+  static var database: String { MilvusAPI.database }
 
   /// Runs an operation; failures come out as Milvus tells them.
   ///
@@ -26,12 +26,6 @@ struct MilvusOperations: Sendable {
     try await engine.reading(name) { info in
       try await body(DescribedCollection(info: info, definition: try CollectionDefinition(of: info)))
     }
-  }
-
-  static func checkDatabase(_ name: String?) throws {
-    guard let name, !name.isEmpty, name != database else { return }
-    throw MilvusError(
-      code: MilvusError.Code.databaseNotFound, message: "database not found[database=\(name)]")
   }
 
   /// There is one partition, and it may be named.

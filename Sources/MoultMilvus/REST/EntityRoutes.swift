@@ -111,7 +111,7 @@ extension MilvusAPI {
 
   /// The names under which vectors stand in this request: those of the collection's vector fields.
   private func vectorField(_ body: ByteBuffer) -> JSONFloatKeys {
-    guard let name = CollectionNameScanner.find(in: body),
+    guard let name = TopLevelText.find("collectionName", in: body),
       let info = try? engine.describeCollection(name)
     else { return [] }
     return JSONFloatKeys([info.schema.vectorField] + info.fields.map(\.name))

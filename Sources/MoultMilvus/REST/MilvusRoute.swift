@@ -25,8 +25,10 @@ extension MilvusAPI {
   ///   - access: as Milvus' privilege groups divide it: loading, releasing and flushing belong to writers.
   ///   - type: the request's type in Milvus, which its message about missing fields names.
   ///   - floatKeys: names of members that hold vectors, for this body.
+  ///   - isInDatabase: whether the request's database is where it works; the others are about databases, or of the
+  ///     whole server.
   func route<Input>(
-    _ path: String, _ access: Access, type: String, to group: GuardedRoutes,
+    _ path: String, _ access: Access, type: String, to group: GuardedRoutes, isInDatabase: Bool = true,
     floatKeys: @escaping @Sendable (ByteBuffer) -> JSONFloatKeys = { _ in [] },
     read: @escaping @Sendable (inout MilvusFields) throws -> Input,
     answer: @escaping @Sendable (Input, MilvusCall) async throws -> Response
@@ -35,26 +37,41 @@ extension MilvusAPI {
       let body = try await request.wholeBody(bodyBytesMax)
       var names = MilvusNames()
       do {
-        let fields = try Self.fields(of: body, floatKeys: floatKeys(body))
+        let keys = RequestDatabase.$name.withValue(presumedDatabase(of: body, request)) { floatKeys(body) }
+        let fields = try Self.fields(of: body, floatKeys: keys)
         names.collection = fields["collectionName"]?.string ?? ""
         names.alias = fields["aliasName"]?.string ?? ""
         var reader = MilvusFields(fields, type: type)
         let input: Input
+        var database: String
         do {
           input = try read(&reader)
-          let database = try reader.string("dbName")
+          database = try reader.string("dbName")
           try reader.requireAll()
-          try MilvusOperations.checkDatabase(database.isEmpty ? request.headers[.databaseName] : database)
         } catch let error as MoultError {
           throw MilvusError.badFormat(error.message)
         }
-        return try await answer(input, MilvusCall(body: body, int64AsText: Self.wantsText(request)))
+        if database.isEmpty { database = request.headers[.databaseName] ?? "" }
+        return try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
+          try await operations.run(names) {
+            try await answer(input, MilvusCall(body: body, int64AsText: Self.wantsText(request)))
+          }
+        }
       } catch let error as MilvusError {
         return MilvusAnswer.failure(error)
       } catch let error as MoultError where error.code != .internalError && error.code != .corrupted {
         return MilvusAnswer.failure(error.milvusError(names))
       }
     }
+  }
+
+  /// The request's database before the request is read, because a collection's schema says what is a vector. Where
+  /// there is only one database it is not looked for.
+  private func presumedDatabase(of body: ByteBuffer, _ request: Request) -> String {
+    guard operations.engine.whole.databaseCount > 1 else { return Name.defaultDatabase }
+    let name = TopLevelText.find("dbName", in: body) ?? ""
+    if !name.isEmpty { return name }
+    return request.headers[.databaseName].flatMap { $0.isEmpty ? nil : $0 } ?? Name.defaultDatabase
   }
 
   /// `null` is a valid empty request; no body at all is none.

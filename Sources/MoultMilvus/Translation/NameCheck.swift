@@ -8,6 +8,20 @@ enum NameCheck {
   static func field(_ name: String) throws { try check(name, "field name", "Invalid field name") }
   static func alias(_ name: String) throws { try check(name, "collection alias", "Invalid collection alias") }
 
+  /// 802 where others have 1100.
+  static func database(_ name: String) throws {
+    let text: String
+    switch Name.fault(of: name) {
+    case nil: return
+    case .empty: text = "database name couldn't be empty"
+    case .tooLong: text = "the length of a database name must be less than 255 characters"
+    case .badFirstCharacter: text = "the first character of a database name must be an underscore or letter"
+    case .badCharacter: text = "database name can only contain numbers, letters and underscores"
+    }
+    throw MilvusError(
+      code: MilvusError.Code.databaseNameInvalid, message: "\(text): invalid database name[database=\(name)]")
+  }
+
   private static func check(_ name: String, _ what: String, _ opening: String) throws {
     switch Name.fault(of: name) {
     case nil: return

@@ -20,6 +20,54 @@ public enum Name {
     return nil
   }
 
+  /// The database that a collection or alias belongs to, and its name there: `database.name`, where Milvus' clients
+  /// made it in a database of their own; all others belong to ``defaultDatabase``.
+  public static func parts(of text: String) -> (database: String, name: String) {
+    guard let dot = text.utf8.firstIndex(of: separator) else { return (defaultDatabase, text) }
+    return (String(text[..<dot]), String(text[text.utf8.index(after: dot)...]))
+  }
+
+  /// What a collection or alias of a database is called where there are others: the opposite of ``parts(of:)``.
+  public static func qualified(_ name: String, in database: String) -> String {
+    database == defaultDatabase ? name : "\(database).\(name)"
+  }
+
+  /// The database of names that say none.
+  public static let defaultDatabase = "default"
+  private static let separator = UInt8(ascii: ".")
+
+  /// - Throws: `invalidArgument`: an alias belongs to the database of its collection.
+  public static func requireSameDatabase(alias: String, collection: String) throws(MoultError) {
+    guard parts(of: alias).database != parts(of: collection).database else { return }
+    throw MoultError(
+      .invalidArgument,
+      "alias '\(alias)' and collection '\(collection)' belong to different databases; an alias belongs to its collection's"
+    )
+  }
+
+  /// As ``fault(of:)``, for names that may say a database.
+  public static func faultOfQualified(_ text: String) -> Fault? {
+    guard text.utf8.contains(separator) else { return fault(of: text) }
+    let (database, name) = parts(of: text)
+    // Nothing has two names.
+    if database == defaultDatabase { return .badCharacter }
+    return fault(of: database) ?? fault(of: name)
+  }
+
+  /// - Throws: `invalidArgument` naming the rule that is broken.
+  public static func validateQualified(_ text: String, what: String) throws(MoultError) {
+    guard faultOfQualified(text) != nil else { return }
+    let (database, name) = parts(of: text)
+    guard text.utf8.contains(separator) else { return try validate(text, what: what) }
+    guard database != defaultDatabase else {
+      throw MoultError(
+        .invalidArgument,
+        "\(what) name '\(text.prefix(300))': the database 'default' is not named; use '\(name)'")
+    }
+    try validate(database, what: "database")
+    try validate(name, what: what)
+  }
+
   /// - Throws: `invalidArgument` naming the rule that is broken.
   public static func validate(_ text: String, what: String) throws(MoultError) {
     guard let fault = fault(of: text) else { return }

@@ -6,9 +6,10 @@ extension MoultError.Code {
   var adminStatus: HTTPResponse.Status {
     switch self {
     case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID: .badRequest
-    case .collectionNotFound, .aliasNotFound, .jobNotFound: .notFound
+    case .collectionNotFound, .aliasNotFound, .jobNotFound, .databaseNotFound: .notFound
     case .pointExists, .collectionExists, .collectionNotReady, .aliasExists, .nameConflict,
-      .collectionHasAliases, .jobStateConflict, .switchInProgress, .nothingToRollBack, .generationConflict,
+      .collectionHasAliases, .databaseExists, .databaseNotEmpty, .jobStateConflict, .switchInProgress,
+      .nothingToRollBack, .generationConflict,
       .recallGateFailed,
       .dataDirectoryInUse, .cancelled:
       .conflict

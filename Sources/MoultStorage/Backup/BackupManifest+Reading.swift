@@ -104,7 +104,8 @@ extension BackupManifest {
     }
     for (alias, collection) in aliases {
       try require(
-        Name.fault(of: alias) == nil
+        Name.faultOfQualified(alias) == nil
+          && Name.parts(of: alias).database == Name.parts(of: collection).database
           && collections.contains { $0.name == collection && $0.parent == nil }
           && !collections.contains { $0.name == alias }, "alias '\(alias.prefix(100))' of a collection")
     }
@@ -117,7 +118,8 @@ extension BackupManifest {
   private func checkName(_ collection: Collection, before: [Int64: Collection]) throws {
     let name = "'\(collection.name.prefix(100))'"
     guard let parent = collection.parent else {
-      return try require(Name.fault(of: collection.name) == nil, "the name of a collection, got \(name)")
+      return try require(
+        Name.faultOfQualified(collection.name) == nil, "the name of a collection, got \(name)")
     }
     let field = collection.schema.vectorField
     // It takes row numbers and sequences with its parent.

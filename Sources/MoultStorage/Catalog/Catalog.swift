@@ -59,6 +59,7 @@ package struct Catalog: Sendable {
     guard try alias(named: name, in: db) == nil else {
       throw MoultError(.nameConflict, "there is an alias '\(name)': a collection needs a name of its own")
     }
+    try requireDatabase(of: name, in: db)
     try db.execute(
       sql: """
         INSERT INTO collections (name, schema, state, current_generation, created_at, parent_id)
@@ -132,6 +133,7 @@ package struct Catalog: Sendable {
     guard try alias(named: name, in: db) == nil else {
       throw MoultError(.nameConflict, "there is an alias '\(name)': a collection needs a name of its own")
     }
+    try requireDatabase(of: name, in: db)
     try db.execute(sql: "UPDATE collections SET name = ? WHERE id = ?", arguments: [name, id])
     try requireChange(db, "collection", id)
     for field in try fields(of: id, in: db) {
