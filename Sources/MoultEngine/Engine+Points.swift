@@ -218,7 +218,7 @@ extension Engine {
   ///
   /// A write publishes its snapshot just after its commit. A transaction that saw the commit first finds a
   /// row without a vector: the snapshot that has it is on its way, so the look is taken again.
-  private func read(
+  func read(
     _ collection: Collection, includeVectors: Bool,
     _ look: @escaping @Sendable (Database) throws -> [StoredPoint]
   ) async throws -> PointPage {

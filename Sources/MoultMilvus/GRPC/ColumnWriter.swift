@@ -86,6 +86,16 @@ struct ColumnWriter {
     return ((try? JSONReader.parse(bytes))?.object ?? JSONObject(), bytes)
   }
 
+  /// A column of groups.
+  static func column(_ column: MilvusGroups.Column) -> ProtoFieldData {
+    .with { data in
+      data.fieldName = column.name
+      data.type = ProtoDataType(rawValue: column.type.rawValue) ?? .none
+      data.scalars = scalars(column.values, column.type, nil)
+      if column.values.contains(.null) { data.validData = column.values.map { $0 != .null } }
+    }
+  }
+
   static func keys(_ ids: [PointID], _ kind: CollectionSchema.KeyKind) -> ProtoScalarField {
     .with { field in
       switch kind {

@@ -86,7 +86,13 @@ extension MilvusAPI {
       $0.sessionTs = clock.next()
       $0.primaryFieldName = collection.info.schema.keyField
     }
-    guard !query.outputFields.contains(MilvusOperations.countField) else {
+    guard !query.isAggregation else {
+      let groups = try await operations.groups(query, in: collection)
+      answer.outputFields = groups.columns.map(\.name)
+      answer.fieldsData = groups.columns.map(ColumnWriter.column)
+      return answer
+    }
+    guard !query.isCount else {
       let (count, _) = try await operations.count(query, in: collection)
       answer.outputFields = [MilvusOperations.countField]
       answer.fieldsData = [
@@ -199,18 +205,6 @@ extension MilvusAPI {
   }
 }
 
-extension JSON {
-  fileprivate init(_ scalar: PointFilter.Scalar) {
-    switch scalar {
-    case .string(let text): self = .string(text)
-    case .int(let number): self = .int(number)
-    case .double(let number): self = .double(number)
-    case .bool(let bool): self = .bool(bool)
-    case .null: self = .null
-    }
-  }
-}
-
 extension MilvusQuery {
   fileprivate init(_ request: ProtoQueryRequest) throws {
     self.init(
@@ -223,6 +217,9 @@ extension MilvusQuery {
         let number = try SearchParameters.integer(pair)
         limit = number < 0 ? nil : number
       case "offset": offset = try SearchParameters.integer(pair)
+      case "order_by_fields": order = Self.list(pair.value)
+      case "group_by_fields": groupFields = Self.list(pair.value)
+      case "iterator": isIterator = pair.value.lowercased() == "true"
       default: break
       }
     }

@@ -4,11 +4,11 @@ internal import MoultServer
 
 extension MilvusOperations {
   static let countField = "count(*)"
-  private static let countMax = 16_384
+  static let countMax = 16_384
   /// Numbers in the vectors that a search by ids looks up: a few bytes of ids must not cost gigabytes.
   private static let queryValuesMax = 1 << 24
   /// Of a query without a limit.
-  private static let rowsMax = 100_000
+  static let rowsMax = 100_000
 
   func write(_ batch: PointBatch, to name: String, partition: String) async throws -> WriteResult {
     try Self.checkPartitions([partition])
@@ -38,15 +38,12 @@ extension MilvusOperations {
     if filter == nil, query.limit == nil {
       throw MilvusError.invalidParameter("empty expression should be used with limit")
     }
-    if let limit = query.limit, !(1...Self.countMax).contains(limit) {
-      throw MilvusError.invalidParameter(
-        "invalid max query result window, limit [\(limit)] is invalid, it should be in range [1, \(Self.countMax)], but got \(limit)"
-      )
-    }
-    guard query.offset >= 0, query.offset <= Self.countMax - (query.limit ?? 0) else {
-      throw MilvusError.invalidParameter(
-        "invalid max query result window, (offset+limit) should be in range [1, \(Self.countMax)], but got \(query.offset.addingReportingOverflow(query.limit ?? 0).partialValue)"
-      )
+    try checkWindow(query)
+    let order = try order(query, of: collection)
+    if !order.isEmpty, let limit = query.limit {
+      return try await engine.query(
+        collection.info.name, filter: filter, order: order, limit: limit, offset: query.offset,
+        includeVectors: output.includesVector, includePayload: output.includesPayload)
     }
     if case .ids(let ids) = filter, query.offset == 0 {
       var page = try await engine.get(
@@ -67,6 +64,19 @@ extension MilvusOperations {
     return page
   }
 
+  func checkWindow(_ query: MilvusQuery) throws {
+    if let limit = query.limit, !(1...Self.countMax).contains(limit) {
+      throw MilvusError.invalidParameter(
+        "invalid max query result window, limit [\(limit)] is invalid, it should be in range [1, \(Self.countMax)], but got \(limit)"
+      )
+    }
+    guard query.offset >= 0, query.offset <= Self.countMax - (query.limit ?? 0) else {
+      throw MilvusError.invalidParameter(
+        "invalid max query result window, (offset+limit) should be in range [1, \(Self.countMax)], but got \(query.offset.addingReportingOverflow(query.limit ?? 0).partialValue)"
+      )
+    }
+  }
+
   /// `count(*)`.
   func count(_ query: MilvusQuery, in collection: DescribedCollection) async throws -> (
     count: Int, servedBy: ServedBy
@@ -79,7 +89,7 @@ extension MilvusOperations {
     return try await engine.count(collection.info.name, filter: filter)
   }
 
-  private func condition(
+  func condition(
     _ text: String, _ templates: [String: JSON], _ collection: DescribedCollection
   ) throws -> PointFilter? {
     guard !text.allSatisfy(\.isWhitespace) else { return nil }

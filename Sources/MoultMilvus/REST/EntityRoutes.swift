@@ -59,11 +59,10 @@ extension MilvusAPI {
         filter: try fields.string("filter"),
         templates: MilvusFields.templates(try fields.fields.fields("exprParams")),
         limit: try fields.fields.int("limit") ?? 100, offset: try fields.fields.int("offset") ?? 0,
-        outputFields: try fields.strings("outputFields") ?? ["*"],
         partitions: try fields.strings("partitionNames") ?? [])
-      for name in ["orderByFields", "groupByFields"] where try fields.fields.array(name)?.isEmpty == false {
-        throw MilvusError.invalidParameter("\(name) is not supported by this version of Moult")
-      }
+      query.order = try fields.strings("orderByFields") ?? []
+      query.groupFields = try fields.strings("groupByFields") ?? []
+      query.outputFields = try fields.strings("outputFields") ?? (query.groupFields.isEmpty ? ["*"] : [])
     }
   }
 
@@ -158,8 +157,11 @@ extension MilvusAPI {
     async throws
     -> Response
   {
+    guard !input.query.isAggregation else {
+      return answer(try await operations.groups(input.query, in: collection), call)
+    }
     let output = try OutputFields(input.query.outputFields, of: collection)
-    guard input.query.outputFields != [MilvusOperations.countField] else {
+    guard !input.query.isCount else {
       let (count, servedBy) = try await operations.count(input.query, in: collection)
       return MilvusAnswer.success(cost: true, servedBy: servedBy) { json in
         json.beginArray()
@@ -172,6 +174,25 @@ extension MilvusAPI {
     return answer(
       try await operations.query(input.query, in: collection, output: output), output, collection.info.schema,
       call)
+  }
+
+  private func answer(_ groups: MilvusGroups, _ call: MilvusCall) -> Response {
+    MilvusAnswer.success(cost: true, servedBy: groups.servedBy) { json in
+      json.beginArray()
+      for row in 0..<groups.rowCount {
+        json.beginObject()
+        for column in groups.columns {
+          json.key(column.name)
+          switch column.values[row] {
+          case .int(let number) where column.type == .int64 && call.int64AsText:
+            json.value(String(number))
+          case let value: json.value(value)
+          }
+        }
+        json.endObject()
+      }
+      json.endArray()
+    }
   }
 
   private func answer(

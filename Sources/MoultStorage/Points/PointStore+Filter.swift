@@ -56,7 +56,7 @@ extension PointStore {
   }
 
   /// A condition that is 0 or 1, never NULL, so that NOT turns it round.
-  private func sql(
+  func sql(
     _ filter: PointFilter, _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
     switch filter {
@@ -246,7 +246,7 @@ extension PointStore {
   }
 
   /// The path in SQLite's words: `$."name"."name"`.
-  private static func jsonPath(_ names: [String]) throws -> String {
+  static func jsonPath(_ names: [String]) throws -> String {
     guard !names.isEmpty else { throw MoultError(.invalidArgument, "a filter's field needs a name") }
     return try names.reduce("$") { path, name in
       guard !name.isEmpty, !name.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == 0x5C })
