@@ -42,6 +42,7 @@ package struct MilvusAPI: WireAPI {
     addLoadRoutes(to: group)
     addEntityRoutes(to: group)
     addSearchRoute(to: group)
+    addHybridSearchRoutes(to: group)
     addIndexRoutes(to: group)
     addDatabaseRoutes(to: group)
   }

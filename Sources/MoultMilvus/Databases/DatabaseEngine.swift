@@ -122,11 +122,27 @@ struct DatabaseEngine: Sendable {
   }
 
   func query(
-    _ name: String, filter: PointFilter?, limit: Int, offset: Int, includeVectors: Bool, includePayload: Bool
+    _ name: String, filter: PointFilter?, limit: Int, offset: Int = 0, includeVectors: Bool,
+    includePayload: Bool
   ) async throws -> PointPage {
     try await whole.query(
       own(name), filter: filter, limit: limit, offset: offset, includeVectors: includeVectors,
       includePayload: includePayload)
+  }
+
+  func query(
+    _ name: String, filter: PointFilter?, order: [PointOrder], limit: Int, offset: Int, includeVectors: Bool,
+    includePayload: Bool
+  ) async throws -> PointPage {
+    try await whole.query(
+      own(name), filter: filter, order: order, limit: limit, offset: offset, includeVectors: includeVectors,
+      includePayload: includePayload)
+  }
+
+  func aggregate(
+    _ name: String, _ aggregation: PointAggregation, filter: PointFilter?, limit: Int, offset: Int
+  ) async throws -> (groups: [[PointFilter.Scalar]], servedBy: ServedBy) {
+    try await whole.aggregate(own(name), aggregation, filter: filter, limit: limit, offset: offset)
   }
 
   func count(_ name: String, filter: PointFilter) async throws -> (count: Int, servedBy: ServedBy) {

@@ -124,7 +124,9 @@ extension MilvusAPI {
     let search = try parameters.search(
       request, queries: try await queries(of: request, try collection.vector(parameters.field), collection))
     let output = try OutputFields(request.outputFields, of: collection)
-    let response = try await operations.search(search, in: collection, output: output)
+    let ranking = try MilvusRanking(
+      request.functionScore.rankFunctions, parameters: request.functionScore.rankParameters, in: collection)
+    let response = try await operations.search(search, ranking: ranking, in: collection, output: output)
     var results = results(
       response, limit: search.limit,
       columns: ColumnWriter(request.outputFields, output: output, of: collection),
@@ -155,14 +157,21 @@ extension MilvusAPI {
     var searches: [MilvusSearch] = []
     for part in request.requests {
       let own = try SearchParameters(part.searchParams)
-      searches.append(
-        try own.search(
-          part, queries: try await queries(of: part, try collection.vector(own.field), collection)))
+      var search = try own.search(
+        part, queries: try await queries(of: part, try collection.vector(own.field), collection))
+      if !request.partitionNames.isEmpty { search.partitions = request.partitionNames }
+      searches.append(search)
     }
+    let functions = request.functionScore.rankFunctions
     let limit = try parameters.limit
-    let response = try await operations.hybridSearch(
-      searches, ranker: try parameters.ranker(), limit: limit, offset: try parameters.offset, in: collection,
-      output: output)
+    let hybrid = HybridSearch(
+      searches: searches,
+      ranker: functions.isEmpty
+        ? try parameters.ranker()
+        : try MilvusRanking(functions, parameters: request.functionScore.rankParameters, in: collection)
+          .hybridRanker(),
+      limit: limit, offset: try parameters.offset, grouping: try parameters.grouping())
+    let response = try await operations.hybridSearch(hybrid, in: collection, output: output)
     var results = results(
       response, limit: limit, columns: ColumnWriter(request.outputFields, output: output, of: collection),
       collection,
@@ -202,6 +211,20 @@ extension MilvusAPI {
       answer.results.fieldsData = columns.columns(
         ids: hits.map(\.id), vectors: hits.map(\.vectors), payloads: hits.map(\.payload), withKey: false)
     }
+  }
+}
+
+extension ProtoFunctionScore {
+  fileprivate var rankFunctions: [RankFunction] {
+    functions.map { function in
+      RankFunction(
+        name: function.name, type: function.type.rawValue, inputs: function.inputFieldNames,
+        outputs: function.outputFieldNames, parameters: function.params.map { ($0.key, $0.value) })
+    }
+  }
+
+  fileprivate var rankParameters: [String: String] {
+    Dictionary(params.map { ($0.key.lowercased(), $0.value) }) { _, last in last }
   }
 }
 

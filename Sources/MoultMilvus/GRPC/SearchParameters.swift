@@ -61,33 +61,28 @@ struct SearchParameters {
   }
 
   /// `strategy` with its `params`.
-  func ranker() throws -> HybridRanker {
-    switch texts["strategy"]?.lowercased() ?? "rrf" {
-    case "rrf":
-      let k = try inner.double("k") ?? 60
-      guard k > 0, k < 16_384 else {
-        throw MilvusError.invalidParameter("The rank params k should be in range (0, 16384), got \(k)")
+  func ranker() throws -> HybridRanker { try HybridRanker(strategy: texts["strategy"] ?? "rrf", inner) }
+
+  /// How a hybrid search puts its hits into groups.
+  func grouping() throws -> RankGrouping? {
+    guard let field = texts["group_by_field"], !field.isEmpty else { return nil }
+    var grouping = RankGrouping(field: field, size: try integer("group_size") ?? 1)
+    grouping.isStrict = texts["strict_group_size"]?.lowercased() == "true"
+    if let name = texts["rank_group_scorer"] {
+      guard let scorer = RankGrouping.Scorer(rawValue: name.lowercased()) else {
+        throw MilvusError.invalidParameter(
+          "input group scorer type: \(name.prefix(100)) is not supported, expected max, sum or avg")
       }
-      return .reciprocal(k: k)
-    case "weighted":
-      let weights = try (inner.array("weights") ?? []).map { weight in
-        guard let value = weight.double, (0...1).contains(value) else {
-          throw MilvusError.invalidParameter("rank param weight should be in range [0, 1]")
-        }
-        return value
-      }
-      return .weighted(weights, normalizes: try inner.bool("norm_score") ?? true)
-    default: throw MilvusError.invalidParameter("unsupported rank type \(texts["strategy"] ?? "")")
+      grouping.scorer = scorer
     }
+    try grouping.check()
+    return grouping
   }
 
   /// The vector field that is searched; empty where it is not said.
   var field: String { texts["anns_field"] ?? "" }
 
   func search(_ request: ProtoSearchRequest, queries: [Float]) throws -> MilvusSearch {
-    guard request.functionScore.functions.isEmpty else {
-      throw MilvusError.invalidParameter("rankers are not supported by this version of Moult")
-    }
     let iteration = try iteration()
     var search = MilvusSearch(
       queries: queries,
@@ -99,6 +94,9 @@ struct SearchParameters {
     search.field = field
     search.metricType = texts["metric_type"] ?? ""
     search.groupingField = texts["group_by_field"] ?? ""
+    for name in ["order_by_fields", "group_by_fields"] where texts[name]?.isEmpty == false {
+      throw MilvusError.invalidParameter("\(name) of a search is not supported by this version of Moult")
+    }
     search.groupSize = try integer("group_size") ?? 1
     // Before anything is multiplied with it.
     guard SearchGrouping.sizeRange.contains(search.groupSize) else {

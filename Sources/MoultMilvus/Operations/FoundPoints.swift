@@ -7,7 +7,7 @@ struct FoundPoints {
     var score: Float
     var payload: String?
     /// By field; those that were asked for.
-    var vectors: [String: [Float]]
+    var vectors: [String: [Float]] = [:]
     var group: PointFilter.Scalar?
   }
 

@@ -1,88 +1,104 @@
 internal import Foundation
 internal import MoultModel
-internal import MoultServer
 
-/// Makes one ranking of several, as `hybrid_search` asks for.
+/// Makes one ranking of several, as `hybrid_search` asks for; of one, another.
+///
+/// Arithmetic is in float, in the order of the rankings, as in Milvus, so that the same hits tie.
 enum HybridRanker: Equatable {
   /// Reciprocal rank fusion: the sum of `1 / (k + rank)` over the rankings that have a hit, ranks from 1
   /// (Cormack, Clarke, Büttcher 2009).
-  case reciprocal(k: Double)
-  /// The sum of scores, each times its ranking's weight. `normalizes` maps scores to 0 … 1 before; distances are
-  /// always turned round, so that higher is nearer.
-  case weighted([Double], normalizes: Bool)
+  case reciprocal(k: Float)
+  /// The sum of scores, each times its ranking's weight.
+  ///
+  /// `normalizes` maps scores to 0 … 1 before, higher nearer. Without it distances stay distances, and the smallest
+  /// sum comes first; beside similarities they are turned round.
+  case weighted([Float], normalizes: Bool)
+  /// Scores, one a hit, times what its value in a field makes of it.
+  case decay(DecayFunction)
+
+  /// A hit with its fused score.
+  struct Ranked {
+    var hit: FoundPoints.Hit
+    var score: Float
+  }
 
   /// - Parameters:
   ///   - rankings: best first, of one query each.
-  ///   - metrics: of the scores of each ranking.
-  /// - Returns: every hit once, best first, with the fused score; ties by id.
-  func fused(_ rankings: [[FoundPoints.Hit]], metrics: [Metric]) -> [FoundPoints.Hit] {
-    var hits: [PointID: FoundPoints.Hit] = [:]
-    var scores: [PointID: Double] = [:]
-    for (place, ranking) in rankings.enumerated() {
-      for (rank, hit) in ranking.enumerated() {
-        hits[hit.id] = hits[hit.id] ?? hit
-        scores[hit.id, default: 0] += part(of: hit, rank: rank + 1, ranking: place, metrics[place])
+  ///   - metrics: one for each ranking.
+  ///   - values: of the field that ``decay(_:)`` looks at.
+  /// - Returns: every hit once, best first; ties by id.
+  func fused(
+    _ rankings: [[FoundPoints.Hit]], metrics: [Metric], values: (FoundPoints.Hit) -> Double? = { _ in nil }
+  ) -> [Ranked] {
+    let turned = Set(metrics.map(\.higherIsNearer)).count > 1
+    let ascends: Bool
+    switch self {
+    case .weighted(_, normalizes: false): ascends = !turned && metrics.allSatisfy { !$0.higherIsNearer }
+    case .reciprocal, .weighted, .decay: ascends = false
+    }
+    var places: [PointID: Int] = [:]
+    var ranked: [Ranked] = []
+    var counts: [Float] = []
+    for (ranking, hits) in rankings.enumerated() {
+      for (rank, hit) in hits.enumerated() {
+        let part = part(hit.score, rank: rank + 1, ranking, metrics[ranking], turned: turned)
+        if let place = places[hit.id] {
+          ranked[place].score = merged(ranked[place].score, part)
+          counts[place] += 1
+        } else {
+          places[hit.id] = ranked.count
+          ranked.append(Ranked(hit: hit, score: part))
+          counts.append(1)
+        }
       }
     }
-    return scores.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.compactMap { id, score in
-      guard var hit = hits[id] else { return nil }
-      hit.score = Float(score)
-      return hit
+    if case .decay(let decay) = self {
+      for place in ranked.indices {
+        if decay.scoreMode == .average { ranked[place].score /= counts[place] }
+        ranked[place].score *= decay.factor(values(ranked[place].hit))
+      }
+    }
+    return ranked.sorted { left, right in
+      if left.score == right.score { return left.hit.id < right.hit.id }
+      return ascends ? left.score < right.score : left.score > right.score
     }
   }
 
-  private func part(of hit: FoundPoints.Hit, rank: Int, ranking: Int, _ metric: Metric) -> Double {
+  /// What a hit of one ranking adds.
+  private func part(
+    _ score: Float, rank: Int, _ ranking: Int, _ metric: Metric, turned: Bool
+  ) -> Float {
     switch self {
-    case .reciprocal(let k): return 1 / (k + Double(rank))
+    case .reciprocal(let k): 1 / (k + Float(rank))
     case .weighted(let weights, let normalizes):
-      let score = Double(hit.score)
-      let value: Double =
-        switch metric {
-        case .cosine: normalizes ? (1 + score) / 2 : score
-        case .innerProduct: normalizes ? 0.5 + atan(score) / .pi : score
-        case .squaredEuclidean: 1 - 2 * atan(score) / .pi
-        }
-      return weights[ranking] * value
+      weights[ranking]
+        * (normalizes
+          ? Self.normalized(score, metric) : turned ? Self.turned(score, metric) : score)
+    case .decay(let decay):
+      decay.normalizes ? Self.normalized(score, metric) : Self.turned(score, metric)
     }
   }
-}
 
-extension MilvusOperations {
-  /// Several searches of one collection, fused; each has its own limit and filter, and as many queries as the others.
-  func hybridSearch(
-    _ searches: [MilvusSearch], ranker: HybridRanker, limit: Int, offset: Int,
-    in collection: DescribedCollection,
-    output: OutputFields
-  ) async throws -> FoundPoints {
-    let targets = try searches.map { try collection.vector($0.field) }
-    let queryCounts = zip(searches, targets).map { $0.queries.count / $1.dimension }
-    guard (1...1024).contains(searches.count), Set(queryCounts).count == 1 else {
-      throw MilvusError.invalidParameter(
-        "hybrid search takes 1 to 1024 searches with the same number of queries, got \(searches.count)")
+  /// A hit's score so far and what one more ranking adds.
+  private func merged(_ score: Float, _ part: Float) -> Float {
+    if case .decay(let decay) = self, decay.scoreMode == .max { return max(score, part) }
+    return score + part
+  }
+
+  /// The nearest float; `Float.pi` is rounded down.
+  private static let pi = Float(Double.pi)
+
+  /// 0 … 1, higher is nearer.
+  private static func normalized(_ score: Float, _ metric: Metric) -> Float {
+    switch metric {
+    case .cosine: (1 + score) * 0.5
+    case .innerProduct: 0.5 + Float(atan(Double(score))) / pi
+    case .squaredEuclidean: turned(score, metric)
     }
-    if case .weighted(let weights, _) = ranker, weights.count != searches.count {
-      throw MilvusError.invalidParameter(
-        "the length of weights param mismatch with ann search requests", expected: "\(searches.count)",
-        actual: "\(weights.count)")
-    }
-    guard limit >= 1, offset >= 0, limit <= 16_384, offset <= 16_384 - limit else {
-      throw MilvusError.invalidParameter(
-        "(offset+limit) should be in range [1, 16384], but got \(offset.addingReportingOverflow(limit).partialValue)"
-      )
-    }
-    var rankings: [[[FoundPoints.Hit]]] = []
-    var servedBy = collection.info.servedBy
-    for search in searches {
-      let response = try await self.search(search, in: collection, output: output)
-      rankings.append(response.hits)
-      servedBy = response.servedBy
-    }
-    let queryCount = rankings[0].count
-    let hits = (0..<queryCount).map { query in
-      Array(
-        ranker.fused(rankings.map { $0[query] }, metrics: targets.map(\.metric)).dropFirst(offset)
-          .prefix(limit))
-    }
-    return FoundPoints(hits: hits, servedBy: servedBy)
+  }
+
+  /// Higher is nearer; similarities are so already.
+  private static func turned(_ score: Float, _ metric: Metric) -> Float {
+    metric.higherIsNearer ? score : 1 - 2 * Float(atan(Double(score))) / pi
   }
 }

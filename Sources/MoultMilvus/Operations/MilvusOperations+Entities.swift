@@ -96,9 +96,11 @@ extension MilvusOperations {
     return try FilterParser.parse(text, collection, templates: templates)
   }
 
-  func search(_ search: MilvusSearch, in collection: DescribedCollection, output: OutputFields) async throws
-    -> FoundPoints
-  {
+  /// - Parameter needsPayload: whether hits come with their payload though no output field needs it.
+  func search(
+    _ search: MilvusSearch, in collection: DescribedCollection, output: OutputFields,
+    needsPayload: Bool = false
+  ) async throws -> FoundPoints {
     let target = try collection.vector(search.field)
     try requireLoaded(collection, collection.info.name)
     try Self.checkPartitions(search.partitions)
@@ -114,7 +116,8 @@ extension MilvusOperations {
       oversampling: search.parameters.oversampling,
       filter: try condition(search.filter, search.templates, collection),
       range: range, grouping: grouping,
-      includePayload: output.includesPayload, includeVectors: output.includes(target.field.name))
+      includePayload: output.includesPayload || needsPayload,
+      includeVectors: output.includes(target.field.name))
     let answer = try await engine.search(request, in: target.path)
     var response = FoundPoints(answer, field: target.field.name)
     if search.iteration != nil { try await addTies(to: &response, of: request, target) }

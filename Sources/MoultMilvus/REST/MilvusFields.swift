@@ -37,6 +37,9 @@ struct MilvusFields {
     return value
   }
 
+  /// - Parameter path: of a member of a member, with points between the names.
+  mutating func addMissing(_ path: String) { missing.append(path) }
+
   func strings(_ name: String) throws(MoultError) -> [String]? {
     guard let values = try fields.array(name) else { return nil }
     var strings: [String] = []
@@ -66,8 +69,10 @@ struct MilvusFields {
   func requireAll() throws {
     guard !missing.isEmpty else { return }
     let lines = missing.map { name in
-      let field = name.prefix(1).uppercased() + name.dropFirst()
-      return "Key: '\(type).\(field)' Error:Field validation for '\(field)' failed on the 'required' tag"
+      let path = name.split(separator: ".").map { $0.prefix(1).uppercased() + $0.dropFirst() }
+      let field = path.last ?? ""
+      return
+        "Key: '\(type).\(path.joined(separator: "."))' Error:Field validation for '\(field)' failed on the 'required' tag"
     }
     throw MilvusError.missing(lines.joined(separator: "\n"))
   }

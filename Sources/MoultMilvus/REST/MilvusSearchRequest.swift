@@ -9,6 +9,8 @@ struct MilvusSearchRequest {
   private var ids: [JSON]?
   private var consistencyLevel: String
   private var search: MilvusSearch
+  private var functions: [RankFunction] = []
+  private var functionParameters: [String: String] = [:]
 
   /// The vector field that is searched; empty where it is not said.
   var field: String { search.field }
@@ -29,12 +31,38 @@ struct MilvusSearchRequest {
     search.groupSize = try values.int("groupSize") ?? 1
     search.partitions = try fields.strings("partitionNames") ?? []
     try readParameters(try values.fields("searchParams"))
+    (functions, functionParameters) = try RankFunction.list(try values.fields("functionScore"))
+  }
+
+  /// One of several searches in a request.
+  ///
+  /// - Parameter limit: of hits, unless the part says it.
+  init(part values: RequestFields, limit: Int, partitions: [String]) throws {
+    let fields = MilvusFields(values, type: "")
+    collection = ""
+    outputFields = []
+    consistencyLevel = ""
+    data = try Self.vectors(values)
+    search = MilvusSearch(queries: [], limit: try values.int("limit") ?? limit)
+    search.field = try fields.string("annsField")
+    search.filter = try fields.string("filter")
+    search.templates = MilvusFields.templates(try values.fields("exprParams"))
+    search.partitions = partitions
+    for name in ["searchParams", "params"] { try readParameters(try values.fields(name)) }
+    let metricType = try fields.string("metricType")
+    if !metricType.isEmpty { search.metricType = metricType }
+  }
+
+  /// What else is done with the hits.
+  func ranking(in collection: DescribedCollection) throws -> MilvusRanking {
+    try MilvusRanking(functions, parameters: functionParameters, in: collection)
   }
 
   /// `searchParams` on one level or two: its members and those of its `params`.
   private mutating func readParameters(_ fields: RequestFields?) throws {
     guard let fields else { return }
-    search.metricType = try fields.string("metricType") ?? fields.string("metric_type") ?? ""
+    search.metricType =
+      try fields.string("metricType") ?? fields.string("metric_type") ?? search.metricType
     for level in [fields, try fields.fields("params")].compactMap({ $0 }) {
       search.parameters.ef = try level.int("ef") ?? search.parameters.ef
       search.parameters.probes = try level.int("nprobe") ?? search.parameters.probes

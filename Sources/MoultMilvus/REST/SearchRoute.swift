@@ -7,7 +7,7 @@ internal import NIOCore
 /// `/v2/vectordb/entities/search`.
 extension MilvusAPI {
   @Sendable
-  private static func queryField(_ body: ByteBuffer) -> JSONFloatKeys { ["data"] }
+  static func queryField(_ body: ByteBuffer) -> JSONFloatKeys { ["data"] }
 
   func addSearchRoute(to group: GuardedRoutes) {
     route("entities/search", .read, type: "SearchReqV2", to: group, floatKeys: Self.queryField) {
@@ -19,20 +19,12 @@ extension MilvusAPI {
         let search = try await input.search(target, collection.info.schema) {
           try await operations.vectors(of: $0, target, in: collection)
         }
-        return (try await operations.search(search, in: collection, output: output), output)
+        let ranking = try input.ranking(in: collection)
+        return (
+          try await operations.search(search, ranking: ranking, in: collection, output: output), output
+        )
       }
-      return MilvusAnswer.success(
-        cost: true, topks: response.hits.map(\.count), servedBy: response.servedBy
-      ) { json in
-        json.beginArray()
-        for hit in response.hits.joined() {
-          output.write(
-            hit.id, distance: hit.score, vectors: hit.vectors, payload: hit.payload,
-            int64AsText: call.int64AsText,
-            to: &json)
-        }
-        json.endArray()
-      }
+      return Self.answer(response, output, call)
     }
   }
 }
