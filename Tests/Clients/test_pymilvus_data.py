@@ -396,5 +396,5 @@ def test_a_restart_in_the_middle(server):
 
 def test_calls_that_are_not_spoken_say_so(client):
     with pytest.raises(grpc.RpcError) as caught:
-        client.create_database("other")
+        client.list_resource_groups()
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

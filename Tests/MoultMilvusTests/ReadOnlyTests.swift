@@ -12,7 +12,7 @@ struct ReadOnlyTests {
     "collections/list", "collections/has", "collections/get_stats", "collections/describe",
     "collections/get_load_state", "entities/get", "entities/query", "entities/search", "aliases/describe",
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
-    "databases/list", "databases/describe",
+    "databases/list", "databases/describe", "entities/hybrid_search", "entities/advanced_search",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",
