@@ -90,7 +90,7 @@ extension Engine {
   }
 
   /// Passes over the first hits, or the first groups.
-  private static func skipping(
+  static func skipping(
     _ offset: Int, of hits: [SearchDeepening.Chosen]
   ) -> [SearchDeepening.Chosen] {
     guard offset > 0, let first = hits.first?.value else { return Array(hits.dropFirst(offset)) }
@@ -149,7 +149,7 @@ extension Engine {
     try PointValidation.checkQueries(request.queries, schema: collection.schema)
   }
 
-  private static func check(_ range: SearchRange) throws {
+  static func check(_ range: SearchRange) throws {
     for bound in [range.lower, range.upper] {
       if let bound, !bound.score.isFinite {
         throw MoultError(.invalidArgument, "a bound of scores must be a finite number, got \(bound.score)")

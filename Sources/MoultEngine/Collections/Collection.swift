@@ -24,6 +24,8 @@ final class Collection: Sendable {
   let recentQueries: RecentQueries
   /// Rows that its filters match.
   let filters = FilterCache()
+  /// Of payload fields that were searched.
+  let payloadIndexes = PayloadIndexes()
   let mergePause = MergePause()
 
   private struct State {
