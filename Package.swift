@@ -149,7 +149,11 @@ let package = Package(
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
     tests(
       "MoultEngineTests",
-      ["MoultStorageTesting", "MoultEngine", "MoultJobs", "MoultModel", "MoultStorage", logging, lifecycle]),
+      [
+        "MoultStorageTesting", "MoultEngine", "MoultCompute", "MoultJobs", "MoultModel", "MoultStorage",
+        logging,
+        lifecycle,
+      ]),
     tests(
       "MoultServerTests",
       [

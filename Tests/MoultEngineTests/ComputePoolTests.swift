@@ -1,4 +1,5 @@
 import Glibc
+import MoultCompute
 import MoultStorage
 import Synchronization
 import Testing
@@ -15,16 +16,29 @@ private final class NotingExecutor: TaskExecutor {
   }
 }
 
+/// Of the calling thread.
+private func niceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+
 @Suite("Compute pool")
 struct ComputePoolTests {
+  private static let priorities: [ComputePool.Priority] = [.normal, .yielding]
   // SCHED_OTHER and SCHED_IDLE of linux/sched.h.
-  private static let policies: [(ComputePool.Priority, Int32)] = [(.normal, 0), (.yielding, 5)]
+  private static let ordinaryPolicy: Int32 = 0
+  private static let idlePolicy: Int32 = 5
 
-  @Test("threads of jobs give way to all others, threads of searches do not")
+  @Test("rounds of jobs give way to all others, what hands them out is nice, and searches do neither")
   func priorities() async throws {
-    for (priority, policy) in Self.policies {
-      let pool = ComputePool(name: "test", threadCount: 1, priority: priority)
-      #expect(try await pool.run { sched_getscheduler(0) } == policy)
+    let usual = niceness()
+    for priority in Self.priorities {
+      let pool = ComputePool(name: "test", threadCount: 2, priority: priority)
+      let (ofRun, nicenessOfRun, ofRounds) = try await pool.run {
+        let policies = Mutex<Set<Int32>>([])
+        pool.parallelFor.run(50) { _ in policies.withLock { _ = $0.insert(sched_getscheduler(0)) } }
+        return (sched_getscheduler(0), niceness(), policies.withLock { $0 })
+      }
+      #expect(ofRun == Self.ordinaryPolicy)
+      #expect(nicenessOfRun == (priority == .yielding ? min(19, usual + 10) : usual))
+      #expect(ofRounds == [priority == .yielding ? Self.idlePolicy : Self.ordinaryPolicy])
       pool.close()
     }
   }
@@ -46,7 +60,7 @@ struct ComputePoolTests {
   @Test("what others wait for is done by a thread that does not give way, and its failure comes back")
   func unyielding() async throws {
     struct Failure: Error {}
-    for (priority, _) in Self.policies {
+    for priority in Self.priorities {
       let pool = ComputePool(name: "test", threadCount: 1, priority: priority)
       let policy = try await pool.run {
         var policy: Int32 = -1

@@ -6,17 +6,35 @@ import Synchronization
 
 /// Threads for mathematics, apart from the event loops and Swift's own executor.
 ///
-/// Searches and jobs have a pool each; the jobs' threads yield, so that a switch takes the time that searches
-/// leave over.
+/// Searches and jobs have a pool each; the jobs' pool yields, so that a switch takes the time that searches leave over,
+/// and a small share where they leave none.
 final class ComputePool: Sendable {
   /// How the threads stand to others of the machine.
   enum Priority: Sendable {
     case normal
-    /// Gives way at once to any thread that has something to do (`SCHED_IDLE`), and takes what is left.
+    /// For jobs. What is run is led by threads of a low niceness, and rounds of loops, where the work is, are taken by
+    /// threads that give way at once to any thread that has something to do (`SCHED_IDLE`), and take what is left.
     ///
-    /// A niceness does not do: it divides the time over some milliseconds, and a search that wakes up waits for
-    /// the rest of a turn. Nothing that others wait for may run on such threads.
+    /// A niceness alone does not do: it divides the time over some milliseconds, and a search that wakes up waits for
+    /// the rest of a turn. `SCHED_IDLE` alone does not either: on a machine that others saturate it gets some
+    /// thousandths of a processor, and who has it cannot get rid of it. So the leaders take the rounds when the others
+    /// are starved (`StarvationWatch`). Nothing that others wait for may run on either.
     case yielding
+  }
+
+  /// How a thread stands to others.
+  private enum Standing {
+    case normal
+    case leading(ThreadRole)
+    case yielding(ThreadRole, StarvationWatch)
+  }
+
+  /// What takes rounds for leaders.
+  private struct Yielders {
+    var pool: ComputePool
+    var watch: StarvationWatch
+    /// Whether leaders take rounds when they are starved.
+    var areHelped: Bool
   }
 
   private struct Queue {
@@ -45,28 +63,50 @@ final class ComputePool: Sendable {
   let threadCount: Int
   /// Tasks that threads work on now.
   private let activeCount = Atomic<Int>(0)
-  /// Hands results on. A thread that yields must not: whom it wakes may start a thread, which would yield as it does
-  /// for ever after, and answer searches.
+  /// Hands results on where the threads yield: see `ThreadRole`.
   private let herald: ComputePool?
+  private let yielders: Yielders?
   private let endedCount = Atomic<Int>(0)
   private let queue = Mutex(Queue())
   private let wakeUps = DispatchSemaphore(value: 0)
 
   /// - Parameters:
-  ///   - threadCount: at least 1.
-  init(name: String, threadCount: Int, priority: Priority = .normal) {
+  ///   - threadCount: at least 1. As many yield, and as many lead.
+  ///   - helpsStarved: `false` for the control of a test: threads that yield are left alone then.
+  convenience init(name: String, threadCount: Int, priority: Priority = .normal, helpsStarved: Bool = true) {
+    guard priority == .yielding else {
+      self.init(name: name, threadCount: threadCount, standing: .normal)
+      return
+    }
+    let herald = ComputePool(name: "\(name)-herald", threadCount: 1)
+    let watch = StarvationWatch()
+    let yielding = ComputePool(
+      name: name, threadCount: threadCount,
+      standing: .yielding(ThreadRole(herald: herald, leads: false), watch))
+    self.init(
+      name: "\(name)-lead", threadCount: threadCount,
+      standing: .leading(ThreadRole(herald: herald, leads: true)), herald: herald,
+      yielders: Yielders(pool: yielding, watch: watch, areHelped: helpsStarved))
+  }
+
+  private init(
+    name: String, threadCount: Int, standing: Standing, herald: ComputePool? = nil, yielders: Yielders? = nil
+  ) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
-    herald = priority == .yielding ? ComputePool(name: "\(name)-herald", threadCount: 1) : nil
+    self.herald = herald
+    self.yielders = yielders
     for number in 0..<threadCount {
       let thread = Thread { [self] in
-        if let herald {
-          Self.yieldToOthers()
-          ThreadHerald.set(herald)
+        withExtendedLifetime(standing) {
+          Self.assume(standing)
+          work()
         }
-        work()
-        // The last one: until then there may be results to hand on.
-        if endedCount.add(1, ordering: .relaxed).newValue == threadCount { herald?.close() }
+        // The last one: until then there may be rounds to give away and results to hand on.
+        if endedCount.add(1, ordering: .relaxed).newValue == threadCount {
+          yielders?.pool.close()
+          herald?.close()
+        }
       }
       thread.name = "\(name)-\(number)"
       thread.stackSize = 4 << 20
@@ -76,25 +116,37 @@ final class ComputePool: Sendable {
 
   /// `SCHED_IDLE` of linux/sched.h, which Glibc's module leaves out.
   private static let idlePolicy: Int32 = 5
+  /// Added to the process's own. Beside one thread of the usual niceness a leader gets a tenth of a processor (weights 110
+  /// and 1 024 of the kernel's `sched_prio_to_weight`).
+  private static let leaderNiceness: Int32 = 10
+  private static let nicenessMax: Int32 = 19
 
   /// On Linux policy and niceness belong to the thread. A refusal only costs the priority.
-  private static func yieldToOthers() {
-    var parameters = sched_param()
-    parameters.sched_priority = 0
-    if sched_setscheduler(0, idlePolicy, &parameters) != 0 {
-      _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+  private static func assume(_ standing: Standing) {
+    let thisThread = __priority_which_t(PRIO_PROCESS.rawValue)
+    switch standing {
+    case .normal: break
+    case .leading(let role):
+      _ = setpriority(thisThread, 0, min(nicenessMax, getpriority(thisThread, 0) + leaderNiceness))
+      role.assume()
+    case .yielding(let role, let watch):
+      var parameters = sched_param()
+      parameters.sched_priority = 0
+      if sched_setscheduler(0, idlePolicy, &parameters) != 0 { _ = setpriority(thisThread, 0, nicenessMax) }
+      watch.addThisThread()
+      role.assume()
     }
   }
 
   /// Whether the calling thread gives way to all others, so that nobody may wait for it.
-  static var isOnYieldingThread: Bool { ThreadHerald.current != nil }
+  static var isOnYieldingThread: Bool { ThreadRole.current != nil }
 
   /// Runs `body` where others may wait for it: a thread that yields hands it to one that does not, and waits.
   ///
   /// For what holds a lock that others want, above all transactions: a thread that yields may be kept from its
   /// processor for as long as there is anything else to do, and would keep them waiting.
   static func unyielding(_ body: () throws -> Void) throws {
-    guard let herald = ThreadHerald.current else { return try body() }
+    guard let herald = ThreadRole.current?.herald else { return try body() }
     try withoutActuallyEscaping(body) { body in
       nonisolated(unsafe) let body = body
       let errand = Errand(body)
@@ -150,18 +202,43 @@ final class ComputePool: Sendable {
 
   /// A loop whose rounds are spread over the caller and idle threads of the pool. It never waits for a
   /// thread that is busy elsewhere: what nobody else took, the caller does.
+  ///
+  /// Where the pool yields and one of its leaders calls, the rounds are spread over the threads that yield.
   var parallelFor: ParallelFor {
     ParallelFor { [self] count, body in
-      guard count > 1, threadCount > 1 else {
+      guard count > 1, threadCount > 1 || yielders != nil else {
         for index in 0..<count { body(index) }
         return
       }
       withoutActuallyEscaping(body) { body in
         let loop = SharedLoop(count: count, body: body)
-        for _ in 1..<min(threadCount, count) { submit { loop.help() } }
-        loop.lead()
+        let helperCount = min(threadCount, count)
+        if let yielders, ThreadRole.current?.leads == true {
+          lead(loop, helperCount: helperCount, yielders)
+        } else {
+          let helpers = yielders?.pool ?? self
+          for _ in 1..<helperCount { helpers.submit { loop.help() } }
+          loop.lead()
+        }
       }
     }
+  }
+
+  /// Lets threads that yield take the rounds, and takes them here when those are starved.
+  private func lead(_ loop: SharedLoop, helperCount: Int, _ yielders: Yielders) {
+    let watch = yielders.watch
+    if !watch.isStarved {
+      for _ in 0..<helperCount { yielders.pool.submit { loop.help { !watch.isStarved } } }
+      var judge = ShareJudge()
+      while !loop.waitForHelpers(seconds: StarvationWatch.lookSeconds) {
+        if yielders.areHelped, watch.look(&judge) { break }
+      }
+    }
+    if loop.hasRoundsLeft {
+      watch.tryAgainIfDue { yielders.pool.submit($0) }
+      for _ in 1..<helperCount { submit { loop.help() } }
+    }
+    loop.lead()
   }
 
   private func submit(_ task: @escaping @Sendable () -> Void) {
@@ -180,105 +257,6 @@ final class ComputePool: Sendable {
       activeCount.wrappingAdd(1, ordering: .relaxed)
       task()
       activeCount.wrappingSubtract(1, ordering: .relaxed)
-    }
-  }
-}
-
-/// Who does for a thread that yields what others wait for; kept with the thread.
-private enum ThreadHerald {
-  private static let key: pthread_key_t? = {
-    var key = pthread_key_t()
-    return pthread_key_create(&key, nil) == 0 ? key : nil
-  }()
-
-  /// Of the calling thread; `nil` where it does not yield.
-  static var current: ComputePool? {
-    key.flatMap { pthread_getspecific($0) }.map {
-      Unmanaged<ComputePool>.fromOpaque($0).takeUnretainedValue()
-    }
-  }
-
-  /// - Parameter herald: outlives the thread: the thread's pool holds it, and is held by the thread.
-  static func set(_ herald: ComputePool) {
-    guard let key else { return }
-    pthread_setspecific(key, Unmanaged.passUnretained(herald).toOpaque())
-  }
-}
-
-/// Work that one thread does for another, which waits for it.
-private final class Errand: @unchecked Sendable {  // handed over by the semaphore
-  private var body: (() throws -> Void)?
-  private var failure: (any Error)?
-  private let isDone = DispatchSemaphore(value: 0)
-
-  init(_ body: @escaping () throws -> Void) { self.body = body }
-
-  func run() {
-    perform()
-    isDone.signal()
-  }
-
-  /// A function of its own, so that its reference to the closure is gone when it returns.
-  @inline(never)
-  private func perform() {
-    do { try body!() } catch { failure = error }
-    body = nil
-  }
-
-  func wait() throws {
-    isDone.wait()
-    if let failure { throw failure }
-  }
-}
-
-/// One parallel loop: rounds are handed out by a counter; helpers that come too late find it closed.
-private final class SharedLoop: Sendable {
-  private struct State {
-    /// Dropped when the loop closes: the closure must not outlive the call of `parallelFor`.
-    var body: (@Sendable (Int) -> Void)?
-    var activeHelpers = 0
-  }
-
-  private let count: Int
-  private let next = Atomic<Int>(0)
-  private let state: Mutex<State>
-  private let helpersFinished = DispatchSemaphore(value: 0)
-
-  init(count: Int, body: @escaping @Sendable (Int) -> Void) {
-    self.count = count
-    state = Mutex(State(body: body))
-  }
-
-  func help() {
-    guard takeRounds(asHelper: true) else { return }
-    let wasLast = state.withLock { state in
-      state.activeHelpers -= 1
-      return state.body == nil && state.activeHelpers == 0
-    }
-    if wasLast { helpersFinished.signal() }
-  }
-
-  func lead() {
-    _ = takeRounds(asHelper: false)
-    let mustWait = state.withLock { state in
-      state.body = nil
-      return state.activeHelpers > 0
-    }
-    if mustWait { helpersFinished.wait() }
-  }
-
-  /// A function of its own, so that its reference to the closure is gone when it returns.
-  @inline(never)
-  private func takeRounds(asHelper: Bool) -> Bool {
-    let body: (@Sendable (Int) -> Void)? = state.withLock { state in
-      if asHelper, state.body != nil { state.activeHelpers += 1 }
-      return state.body
-    }
-    guard let body else { return false }
-    while true {
-      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard index < count else { return true }
-      body(index)
     }
   }
 }
