@@ -131,7 +131,7 @@ let package = Package(
       name: "MoultTesting", dependencies: ["MoultModel"], path: "Tests/MoultTesting",
       swiftSettings: strict),
     .target(
-      name: "MoultStorageTesting", dependencies: ["MoultStorage", "MoultModel"],
+      name: "MoultStorageTesting", dependencies: ["MoultStorage", "MoultModel", "CSQLitePages"],
       path: "Tests/MoultStorageTesting", swiftSettings: strict),
     .target(
       name: "MoultServerTesting",

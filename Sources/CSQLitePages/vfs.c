@@ -1,4 +1,5 @@
 #include "damage.h"
+#include "faults.h"
 #include "sqlite_pages.h"
 
 #include <errno.h>
@@ -83,7 +84,7 @@ static int write_page(sqlite3_file *file, const void *bytes, int count, sqlite3_
   memcpy(self->buffer, bytes, page_payload);
   uint64_t sum = moult_page_checksum(self->buffer, page_payload, (uint32_t)(offset / page_size + 1));
   for (int i = page_payload; i < page_size; i++, sum >>= 8) self->buffer[i] = (uint8_t)sum;
-  return below(file)->pMethods->xWrite(below(file), self->buffer, page_size, offset);
+  return moult_faulty_write(self->name, below(file), self->buffer, page_size, offset);
 }
 
 // MARK: The log
@@ -144,8 +145,9 @@ static int open_mark(const char *log, int flags) {
 /// Takes the mark back, and waits until that is on the disk: a mark must never vouch for what is being overwritten.
 ///
 /// - Returns: a result code of SQLite.
-static int clear_mark(int mark) {
+static int clear_mark(int mark, const char *log) {
   static const uint8_t nothing[MOULT_LOG_MARK_SIZE];
+  if (moult_fault_at(log, false) != MOULT_FAULT_NONE) return SQLITE_IOERR_WRITE;
   if (pwrite(mark, nothing, sizeof nothing, 0) != (ssize_t)sizeof nothing || fdatasync(mark) != 0) {
     return SQLITE_IOERR_WRITE;
   }
@@ -158,7 +160,7 @@ static int withdraw_mark(pages_file *self, int64_t frame) {
   if (self->mark < 0) self->mark = open_mark(self->name, O_CREAT);
   // There may be one that only cannot be opened now.
   if (self->mark < 0) return SQLITE_IOERR_WRITE;
-  const int code = clear_mark(self->mark);
+  const int code = clear_mark(self->mark, self->name);
   if (code == SQLITE_OK) self->marked_frames = 0;
   return code;
 }
@@ -174,12 +176,25 @@ static void set_mark(pages_file *self) {
   for (int i = 0; i < 8; i++) bytes[16 + i] = (uint8_t)((uint64_t)self->marked_frames >> (8 * i));
   const uint64_t sum = moult_page_checksum(bytes, 24, 0);
   for (int i = 0; i < 8; i++) bytes[24 + i] = (uint8_t)(sum >> (8 * i));
+  if (moult_fault_at(self->name, false) != MOULT_FAULT_NONE) return;
   // Half a mark is none.
   (void)!pwrite(self->mark, bytes, sizeof bytes, 0);
 }
 
+/// Syncs, unless a test wants it to fail.
+static int sync_below(sqlite3_file *file, int flags) {
+  if (moult_fault_at(((pages_file *)file)->name, false) != MOULT_FAULT_NONE) return SQLITE_IOERR_FSYNC;
+  return below(file)->pMethods->xSync(below(file), flags);
+}
+
+/// Cuts off, unless a test wants it to fail.
+static int truncate_below(sqlite3_file *file, sqlite3_int64 size) {
+  if (moult_fault_at(((pages_file *)file)->name, false) != MOULT_FAULT_NONE) return SQLITE_IOERR_TRUNCATE;
+  return below(file)->pMethods->xTruncate(below(file), size);
+}
+
 static int sync_log(sqlite3_file *file, int flags) {
-  const int code = below(file)->pMethods->xSync(below(file), flags);
+  const int code = sync_below(file, flags);
   if (code == SQLITE_OK) set_mark((pages_file *)file);
   return code;
 }
@@ -189,7 +204,7 @@ static int truncate_log(sqlite3_file *file, sqlite3_int64 size) {
     const int code = withdraw_mark((pages_file *)file, -1);
     if (code != SQLITE_OK) return code;
   }
-  return below(file)->pMethods->xTruncate(below(file), size);
+  return truncate_below(file, size);
 }
 
 static int close_log(sqlite3_file *file) {
@@ -231,18 +246,20 @@ static int write_log(sqlite3_file *file, const void *bytes, int count, sqlite3_i
     if (frame != self->header_written && frame < self->rewritten_from) self->rewritten_from = frame;
     self->header_written = -1;
   }
-  return below(file)->pMethods->xWrite(below(file), bytes, count, offset);
+  return moult_faulty_write(self->name, below(file), bytes, count, offset);
 }
 
-// MARK: What both pass on
+// MARK: What all pass on
+
+static int read_file(sqlite3_file *file, void *bytes, int count, sqlite3_int64 offset) {
+  return below(file)->pMethods->xRead(below(file), bytes, count, offset);
+}
+
+static int write_file(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 offset) {
+  return moult_faulty_write(((pages_file *)file)->name, below(file), bytes, count, offset);
+}
 
 static int close_file(sqlite3_file *file) { return below(file)->pMethods->xClose(below(file)); }
-
-static int truncate_file(sqlite3_file *file, sqlite3_int64 size) {
-  return below(file)->pMethods->xTruncate(below(file), size);
-}
-
-static int sync_file(sqlite3_file *file, int flags) { return below(file)->pMethods->xSync(below(file), flags); }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *size) {
   return below(file)->pMethods->xFileSize(below(file), size);
@@ -272,6 +289,7 @@ static int device_characteristics(sqlite3_file *file) {
 }
 
 static int shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **memory) {
+  if (extend && moult_fault_at(((pages_file *)file)->name, false) != MOULT_FAULT_NONE) return SQLITE_IOERR_SHMSIZE;
   return below(file)->pMethods->xShmMap(below(file), region, size, extend, memory);
 }
 
@@ -296,8 +314,11 @@ static int shm_unmap(sqlite3_file *file, int delete) {
   }
 
 static const sqlite3_io_methods database_methods =
-  METHODS(close_file, read_page, write_page, truncate_file, sync_file);
+  METHODS(close_file, read_page, write_page, truncate_below, sync_below);
 static const sqlite3_io_methods log_methods = METHODS(close_log, read_log, write_log, truncate_log, sync_log);
+/// Behind this VFS only where a test wants faults.
+static const sqlite3_io_methods journal_methods =
+  METHODS(close_file, read_file, write_file, truncate_below, sync_below);
 
 // MARK: The VFS
 
@@ -306,15 +327,18 @@ static sqlite3_vfs *default_vfs(sqlite3_vfs *vfs) { return vfs->pAppData; }
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out) {
   sqlite3_vfs *const base = default_vfs(vfs);
   const bool is_log = flags & SQLITE_OPEN_WAL;
-  if (!name || !(is_log || flags & SQLITE_OPEN_MAIN_DB)) return base->xOpen(base, name, file, flags, flags_out);
+  const bool is_journal = flags & SQLITE_OPEN_MAIN_JOURNAL && moult_faults_wanted();
+  if (!name || !(is_log || is_journal || flags & SQLITE_OPEN_MAIN_DB)) {
+    return base->xOpen(base, name, file, flags, flags_out);
+  }
   pages_file *const self = (pages_file *)file;
   memset(self, 0, own_size);
   const int code = base->xOpen(base, name, below(file), flags, flags_out);
   // A file that could not be opened has no methods, and SQLite does not close it.
   if (!below(file)->pMethods) return code;
-  self->base.pMethods = is_log ? &log_methods : &database_methods;
+  self->base.pMethods = is_log ? &log_methods : is_journal ? &journal_methods : &database_methods;
   self->name = name;
-  self->compares = sqlite3_uri_boolean(is_log ? sqlite3_filename_database(name) : name, "compare", 1);
+  self->compares = sqlite3_uri_boolean(sqlite3_filename_database(name), "compare", 1);
   self->header_written = -1;
   self->rewritten_from = no_frame;
   self->commit_frame = -1;
@@ -328,10 +352,11 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync_directory) {
   const size_t length = strlen(name);
   if (length > log_suffix_length && strcmp(name + length - log_suffix_length, "-wal") == 0) {
     const int mark = open_mark(name, 0);
-    const int code = mark >= 0 ? clear_mark(mark) : errno == ENOENT ? SQLITE_OK : SQLITE_IOERR_DELETE;
+    const int code = mark >= 0 ? clear_mark(mark, name) : errno == ENOENT ? SQLITE_OK : SQLITE_IOERR_DELETE;
     if (mark >= 0) close(mark);
     if (code != SQLITE_OK) return code;
   }
+  if (moult_fault_at(name, false) != MOULT_FAULT_NONE) return SQLITE_IOERR_DELETE;
   return default_vfs(vfs)->xDelete(default_vfs(vfs), name, sync_directory);
 }
 

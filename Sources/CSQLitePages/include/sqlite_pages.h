@@ -89,4 +89,25 @@ void moult_log_checksum(const uint8_t *bytes, size_t size, bool bigEndian, uint3
 /// Returns false when none was met, or it was forgotten: some hundred places are remembered.
 bool moult_pages_last_damage(const char *database, char *file, size_t fileSize, int64_t *offset);
 
+/// What becomes of a call that changes a file, on a disk that fails.
+typedef enum {
+  MOULT_FAULT_NONE,
+  /// Nothing is done; there is no room.
+  MOULT_FAULT_FULL,
+  /// Nothing is done; the disk reports an error.
+  MOULT_FAULT_BROKEN,
+  /// The first half is written; then there is no room. Of writes only.
+  MOULT_FAULT_TORN,
+  /// Nothing is done, and success reported. Of writes only.
+  MOULT_FAULT_LOST,
+} moult_fault;
+
+/// file      of SQLite, by the name under which it was opened: database, log, its mark (by the log's name), journal.
+/// is_write  else it is cut, synced, removed, or the log's index grows.
+typedef moult_fault (*moult_fault_hook)(const char *file, bool is_write);
+
+/// Has a test decide how each call ends that changes one of SQLite's files. NULL, as it is outside of tests: as the
+/// system says. Journals are asked about only when it is set before they are opened.
+void moult_pages_set_fault_hook(moult_fault_hook hook);
+
 #endif

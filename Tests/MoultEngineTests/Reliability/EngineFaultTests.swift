@@ -27,7 +27,8 @@ struct EngineFaultTests {
       var isReached = false
       for fault in faults {
         let reached = try await Self.run(
-          FaultyFileSystem(fault, atCall: call), "\(fault) at call \(call)", &outcome)
+          "\(fault) at call \(call)", &outcome
+        ) { _ in FaultyFileSystem(fault, atCall: call) }
         isReached = isReached || reached
       }
       if !isReached { break }
@@ -42,23 +43,79 @@ struct EngineFaultTests {
   func control() async throws {
     var outcome = Outcome()
     for call in 0..<60 where outcome.faults.isEmpty {
-      _ = try await Self.run(
-        FaultyFileSystem(.lostWrite, atCall: call), "lost write at call \(call)", &outcome)
+      _ = try await Self.run("lost write at call \(call)", &outcome) { _ in
+        FaultyFileSystem(.lostWrite, atCall: call)
+      }
     }
     #expect(!outcome.faults.isEmpty)
   }
 
+  @Test(
+    "the same where a call of SQLite on its own files fails: it stays as clean, and a restart as sound",
+    .timeLimit(.minutes(60)))
+  func everyDatabaseCall() async throws {
+    let total = try await Self.databaseCalls()
+    let all = FaultyFileSystem.Fault.allCases
+    let count = min(total, Scale.count(40, soak: total))
+    var outcome = Outcome()
+    for place in 0..<count {
+      let call = place * total / count
+      for fault in Scale.minutes >= Scale.fullMinutes ? all : [all[place % all.count]] {
+        let isReached = try await Self.run("\(fault) at call \(call) of SQLite", &outcome) {
+          FaultyFileSystem(fault, atDatabaseCall: call, in: $0)
+        }
+        if isReached { outcome.calls += 1 }
+      }
+    }
+    #expect(outcome.faults == [])
+    // Jobs ask and write when they like: the number of calls is not the same each time.
+    #expect(outcome.calls > count / 2)
+    Figures.note(
+      "R6", "calls of SQLite", total, "that failed in the engine", outcome.calls, "unclean",
+      outcome.faults.count)
+  }
+
+  @Test("control: writes of SQLite that are dropped and reported as done are found out", .tags(.control))
+  func databaseControl() async throws {
+    let total = try await Self.databaseCalls()
+    var outcome = Outcome()
+    for call in stride(from: 0, to: total, by: 7) where outcome.faults.isEmpty {
+      do {
+        _ = try await Self.run("lost write at call \(call) of SQLite", &outcome) {
+          FaultyFileSystem(.lostWrite, atDatabaseCall: call, in: $0)
+        }
+      } catch let error as MoultError where error.code == .corrupted {
+        outcome.faults.append(error.message)
+      }
+    }
+    #expect(!outcome.faults.isEmpty)
+  }
+
+  /// How often SQLite changes its files when nothing goes wrong.
+  private static func databaseCalls() async throws -> Int {
+    var outcome = Outcome()
+    var disk: FaultyFileSystem?
+    _ = try await run("without a fault", &outcome) {
+      disk = FaultyFileSystem(atDatabaseCall: nil, in: $0)
+      return disk!
+    }
+    #expect(outcome.faults == [])
+    return disk!.callCount
+  }
+
   /// - Returns: whether the fault was reached.
   private static func run(
-    _ disk: FaultyFileSystem, _ note: String, _ outcome: inout Outcome
+    _ note: String, _ outcome: inout Outcome, on makeDisk: (_ path: String) -> FaultyFileSystem
   ) async throws -> Bool {
     let directory = TemporaryDirectory(inMemory: true)
+    let disk = makeDisk(directory.path)
+    defer { disk.letDatabaseBe() }
     var model: [Int64: Int] = [:]
     var uncertain: [Int64: Int?] = [:]
     do {
       let harness = try await EngineHarness(path: directory.path, segmentRowsMax: 260, fileSystem: disk)
       do {
-        try await walk(harness, &model, &uncertain)
+        try await walk(harness, &model, &uncertain) { disk.fault == .death && disk.hasFailed }
       } catch {
         let code = (error as? MoultError)?.code
         if !disk.hasFailed || ![.diskFull, .internalError].contains(code) {
@@ -75,6 +132,7 @@ struct EngineFaultTests {
     } catch let error as MoultError where [.diskFull, .internalError].contains(error.code) {
       if !disk.hasFailed { outcome.faults.append("\(note): \(error)") }
     }
+    disk.letDatabaseBe()
 
     let harness = try await EngineHarness(path: directory.path, segmentRowsMax: 260)
     for job in try harness.engine.jobs() where !job.state.isFinal && job.kind == "switch" {
@@ -106,8 +164,10 @@ struct EngineFaultTests {
   /// - Parameters:
   ///   - model: versions of points whose write was acknowledged.
   ///   - uncertain: what became of keys whose write failed may be the one or the other.
+  ///   - isDead: whether nothing can be changed any more.
   private static func walk(
-    _ harness: EngineHarness, _ model: inout [Int64: Int], _ uncertain: inout [Int64: Int?]
+    _ harness: EngineHarness, _ model: inout [Int64: Int], _ uncertain: inout [Int64: Int?],
+    isDead: () -> Bool = { false }
   ) async throws {
     let engine = harness.engine
     if !engine.hasCollection("c") {
@@ -143,7 +203,9 @@ struct EngineFaultTests {
     var seen = job
     // A job that failed once waits before it tries again; the scenario does not.
     while !seen.state.isFinal, seen.state != .retrying {
-      seen = try await engine.waitForJob(job.id, changedSince: seen, seconds: 10)
+      // What the job comes to cannot be written any more.
+      if isDead() { throw MoultError(.internalError, "the disk is dead") }
+      seen = try await engine.waitForJob(job.id, changedSince: seen, seconds: 0.2)
     }
     if seen.state != .completed { _ = try? await engine.cancelJob(job.id) }
     try await write(390..<420, version: 3)
