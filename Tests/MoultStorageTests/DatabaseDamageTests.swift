@@ -142,6 +142,37 @@ struct DatabaseDamageTests {
     }
   }
 
+  @Test("the deep check also looks at pages of the main file that the log still has, once it was taken over")
+  func pagesUnderTheLog() throws {
+    try withTemporaryDirectory { root in
+      let path = try DatabaseFixture(in: root).closed
+      let directory = try DataDirectory(path: path)
+      defer { directory.close() }
+      for _ in 0..<5 { try DatabaseFixture.insert(2, into: 1, of: directory) }
+      // Takes the log over and leaves it where it is.
+      #expect(directory.check(deep: true).problems.filter { $0.message.contains(": page ") } == [])
+      let pages = try WriteAheadLog(of: directory.file).pages()
+      #expect(pages.count > 3)
+      let file = try FileHandle(forUpdating: URL(fileURLWithPath: path + "/moult.sqlite"))
+      for page in pages {
+        let place = UInt64(page - 1) * 4_096 + 2_000
+        try file.seek(toOffset: place)
+        let byte = try #require(try file.read(upToCount: 1)?.first)
+        try file.seek(toOffset: place)
+        try file.write(contentsOf: [byte ^ 1])
+      }
+      try file.close()
+      let messages = directory.check(deep: true).problems.map(\.message)
+      for page in pages {
+        #expect(
+          messages.contains {
+            $0.contains("moult.sqlite is damaged at byte \((page - 1) * 4_096): page \(page)")
+          },
+          "page \(page)")
+      }
+    }
+  }
+
   @Test(
     "damage that comes while a directory is open is refused, and not copied from the log into the database")
   func whileOpen() throws {

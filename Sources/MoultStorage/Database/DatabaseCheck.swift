@@ -10,7 +10,7 @@ struct DatabaseCheck {
   let path: String
   /// Pages of the database.
   let pageCount: UInt32
-  /// Pages that the log holds: what a crash has left of them in the main file does not count.
+  /// Pages whose newest content only the log holds: what the main file has of them does not count.
   let superseded: Set<UInt32>
   /// Names of tables and indexes by their first page.
   let names: [UInt32: String]
@@ -55,18 +55,20 @@ struct DatabaseCheck {
 extension DataDirectory {
   /// Damage to the database's main file and its log, each with the file's path.
   ///
-  /// Nothing is written meanwhile, so that no page is looked at while it changes.
+  /// Nothing is written meanwhile, so that no page is looked at while it changes. Pages that are still in the log are
+  /// held against their checksums in both places, except where a reader of an older state has kept the log from being
+  /// taken over.
   func databaseDamage() throws -> [(path: String, error: MoultError)] {
     try database.writeWithoutTransaction { db in
-      // What the log holds may overlie damage in the main file.
-      _ = try? db.checkpoint(.passive)
+      // What the log holds may overlie damage in the main file, to be met when the log is begun anew.
+      let takenOver = (try? db.checkpoint(.passive))?.checkpointedFrameCount ?? 0
       let log = try WriteAheadLog(of: file)
       let names = (try? Self.names(in: db)) ?? [:]
       let size = try fileSystem.size(atPath: file.path) ?? 0
       let pageCount = try? UInt32.fetchOne(db, sql: "PRAGMA page_count")
       let check = DatabaseCheck(
         path: file.path, pageCount: pageCount ?? UInt32(clamping: size / DatabaseFile.pageSize),
-        superseded: log.pages, names: names
+        superseded: log.pages(takenOver: max(0, takenOver)), names: names
       ) { number, page in
         let code = moult_pages_read(db.sqliteConnection.map { UnsafeMutableRawPointer($0) }, number, &page)
         return code == 0
@@ -97,7 +99,7 @@ extension DataDirectory {
     let check = DatabaseCheck(
       path: database.path,
       pageCount: UInt32(clamping: (size + DatabaseFile.pageSize - 1) / DatabaseFile.pageSize),
-      superseded: log.pages, names: [:]
+      superseded: log.pages(), names: [:]
     ) { number, page in
       try page.withUnsafeMutableBytes {
         try fileSystem.readAll(into: $0, from: file, at: Int(number - 1) * DatabaseFile.pageSize) == $0.count

@@ -16,8 +16,8 @@ import MoultModel
 struct WriteAheadLog {
   /// What is wrong with it, naming the file and the place.
   private(set) var damage: MoultError?
-  /// Pages of the database that committed frames hold: what the main file has of them does not count.
-  private(set) var pages: Set<UInt32> = []
+  /// The last committed frame of each page of the database that the log holds.
+  private var lastFrames: [UInt32: Int] = [:]
 
   init(of database: DatabaseFile) throws {
     let path = database.logPath
@@ -44,6 +44,11 @@ struct WriteAheadLog {
     scan(frames, mark: mark, path: path)
   }
 
+  /// Pages whose newest content has not been taken over into the main file: what that has of them does not count.
+  ///
+  /// - Parameter takenOver: frames, from the first, that are known to be in the main file.
+  func pages(takenOver: Int = 0) -> Set<UInt32> { Set(lastFrames.filter { $0.value >= takenOver }.keys) }
+
   func requireSound() throws {
     guard let damage else { return }
     throw MoultError(
@@ -55,15 +60,15 @@ struct WriteAheadLog {
   private mutating func scan(_ frames: LogFrames, mark: LogMark?, path: String) {
     var sums = frames.headerSums
     var valid = 0
-    var uncommitted: Set<UInt32> = []
+    var uncommitted: [UInt32: Int] = [:]
     while valid < frames.count, frames.hasSalts(valid) {
       let next = frames.sums(of: valid, after: sums)
       guard next == frames.storedSums(valid) else { break }
       sums = next
-      uncommitted.insert(frames.page(valid))
+      uncommitted[frames.page(valid)] = valid
       if frames.isCommit(valid) {
-        pages.formUnion(uncommitted)
-        uncommitted = []
+        lastFrames.merge(uncommitted) { _, newer in newer }
+        uncommitted = [:]
       }
       valid += 1
     }
