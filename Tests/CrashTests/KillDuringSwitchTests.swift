@@ -17,8 +17,8 @@ struct KillDuringSwitchTests {
   private static let rows = 3_000
   private static let dimension = SampleVectors.dimension
   /// Kills that must cut a job off; one that comes after the job's end proves little and is not counted.
-  private static let interruptedMin = 20
-  private static let killsMax = 60
+  private static let interruptedMin = Scale.count(20, soak: 50 * phases.count)
+  private static let killsMax = 3 * interruptedMin
   /// Taken in turn; "any" is any moment.
   private static let phases = ["train", "encode", "index", "verify", "swap", "any"]
   private static let specifications = [
@@ -35,7 +35,7 @@ struct KillDuringSwitchTests {
   }
 
   @Test(
-    "24 kills, four in each phase: nothing acknowledged is lost and every job ends", .timeLimit(.minutes(60)))
+    "killed in each phase: nothing acknowledged is lost and every job ends", .timeLimit(.minutes(60)))
   func killedInEachPhase() async throws {
     var random = SeededGenerator(seed: Self.seed)
     let directory = TemporaryDirectory()
@@ -44,8 +44,10 @@ struct KillDuringSwitchTests {
     let queries = SampleVectors.queries(40)
     try await fill(data)
     var interrupted = 0
+    var kills = 0
 
     for cycle in 0..<Self.killsMax where interrupted < Self.interruptedMin {
+      kills += 1
       let phase = Self.phases[cycle % Self.phases.count]
       let specification = Self.specifications[cycle % Self.specifications.count]
       let note = Comment(rawValue: "cycle \(cycle), phase \(phase), seed \(Self.seed)")
@@ -77,6 +79,9 @@ struct KillDuringSwitchTests {
       opened.close()
     }
     #expect(interrupted >= Self.interruptedMin, "after \(Self.killsMax) kills, seed \(Self.seed)")
+    Figures.note(
+      "R2", "kills in switches", kills, "cut off in the midst", interrupted, "points acknowledged",
+      await acknowledged.payloads.count)
   }
 
   // MARK: Steps

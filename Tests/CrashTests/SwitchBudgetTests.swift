@@ -25,8 +25,7 @@ struct SwitchBudgetTests {
 
   @Test("memory stays within --memory in every switch from code to code", .timeLimit(.minutes(60)))
   func budgets() async throws {
-    let codes: [Quantization] =
-      Scale.minutes > 0 ? Quantization.allCases.reversed() : [.int8, .int4, .binary]
+    let codes = Self.codes
     let lines = try switches(through: Self.everyPair(of: codes), memory: "\(Int(Self.budgetMiB))MiB")
     #expect(Set(lines.map { [$0.switchedFrom, $0.quantization] }).count == codes.count * (codes.count - 1))
     let extra = try lines.map { try #require($0.extraMb) }
@@ -44,6 +43,14 @@ struct SwitchBudgetTests {
   func control() async throws {
     let lines = try switches(through: [.int8, .int4, .int8], memory: nil)
     #expect(lines.contains { $0.extraMb ?? 0 > Self.budgetMiB }, "\(lines)")
+  }
+
+  /// As many as have so many pairs as are asked for; in a full soak all.
+  private static var codes: [Quantization] {
+    let usual: [Quantization] = [.int8, .int4, .binary]
+    let all = usual + Quantization.allCases.filter { !usual.contains($0) }
+    let pairs = Scale.count(usual.count * (usual.count - 1), soak: all.count * (all.count - 1))
+    return Array(all.prefix((usual.count...all.count).last { $0 * ($0 - 1) <= pairs }!))
   }
 
   private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }

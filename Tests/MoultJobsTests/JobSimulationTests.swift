@@ -3,7 +3,7 @@ import MoultTesting
 import Synchronization
 import Testing
 
-/// `MOULT_SEEDS` asks for more seeds than the usual ones, `MOULT_SEED` for a single one again.
+/// R14. `MOULT_SEEDS` asks for more seeds than the usual ones, `MOULT_SEED` for a single one again.
 @Suite("Simulation of jobs and switches", .timeLimit(.minutes(60)))
 struct JobSimulationTests {
   private static let environment = ProcessInfo.processInfo.environment
@@ -14,7 +14,8 @@ struct JobSimulationTests {
       if let violation = try JobSimulation.run([seed]) { Issue.record("\(violation)") }
       return
     }
-    let count = Self.environment["MOULT_SEEDS"].flatMap(UInt64.init) ?? 10_000
+    let count =
+      Self.environment["MOULT_SEEDS"].flatMap(UInt64.init) ?? UInt64(Scale.count(10_000, soak: 1_000_000))
     let threads = ProcessInfo.processInfo.activeProcessorCount
     let found = Mutex<[String]>([])
     DispatchQueue.concurrentPerform(iterations: threads) { thread in
@@ -27,9 +28,10 @@ struct JobSimulationTests {
     }
     let violations = found.withLock { $0 }
     #expect(violations.isEmpty, "repeat it with MOULT_SEED=…")
+    Figures.note("R14", "seeds of jobs and switches", count, "invariants broken", violations.count)
   }
 
-  @Test("each broken twin is found out", arguments: JobSimulation.Twin.allCases)
+  @Test("control: each broken twin is found out", .tags(.control), arguments: JobSimulation.Twin.allCases)
   func control(twin: JobSimulation.Twin) throws {
     #expect(try JobSimulation.run(0..<2_000, twin: twin) != nil)
   }

@@ -48,7 +48,7 @@ struct WriteFaultTests {
   }
 
   @Test("control: writes of SQLite that are dropped and reported as done are found out", .tags(.control))
-  func lostDatabaseWrites() throws {
+  func controlOfDatabase() throws {
     let total = try databaseCalls()
     let noticed = try stride(from: 0, to: total, by: 10).count { try findsLostWrite(atDatabaseCall: $0) }
     #expect(noticed > 0)

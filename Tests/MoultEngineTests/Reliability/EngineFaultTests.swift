@@ -76,7 +76,7 @@ struct EngineFaultTests {
   }
 
   @Test("control: writes of SQLite that are dropped and reported as done are found out", .tags(.control))
-  func databaseControl() async throws {
+  func controlOfDatabase() async throws {
     let total = try await Self.databaseCalls()
     var outcome = Outcome()
     for call in stride(from: 0, to: total, by: 7) where outcome.faults.isEmpty {
