@@ -26,6 +26,8 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let asyncHTTPClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 
@@ -50,6 +52,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -100,7 +103,11 @@ let package = Package(
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
     module(
-      "MoultEngine", ["MoultModel", "MoultCompute", "MoultStorage", "MoultJobs", grdb, logging, lifecycle]),
+      "MoultEngine",
+      [
+        "MoultModel", "MoultCompute", "MoultStorage", "MoultJobs", grdb, logging, lifecycle, crypto,
+        cryptoExtras,
+      ]),
     module(
       "MoultServer",
       [

@@ -78,6 +78,8 @@ extension MoultError.Code {
     case .collectionHasAliases: "`moult alias list`, then drop or alter those that point to it"
     case .databaseNotFound, .databaseExists, .databaseNotEmpty:
       "databases are made, listed and dropped through Milvus' API: POST /v2/vectordb/databases/list"
+    case .userNotFound, .userExists, .roleNotFound, .roleExists, .roleInUse:
+      "users and roles are made, listed and dropped through Milvus' API: POST /v2/vectordb/users/list, …/roles/list"
     case .jobStateConflict: "`moult jobs show ID` says where the job stands"
     case .switchInProgress: "watch it with `moult jobs list`, or cancel it with `moult jobs cancel ID`"
     case .nothingToRollBack: "only the generation before the last switch is kept; switch again instead"

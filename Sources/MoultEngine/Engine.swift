@@ -14,6 +14,7 @@ package import ServiceLifecycle
 package final class Engine: Sendable {
   let resources: EngineResources
   let aliases: AliasTable
+  let access: AccessTable
   /// Held while names change: collections made and dropped, aliases moved. Taken before a collection's gate.
   let names: SerialGate
 
@@ -21,8 +22,10 @@ package final class Engine: Sendable {
   package let backgroundServices: [any Service]
 
   private init(
-    resources: EngineResources, aliases: AliasTable, names: SerialGate, backgroundServices: [any Service]
+    resources: EngineResources, aliases: AliasTable, names: SerialGate, access: AccessTable,
+    backgroundServices: [any Service]
   ) {
+    self.access = access
     self.resources = resources
     self.aliases = aliases
     self.names = names
@@ -57,6 +60,7 @@ package final class Engine: Sendable {
     JobQueue.registerMigrations(in: &migrator)
     JobQueries.registerMigrations(in: &migrator)
     Catalog.registerDatabaseMigrations(in: &migrator)
+    Catalog.registerAccessMigrations(in: &migrator)
     try migrator.migrate(directory.database)
     let queue = JobQueue(database: directory.database, clock: clock, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
@@ -119,8 +123,10 @@ package final class Engine: Sendable {
     }
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)
+    let accessList =
+      try await directory.read { db in try directory.catalog.accessList(in: db) } ?? AccessList()
     return Engine(
-      resources: resources, aliases: aliases, names: names,
+      resources: resources, aliases: aliases, names: names, access: AccessTable(accessList),
       backgroundServices: [
         JobRescuer(queue: queue, logger: logger),
         JobRoomKeeper(queue: queue, logger: logger) {
@@ -140,5 +146,6 @@ package final class Engine: Sendable {
     resources.searching.close()
     resources.writing.close()
     resources.background.close()
+    access.passwords.close()
   }
 }

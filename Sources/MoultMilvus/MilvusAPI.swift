@@ -24,6 +24,7 @@ package struct MilvusAPI: WireAPI {
 
   package var root: String { Self.root }
   package var answersPreflight: Bool { true }
+  package var checksUsers: Bool { true }
 
   package var headers: HTTPFields {
     [
@@ -45,6 +46,7 @@ package struct MilvusAPI: WireAPI {
     addHybridSearchRoutes(to: group)
     addIndexRoutes(to: group)
     addDatabaseRoutes(to: group)
+    addAccessRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

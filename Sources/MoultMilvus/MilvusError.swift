@@ -42,6 +42,18 @@ struct MilvusError: Error, Equatable {
     return MilvusError(code: Code.invalidParameter, message: "\(text): invalid parameter\(values)")
   }
 
+  /// 1401 of what nobody may do.
+  static func notPermitted(_ text: String) -> MilvusError {
+    MilvusError(code: Code.notPermitted, message: "\(text): privilege not permitted")
+  }
+
+  /// 1401 of what this caller may not do: HTTP's 403, gRPC's PERMISSION_DENIED.
+  static func denied(_ text: String) -> MilvusError {
+    MilvusError(code: Code.notPermitted, message: text, status: .forbidden)
+  }
+
+  var isDenial: Bool { status == .forbidden }
+
   /// 1801: the request is no JSON, or a field has the wrong type.
   static func badFormat(_ text: String) -> MilvusError {
     MilvusError(code: Code.badFormat, message: "can only accept json format request, error: \(text)")
@@ -76,7 +88,8 @@ extension MoultError {
     let database = MilvusAPI.database
     switch code {
     case .databaseNotFound: return .databaseNotFound(database)
-    case .invalidArgument, .databaseExists, .databaseNotEmpty, .dimensionMismatch, .invalidVector,
+    case .invalidArgument, .databaseExists, .databaseNotEmpty, .userNotFound, .userExists, .roleNotFound,
+      .roleExists, .roleInUse, .dimensionMismatch, .invalidVector,
       .duplicateID, .pointExists, .collectionExists,
       .collectionHasAliases, .jobNotFound, .jobStateConflict, .switchInProgress, .nothingToRollBack,
       .generationConflict,

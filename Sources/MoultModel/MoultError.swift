@@ -30,6 +30,12 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     case databaseExists
     /// The database cannot be dropped while it has collections.
     case databaseNotEmpty
+    case userNotFound
+    case userExists
+    case roleNotFound
+    case roleExists
+    /// The role cannot be dropped while something is granted to it.
+    case roleInUse
     case jobNotFound
     /// The job's state does not allow the request.
     case jobStateConflict

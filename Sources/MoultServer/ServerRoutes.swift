@@ -23,12 +23,14 @@ struct ServerRoutes: Sendable {
       [AdminAPI(engine: engine, bodyBytesMax: configuration.bodyBytesMax)] as [any WireAPI] + protocols
   }
 
+  private var authenticator: Authenticator { Authenticator(tokens: configuration.tokens, engine: engine) }
+
   func router() -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
     router.add(middleware: RequestLogging())
     router.add(middleware: RequestMetrics(metrics: metrics))
     router.add(middleware: ProtocolErrors(protocols: protocols))
-    router.add(middleware: Authentication(tokens: configuration.tokens))
+    router.add(middleware: Authentication(authenticator: authenticator))
     router.add(middleware: RequesterNaming())
 
     let requestGuard = RequestGuard(
@@ -37,14 +39,15 @@ struct ServerRoutes: Sendable {
     MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version)
       .add(to: GuardedRoutes(router.group(), requestGuard))
     for wire in protocols {
-      wire.addRoutes(to: GuardedRoutes(router.group(RouterPath(wire.root)), requestGuard))
+      wire.addRoutes(
+        to: GuardedRoutes(router.group(RouterPath(wire.root)), requestGuard, checksUsers: wire.checksUsers))
     }
     return router
   }
 
   func rpcTable(logger: Logger) -> RPCTable {
     RPCTable(
-      methods: protocols.flatMap(\.rpcMethods), tokens: configuration.tokens, metrics: metrics,
+      methods: protocols.flatMap(\.rpcMethods), authenticator: authenticator, metrics: metrics,
       logger: logger,
       budget: budget, queuedCallsMax: configuration.queuedCallsMax,
       secondsMax: configuration.requestSecondsMax,

@@ -16,6 +16,9 @@ package protocol WireAPI: Sendable {
   /// Whether clients ask `OPTIONS` first, without authorization: answered with 204 and `headers`.
   var answersPreflight: Bool { get }
 
+  /// Whether its routes look at the privileges of users themselves; otherwise they are for users of the role `admin`.
+  var checksUsers: Bool { get }
+
   /// What can be called over gRPC. Authorization is the server's.
   var rpcMethods: [RPCMethod] { get }
 
@@ -28,6 +31,7 @@ package protocol WireAPI: Sendable {
 extension WireAPI {
   package var headers: HTTPFields { [:] }
   package var answersPreflight: Bool { false }
+  package var checksUsers: Bool { false }
   package var rpcMethods: [RPCMethod] { [] }
 
   /// Whether a request belongs to this protocol.

@@ -28,7 +28,7 @@ struct AccessTests {
   func tokens() {
     let tokens = AccessTokens(readWrite: "root:Milvus", readOnly: "ann:reads")
     func access(_ text: String) -> Access? { tokens.access(of: Array(text.utf8)) }
-    #expect(access("root:Milvus") == .write)
+    #expect(access("root:Milvus") == .administer)
     #expect(access("ann:reads") == .read)
     for wrong in ["", "root:Milvu", "root:Milvus ", "ann:read", "ann:readsann:reads", "root:reads"] {
       #expect(access(wrong) == nil, "\(wrong)")

@@ -12,13 +12,14 @@ protocol StatusMessage: SwiftProtobuf.Message {
 /// Requests that name a database, a collection, an alias.
 protocol NamesDatabase { var dbName: String { get } }
 protocol NamesCollection { var collectionName: String { get } }
+protocol NamesCollections { var collectionNames: [String] { get } }
 protocol NamesAlias { var alias: String { get } }
 
 extension MilvusAPI {
   /// The methods of Milvus' service that are carried out; calls of others are answered with UNIMPLEMENTED.
   package var rpcMethods: [RPCMethod] {
     connectionCalls + collectionCalls + loadCalls + indexCalls + upkeepCalls + aliasCalls + entityCalls
-      + databaseCalls
+      + databaseCalls + accessCalls
   }
 
   /// One method: reads the request, checks its database, translates failures.
@@ -28,7 +29,7 @@ extension MilvusAPI {
     _ name: String, _ access: Access, _ request: Request.Type, isInDatabase: Bool = true,
     _ answer: @escaping @Sendable (Request) async throws -> Answer
   ) -> RPCMethod {
-    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access) { error in
+    RPCMethod(path: "/milvus.proto.milvus.MilvusService/\(name)", access, checksUsers: true) { error in
       // Clients repeat by the status in the message, and not by what gRPC's own says.
       guard error.code == .overloaded else { return nil }
       var response = Answer()
@@ -42,11 +43,18 @@ extension MilvusAPI {
         var names = MilvusNames()
         names.collection = (request as? any NamesCollection)?.collectionName ?? ""
         names.alias = (request as? any NamesAlias)?.alias ?? ""
+        names.others = (request as? any NamesCollections)?.collectionNames ?? []
         var database = (request as? any NamesDatabase)?.dbName ?? ""
         if database.isEmpty { database = call.metadata("dbname") ?? "" }
         response = try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
-          try await operations.run(names) { try await answer(request) }
+          try await operations.run(names) {
+            try operations.requirePrivilege(for: name, names)
+            return try await answer(request)
+          }
         }
+      } catch let error as MilvusError where error.isDenial {
+        // Clients do not repeat it.
+        throw RPCError(.permissionDenied, error.message)
       } catch let error as MilvusError {
         response = Answer()
         response.status = ProtoStatus(error)
@@ -143,6 +151,11 @@ extension ProtoGetCompactionStateResponse: StatusMessage {}
 extension ProtoListDatabasesResponse: StatusMessage {}
 extension ProtoDescribeDatabaseResponse: StatusMessage {}
 
+extension ProtoListCredUsersResponse: StatusMessage {}
+extension ProtoSelectUserResponse: StatusMessage {}
+extension ProtoSelectRoleResponse: StatusMessage {}
+extension ProtoSelectGrantResponse: StatusMessage {}
+
 extension ProtoCreateCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoDropCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoDescribeCollectionRequest: NamesDatabase, NamesCollection {}
@@ -159,7 +172,7 @@ extension ProtoLoadCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoReleaseCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoGetLoadingProgressRequest: NamesDatabase, NamesCollection {}
 extension ProtoGetLoadStateRequest: NamesDatabase, NamesCollection {}
-extension ProtoFlushRequest: NamesDatabase {}
+extension ProtoFlushRequest: NamesDatabase, NamesCollections {}
 extension ProtoGetFlushStateRequest: NamesDatabase, NamesCollection {}
 extension ProtoInsertRequest: NamesDatabase, NamesCollection {}
 extension ProtoUpsertRequest: NamesDatabase, NamesCollection {}

@@ -2,4 +2,6 @@
 struct MilvusNames {
   var collection = ""
   var alias = ""
+  /// More collections.
+  var others: [String] = []
 }

@@ -53,8 +53,13 @@ extension MilvusOperations {
     }
   }
 
-  /// Of collections that can be used.
-  func list() throws -> [CollectionInfo] { try engine.listCollections().filter(\.ready) }
+  /// Of collections that can be used, and that the caller may know of.
+  func list() throws -> [CollectionInfo] {
+    let permissions = permissions
+    return try engine.listCollections().filter {
+      $0.ready && permissions.knows($0.name, database: Self.database)
+    }
+  }
 
   func has(_ name: String) throws -> Bool {
     try NameCheck.collection(name)

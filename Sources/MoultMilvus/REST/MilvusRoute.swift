@@ -54,7 +54,9 @@ extension MilvusAPI {
         if database.isEmpty { database = request.headers[.databaseName] ?? "" }
         return try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
           try await operations.run(names) {
-            try await answer(input, MilvusCall(body: body, int64AsText: Self.wantsText(request)))
+            // What no table knows is for administrators.
+            try operations.requirePrivilege(for: Privilege.routes[path] ?? path, names)
+            return try await answer(input, MilvusCall(body: body, int64AsText: Self.wantsText(request)))
           }
         }
       } catch let error as MilvusError {

@@ -19,7 +19,7 @@ package struct AccessTokens: Sendable {
     // Both comparisons are always made.
     let mayWrite = Self.areEqual(credentials, readWrite)
     let mayRead = readOnly.map { Self.areEqual(credentials, $0) } ?? false
-    return mayWrite ? .write : mayRead ? .read : nil
+    return mayWrite ? .administer : mayRead ? .read : nil
   }
 
   /// What a header shows: the token itself after `Bearer`, or `user:password` of the Basic scheme.

@@ -6,9 +6,12 @@ extension MoultError.Code {
   var adminStatus: HTTPResponse.Status {
     switch self {
     case .invalidArgument, .dimensionMismatch, .invalidVector, .duplicateID: .badRequest
-    case .collectionNotFound, .aliasNotFound, .jobNotFound, .databaseNotFound: .notFound
+    case .collectionNotFound, .aliasNotFound, .jobNotFound, .databaseNotFound, .userNotFound,
+      .roleNotFound:
+      .notFound
     case .pointExists, .collectionExists, .collectionNotReady, .aliasExists, .nameConflict,
-      .collectionHasAliases, .databaseExists, .databaseNotEmpty, .jobStateConflict, .switchInProgress,
+      .collectionHasAliases, .databaseExists, .databaseNotEmpty, .userExists, .roleExists, .roleInUse,
+      .jobStateConflict, .switchInProgress,
       .nothingToRollBack, .generationConflict,
       .recallGateFailed,
       .dataDirectoryInUse, .cancelled:

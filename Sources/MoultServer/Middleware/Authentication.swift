@@ -8,8 +8,7 @@ internal import MoultModel
 struct Authentication: RouterMiddleware {
   typealias Context = BasicRequestContext
 
-  /// `nil` lets everyone do everything.
-  let tokens: AccessTokens?
+  let authenticator: Authenticator
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -17,21 +16,26 @@ struct Authentication: RouterMiddleware {
     if request.uri.path == HealthRoutes.path || request.method == .options {
       return try await next(request, context)
     }
-    let access = try access(of: request)
-    return try await Caller.$access.withValue(access) { try await next(request, context) }
+    let caller = try await caller(of: request)
+    return try await Caller.$current.withValue(caller) { try await next(request, context) }
   }
 
-  private func access(of request: Request) throws(MoultError) -> Access {
-    guard let tokens else { return .write }
+  private func caller(of request: Request) async throws -> Caller {
+    guard authenticator.tokens != nil else { return Authenticator.everyone }
     guard let header = request.headers[.authorization] else {
       throw MoultError(
         .unauthenticated,
         "this server wants a token: send 'Authorization: Bearer TOKEN' (moult: --token, MOULT_TOKEN)")
     }
-    guard let given = AccessTokens.credentials(header), let access = tokens.access(of: given) else {
-      throw MoultError(
-        .unauthenticated, "the token in the header 'Authorization' is not one that this server wants")
+    if let credentials = AccessTokens.credentials(header) {
+      switch authenticator.look(at: credentials) {
+      case .known(let caller): return caller
+      case .unchecked(let user, let password):
+        if let caller = try await authenticator.check(user: user, password: password) { return caller }
+      case .unknown: break
+      }
     }
-    return access
+    throw MoultError(
+      .unauthenticated, "the token in the header 'Authorization' is not one that this server wants")
   }
 }

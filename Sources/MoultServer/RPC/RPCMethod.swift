@@ -7,6 +7,8 @@ package struct RPCMethod: Sendable {
   /// `/<package>.<service>/<method>`.
   package let path: String
   package let access: Access
+  /// Whether it looks at the privileges of users itself; otherwise it is for users of the role `admin`.
+  package let checksUsers: Bool
   /// The answer's message that tells of a refusal before the procedure was begun, for protocols whose clients look
   /// there; `nil` leaves it to gRPC's own status.
   package let refusal: @Sendable (MoultError) throws -> ByteBuffer?
@@ -17,12 +19,13 @@ package struct RPCMethod: Sendable {
   ///   - access: what the procedure does. One that writes is not cancelled once it has begun.
   ///   - refusal: see the property.
   package init(
-    path: String, _ access: Access,
+    path: String, _ access: Access, checksUsers: Bool = false,
     refusal: @escaping @Sendable (MoultError) throws -> ByteBuffer? = { _ in nil },
     answer: @escaping @Sendable (_ message: ByteBuffer, _ call: RPCCall) async throws -> ByteBuffer
   ) {
     self.path = path
     self.access = access
+    self.checksUsers = checksUsers
     self.refusal = refusal
     self.answer = answer
   }

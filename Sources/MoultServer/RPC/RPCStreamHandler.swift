@@ -11,6 +11,8 @@ final class RPCStreamHandler: ChannelInboundHandler {
 
   private enum State {
     case awaitingHeaders
+    /// The caller's password is checked meanwhile, and nothing is read: what came with the headers waits here.
+    case authenticating([HTTP2Frame.FramePayload])
     case reading(RPCMethod, HPACKHeaders, RPCMessageReader)
     case answering(RPCMethod, Task<Void, Never>)
     case ended
@@ -21,6 +23,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
   /// Of an answer, for one look at how far it got.
   private static let pieceBytes = 256 << 10
 
+  private var caller = Caller()
   private var deadline = Deadline(seconds: 0)
   private var deadlineTimer: Scheduled<Void>?
   /// While the request comes, and while the answer goes.
@@ -31,9 +34,14 @@ final class RPCStreamHandler: ChannelInboundHandler {
   init(table: RPCTable) { self.table = table }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    receive(unwrapInboundIn(data), context)
+  }
+
+  private func receive(_ frame: HTTP2Frame.FramePayload, _ context: ChannelHandlerContext) {
     do {
-      switch (state, unwrapInboundIn(data)) {
-      case (.awaitingHeaders, .headers(let frame)): try begin(frame, context)
+      switch (state, frame) {
+      case (.awaitingHeaders, .headers(let frame)): try identify(frame, context)
+      case (.authenticating(let frames), let frame): state = .authenticating(frames + [frame])
       case (.reading, .data(let frame)): try read(frame, context)
       case (.reading, .headers(let trailers)) where trailers.endStream: try answer(context)
       default: break
@@ -45,11 +53,61 @@ final class RPCStreamHandler: ChannelInboundHandler {
     }
   }
 
-  private func begin(_ frame: HTTP2Frame.FramePayload.Headers, _ context: ChannelHandlerContext) throws {
+  /// Finds out who calls, and begins. A password that has to be checked holds the stream back, so that nobody unknown
+  /// fills memory with a message.
+  private func identify(_ frame: HTTP2Frame.FramePayload.Headers, _ context: ChannelHandlerContext) throws {
     guard frame.headers.first(name: ":method") == "POST",
       frame.headers.first(name: "content-type")?.hasPrefix("application/grpc") == true
     else { return refuse(context) }
-    let method = try table.method(of: frame.headers)
+    switch try table.look(at: frame.headers) {
+    case .known(let caller):
+      self.caller = caller
+      try begin(frame, context)
+    case .unchecked(let user, let password):
+      state = .authenticating([])
+      context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
+      let handler = NIOLoopBound((self, context, frame), eventLoop: context.eventLoop)
+      let eventLoop = context.eventLoop
+      Task { [table] in
+        let outcome: Result<Caller, RPCError>
+        do throws(RPCError) {
+          outcome = .success(try await table.check(user: user, password: password))
+        } catch {
+          outcome = .failure(error)
+        }
+        eventLoop.execute {
+          let (own, context, frame) = handler.value
+          own.identified(outcome, frame, context)
+        }
+      }
+    case .unknown: preconditionFailure("a look at headers does not return it")
+    }
+  }
+
+  private func identified(
+    _ outcome: Result<Caller, RPCError>, _ frame: HTTP2Frame.FramePayload.Headers,
+    _ context: ChannelHandlerContext
+  ) {
+    // The client may have gone.
+    guard case .authenticating(let frames) = state else { return }
+    state = .awaitingHeaders
+    do {
+      caller = try outcome.get()
+      try begin(frame, context)
+    } catch let error as RPCError {
+      return fail(error, context)
+    } catch {
+      return context.fireErrorCaught(error)
+    }
+    for frame in frames { receive(frame, context) }
+    guard case .reading = state else { return }
+    context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+    // Setting the option reads nothing by itself.
+    context.channel.read()
+  }
+
+  private func begin(_ frame: HTTP2Frame.FramePayload.Headers, _ context: ChannelHandlerContext) throws {
+    let method = try table.method(of: frame.headers, by: caller)
     state = .reading(method, frame.headers, RPCMessageReader(bytesMax: table.messageBytesMax))
     let asked = frame.headers.first(name: "grpc-timeout").flatMap(Self.timeout)
     deadline = Deadline(
@@ -69,7 +127,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
 
   /// What reads is given up. What writes may have begun, and is answered as it comes out; what waits is told to stop.
   private func timeRanOut(_ context: ChannelHandlerContext) {
-    if case .answering(let method, let task) = state, method.access == .write { return task.cancel() }
+    if case .answering(let method, let task) = state, method.access != .read { return task.cancel() }
     fail(RPCError(.deadlineExceeded, "the deadline of the call has passed"), context)
   }
 
@@ -98,10 +156,10 @@ final class RPCStreamHandler: ChannelInboundHandler {
     clock?.cancel()
     state = .answering(
       method,
-      Task { [table, deadline] in
+      Task { [table, deadline, caller] in
         let outcome: Result<ByteBuffer, RPCError>
         do throws(RPCError) {
-          outcome = .success(try await table.call(method, message, headers, deadline))
+          outcome = .success(try await table.call(method, message, headers, by: caller, deadline))
         } catch {
           outcome = .failure(error)
         }
@@ -155,7 +213,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
     switch state {
     case .ended: return
     case .answering: break
-    case .awaitingHeaders, .reading: table.noteFailure(error)
+    case .awaitingHeaders, .authenticating, .reading: table.noteFailure(error)
     }
     end()
     var headers = Self.head

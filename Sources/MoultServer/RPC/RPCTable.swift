@@ -20,17 +20,17 @@ final class RPCTable: Sendable {
   let pace: Pace
   private let gate: CallGate
   private let methods: [String: RPCMethod]
-  private let tokens: AccessTokens?
+  private let authenticator: Authenticator
   private let metrics: ServerMetrics
   private let logger: Logger
 
   init(
-    methods: [RPCMethod], tokens: AccessTokens?, metrics: ServerMetrics, logger: Logger,
+    methods: [RPCMethod], authenticator: Authenticator, metrics: ServerMetrics, logger: Logger,
     budget: ByteBudget, queuedCallsMax: Int, secondsMax: Double, pace: Pace,
     messageBytesMax: Int = RPCTable.messageBytesMax
   ) {
     self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.path, $0) })
-    self.tokens = tokens
+    self.authenticator = authenticator
     self.metrics = metrics
     self.logger = logger
     self.messageBytesMax = messageBytesMax
@@ -40,20 +40,48 @@ final class RPCTable: Sendable {
     gate = CallGate(limit: Self.callsAtOnceMax, waitingMax: queuedCallsMax)
   }
 
+  /// Who calls, as far as these headers say it at once.
+  ///
+  /// - Throws: `unauthenticated`.
+  func look(at headers: HPACKHeaders) throws(RPCError) -> Authenticator.Look {
+    guard authenticator.tokens != nil else { return .known(Authenticator.everyone) }
+    guard let header = headers.first(name: "authorization") else {
+      throw RPCError(.unauthenticated, "missing authorization in header")
+    }
+    // Milvus' clients send the token as base64 without a scheme.
+    let credentials = AccessTokens.credentials(header) ?? AccessTokens.credentials("Basic \(header)")
+    guard let credentials else { throw RPCError(.unauthenticated, "invalid token format") }
+    let look = authenticator.look(at: credentials)
+    if look == .unknown { throw Self.unknownCaller }
+    return look
+  }
+
+  /// Who calls, when it takes a check of the password.
+  ///
+  /// - Throws: `unauthenticated`, `resourceExhausted` when many others wait for theirs.
+  func check(user: String, password: String) async throws(RPCError) -> Caller {
+    let caller: Caller?
+    do { caller = try await authenticator.check(user: user, password: password) } catch {
+      throw RPCError(
+        .resourceExhausted, (error as? MoultError)?.message ?? "the password could not be checked")
+    }
+    guard let caller else { throw Self.unknownCaller }
+    return caller
+  }
+
+  private static let unknownCaller = RPCError(
+    .unauthenticated, "auth check failure, please check username and password are correct")
+
   /// The method that these headers call.
   ///
-  /// - Throws: `unauthenticated`, `permissionDenied`, `unimplemented` (unknown methods, compressed messages).
-  func method(of headers: HPACKHeaders) throws(RPCError) -> RPCMethod {
-    let granted = try access(headers)
+  /// - Throws: `permissionDenied`, `unimplemented` (unknown methods, compressed messages).
+  func method(of headers: HPACKHeaders, by caller: Caller) throws(RPCError) -> RPCMethod {
     let path = headers.first(name: ":path") ?? ""
     guard let method = methods[path] else {
       throw RPCError(.unimplemented, "unknown method \(path.prefix(200))")
     }
-    guard granted >= method.access else {
-      throw RPCError(
-        .permissionDenied,
-        "the token of this call only allows reading, and \(method.path) changes something; send the read-write token"
-      )
+    guard caller.may(method.access, checksUsers: method.checksUsers) else {
+      throw RPCError(.permissionDenied, caller.refusal(method.path))
     }
     if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {
       throw RPCError(
@@ -63,25 +91,11 @@ final class RPCTable: Sendable {
     return method
   }
 
-  private func access(_ headers: HPACKHeaders) throws(RPCError) -> Access {
-    guard let tokens else { return .write }
-    guard let header = headers.first(name: "authorization") else {
-      throw RPCError(.unauthenticated, "missing authorization in header")
-    }
-    // Milvus' clients send the token as base64 without a scheme.
-    let credentials = AccessTokens.credentials(header) ?? AccessTokens.credentials("Basic \(header)")
-    guard let credentials else { throw RPCError(.unauthenticated, "invalid token format") }
-    guard let access = tokens.access(of: credentials) else {
-      throw RPCError(
-        .unauthenticated, "auth check failure, please check username and password are correct")
-    }
-    return access
-  }
-
   /// Carries a call out, after those before it. One that writes ends as it ends once it has begun, though the task is
   /// cancelled.
   func call(
-    _ method: RPCMethod, _ message: ByteBuffer, _ headers: HPACKHeaders, _ deadline: Deadline
+    _ method: RPCMethod, _ message: ByteBuffer, _ headers: HPACKHeaders, by caller: Caller,
+    _ deadline: Deadline
   ) async throws(RPCError) -> ByteBuffer {
     let start = ContinuousClock.now
     metrics.begin()
@@ -91,12 +105,14 @@ final class RPCTable: Sendable {
       let name = try requester(headers)
       outcome = .success(
         try await Requester.$name.withValue(name) {
-          try await Deadline.$current.withValue(deadline) {
-            try await gate.run {
-              try Deadline.check()
-              let call = RPCCall(headers: headers)
-              guard method.access == .write else { return try await method.answer(message, call) }
-              return try await uncancelled { try await method.answer(message, call) }
+          try await Caller.$current.withValue(caller) {
+            try await Deadline.$current.withValue(deadline) {
+              try await gate.run {
+                try Deadline.check()
+                let call = RPCCall(headers: headers)
+                guard method.access != .read else { return try await method.answer(message, call) }
+                return try await uncancelled { try await method.answer(message, call) }
+              }
             }
           }
         })

@@ -9,8 +9,10 @@ package struct GuardedRoutes {
 
   private let group: RouterGroup<Context>
   private let requestGuard: RequestGuard
+  private let checksUsers: Bool
 
-  init(_ group: RouterGroup<Context>, _ requestGuard: RequestGuard) {
+  init(_ group: RouterGroup<Context>, _ requestGuard: RequestGuard, checksUsers: Bool = false) {
+    self.checksUsers = checksUsers
     self.group = group
     self.requestGuard = requestGuard
   }
@@ -25,8 +27,9 @@ package struct GuardedRoutes {
     _ method: HTTPRequest.Method, _ path: String, _ access: Access, streams: Bool = false,
     handler: @escaping Handler
   ) {
-    group.on(RouterPath(path), method: method) { [requestGuard] request, context in
-      guard !streams else { return try await requestGuard.stream(request, context, access, handler) }
+    group.on(RouterPath(path), method: method) { [requestGuard, checksUsers] request, context in
+      try RequestGuard.require(access, of: request, checksUsers: checksUsers)
+      guard !streams else { return try await requestGuard.stream(request, context, handler) }
       return try await requestGuard.run(request, context, access, handler)
     }
   }

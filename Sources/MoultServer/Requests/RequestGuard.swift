@@ -22,7 +22,6 @@ struct RequestGuard: Sendable {
   func run(
     _ request: Request, _ context: Context, _ access: Access, _ handler: @escaping GuardedRoutes.Handler
   ) async throws -> Response {
-    try require(access, of: request)
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyBytesMax {
       throw BodyTooLarge.error(length, bodyBytesMax)
     }
@@ -36,7 +35,7 @@ struct RequestGuard: Sendable {
         if deadline.hasPassed { throw deadline.error }
         return try await handler(received, context)
       }
-    case .write:
+    case .write, .administer:
       let received = try await within(deadline) { try await self.received(request, loan) }
       if deadline.hasPassed { throw deadline.error }
       return try await Deadline.$current.withValue(deadline) {
@@ -51,18 +50,17 @@ struct RequestGuard: Sendable {
 
   /// Hands a request on whose body has no bounds.
   func stream(
-    _ request: Request, _ context: Context, _ access: Access, _ handler: @escaping GuardedRoutes.Handler
+    _ request: Request, _ context: Context, _ handler: @escaping GuardedRoutes.Handler
   ) async throws -> Response {
-    try require(access, of: request)
     return try await handler(request, context)
   }
 
-  private func require(_ access: Access, of request: Request) throws {
-    guard let granted = Caller.access, granted >= access else {
+  /// - Throws: `permissionDenied`.
+  static func require(_ access: Access, of request: Request, checksUsers: Bool) throws {
+    guard let caller = Caller.current, caller.may(access, checksUsers: checksUsers) else {
       throw MoultError(
         .permissionDenied,
-        "the token of this request only allows reading, and \(request.method.rawValue) "
-          + "\(request.uri.path.prefix(300)) changes something; send the read-write token")
+        (Caller.current ?? Caller()).refusal("\(request.method.rawValue) \(request.uri.path.prefix(300))"))
     }
   }
 

@@ -1,0 +1,242 @@
+import Foundation
+import Hummingbird
+import MoultEngine
+import MoultModel
+import MoultServerTesting
+import Testing
+
+@testable import MoultMilvus
+@testable import MoultServer
+
+@Suite("Milvus: users, roles and privileges")
+struct UserRouteTests {
+  private static let root = "root:Milvus"
+  private static let ann = [("Authorization", "Bearer ann:password")]
+
+  /// With a user `ann` of role `worker`, to whom nothing is granted.
+  private static func withAnn(_ body: @Sendable @escaping (ServerHarness) async throws -> Void) async throws {
+    try await withMilvus(token: root, readOnlyToken: "reader:reads") { server in
+      try await server.success("users/create", #"{"userName":"ann","password":"password"}"#)
+      try await server.success("roles/create", #"{"roleName":"worker"}"#)
+      try await server.success("users/grant_role", #"{"userName":"ann","roleName":"worker"}"#)
+      try await server.makeLine("one")
+      try await server.makeLine("two")
+      try await body(server)
+    }
+  }
+
+  private static func status(_ server: ServerHarness, _ path: String, _ body: String) async throws -> Int {
+    try await server.post("/v2/vectordb/\(path)", body, headers: ann).status
+  }
+
+  @Test("every route and every method is in the table of privileges")
+  func complete() async throws {
+    try await withMilvus { server in
+      let api = MilvusAPI(engine: server.engine)
+      let routes = ServerRoutes(engine: server.engine, configuration: ServerConfiguration(), protocols: [api])
+        .router().routes.map(\.path.description).filter { $0.hasPrefix(MilvusAPI.root) }
+        .map { String($0.dropFirst(MilvusAPI.root.count + 1)) }
+      for route in Set(routes) {
+        let method = Privilege.routes[route]
+        #expect(method.map { Privilege.methods.keys.contains($0) } == true, "\(route)")
+      }
+      for path in api.rpcMethods.map(\.path) {
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        #expect(Privilege.methods.keys.contains(name), "\(name)")
+      }
+      for case let privilege? in Privilege.methods.values {
+        #expect(Privilege.level(of: privilege) != nil, "\(privilege)")
+      }
+    }
+  }
+
+  @Test("a user to whom nothing is granted is refused everywhere but where nothing is needed")
+  func nothing() async throws {
+    try await Self.withAnn { server in
+      try await server.success(
+        "roles/revoke_privilege",
+        #"{"roleName":"public","objectType":"Global","objectName":"*","privilege":"DescribeCollection","dbName":"*"}"#
+      )
+      try await server.success(
+        "roles/revoke_privilege",
+        #"{"roleName":"public","objectType":"Global","objectName":"*","privilege":"ListAliases","dbName":"*"}"#
+      )
+      try await server.success(
+        "roles/revoke_privilege_v2",
+        #"{"roleName":"public","privilege":"IndexDetail","dbName":"*","collectionName":"*"}"#)
+      let body = """
+        {"collectionName":"one","newCollectionName":"three","indexName":"vector","data":[[0,0]],"filter":"id > 0",
+        "id":1,"aliasName":"a","partitionName":"p","partitionNames":["p"],"dbName":"default","userName":"ben",
+        "password":"password","newPassword":"password","roleName":"worker","objectType":"Global","objectName":"*",
+        "privilege":"Insert","indexParams":[],"jobID":1,"jobId":"1","files":[["a"]]}
+        """
+      let free = ["collections/get_compaction_state", "collections/list", "roles/describe"]
+      for route in Privilege.routes.keys.sorted() where !free.contains(route) {
+        let writes = ["entities/insert", "entities/upsert"].contains(route)
+        let answer = try await server.post(
+          "/v2/vectordb/\(route)", writes ? body.replacing("[[0,0]]", with: "[{}]") : body, headers: Self.ann)
+        guard answer.status != 404 else { continue }
+        #expect(answer.status == 403, "\(route): \(answer.text)")
+        #expect(try answer.json["code"] == .int(1401), "\(route)")
+        #expect(
+          answer.text.contains("permission deny to ann in the `default` database"), "\(route): \(answer.text)"
+        )
+      }
+      // The collections that nothing is granted for are not even named.
+      let list = try await server.milvus("collections/list", "{}", headers: Self.ann)
+      #expect(try list.json["data"] == .array([]))
+      // Moult's own API and its metrics are for the role admin.
+      for path in ["/moult/v1/collections", "/metrics"] {
+        #expect(try await server.get(path, headers: Self.ann).status == 403, "\(path)")
+      }
+      try await server.success("users/grant_role", #"{"userName":"ann","roleName":"admin"}"#)
+      for path in ["/moult/v1/collections", "/metrics"] {
+        #expect(try await server.get(path, headers: Self.ann).status == 200, "\(path)")
+      }
+      #expect(try await Self.status(server, "users/list", "{}") == 200)
+    }
+  }
+
+  @Test("a privilege for one collection allows that on this one, by its aliases too, and nothing else")
+  func one() async throws {
+    try await Self.withAnn { server in
+      try await server.success("aliases/create", #"{"collectionName":"one","aliasName":"first"}"#)
+      try await server.success("aliases/create", #"{"collectionName":"two","aliasName":"second"}"#)
+      let query = { (name: String) in #"{"collectionName":"\#(name)","filter":"id > 0"}"# }
+      #expect(try await Self.status(server, "entities/query", query("one")) == 403)
+      try await server.success(
+        "roles/grant_privilege_v2",
+        #"{"roleName":"worker","privilege":"Query","dbName":"default","collectionName":"one"}"#)
+      for (name, status) in [("one", 200), ("first", 200), ("two", 403), ("second", 403)] {
+        #expect(try await Self.status(server, "entities/query", query(name)) == status, "\(name)")
+      }
+      #expect(try await Self.status(server, "entities/delete", query("one")) == 403)
+      #expect(
+        try await Self.status(server, "entities/search", #"{"collectionName":"one","data":[[0,0]]}"#) == 403)
+      let list = try await server.milvus("collections/list", "{}", headers: Self.ann)
+      #expect(try list.json["data"] == .array([.string("one")]))
+      // An alias that moves takes the privilege to where it points.
+      try await server.success("aliases/alter", #"{"collectionName":"two","aliasName":"first"}"#)
+      #expect(try await Self.status(server, "entities/query", query("first")) == 403)
+      // In another database the same name is another collection.
+      try await server.success("databases/create", #"{"dbName":"t"}"#)
+      try await server.success("collections/create", #"{"dbName":"t","collectionName":"one","dimension":2}"#)
+      #expect(
+        try await Self.status(
+          server, "entities/query", #"{"dbName":"t","collectionName":"one","filter":"id > 0"}"#) == 403)
+      try await server.success(
+        "roles/revoke_privilege_v2",
+        #"{"roleName":"worker","privilege":"Query","dbName":"default","collectionName":"one"}"#)
+      #expect(try await Self.status(server, "entities/query", query("one")) == 403)
+    }
+  }
+
+  @Test("groups of privileges, for all collections of one database")
+  func groups() async throws {
+    try await Self.withAnn { server in
+      try await server.success(
+        "roles/grant_privilege_v2",
+        #"{"roleName":"worker","privilege":"CollectionReadWrite","dbName":"default","collectionName":"*"}"#)
+      #expect(
+        try await Self.status(
+          server, "entities/upsert", #"{"collectionName":"two","data":[{"id":9,"vector":[1,1]}]}"#)
+          == 200)
+      #expect(try await Self.status(server, "collections/drop", #"{"collectionName":"two"}"#) == 403)
+      #expect(
+        try await Self.status(server, "aliases/create", #"{"collectionName":"two","aliasName":"x"}"#) == 403)
+      try await server.success(
+        "roles/grant_privilege",
+        #"{"roleName":"worker","objectType":"Global","objectName":"*","privilege":"DropCollection"}"#)
+      #expect(try await Self.status(server, "collections/drop", #"{"collectionName":"two"}"#) == 200)
+      let bad = [
+        #"{"roleName":"worker","privilege":"CreateOwnership","dbName":"default","collectionName":"*"}"#,
+        #"{"roleName":"worker","privilege":"DropCollection","dbName":"default","collectionName":"one"}"#,
+        #"{"roleName":"worker","privilege":"Query","dbName":"*","collectionName":"one"}"#,
+        #"{"roleName":"worker","privilege":"Nonsense","dbName":"*","collectionName":"*"}"#,
+        #"{"roleName":"admin","privilege":"Query","dbName":"*","collectionName":"*"}"#,
+      ]
+      for body in bad { try await server.failure(1100, "roles/grant_privilege_v2", body) }
+    }
+  }
+
+  @Test("a user changes his own password and sees his own roles; others' are for those who may")
+  func own() async throws {
+    try await Self.withAnn { server in
+      let roles = try await server.milvus("users/describe", #"{"userName":"ann"}"#, headers: Self.ann)
+      #expect(try roles.json["data"] == .array([.string("worker")]))
+      #expect(try await Self.status(server, "users/describe", #"{"userName":"root"}"#) == 403)
+      let wrong = try await server.milvus(
+        "users/update_password", #"{"userName":"ann","password":"wrong!","newPassword":"other password"}"#,
+        headers: Self.ann)
+      #expect(wrong.text.contains("old password not correct for ann"))
+      let change = #"{"userName":"ann","password":"password","newPassword":"other password"}"#
+      #expect(try await Self.status(server, "users/update_password", change) == 200)
+      #expect(try await Self.status(server, "collections/list", "{}") == 401)
+      let header = [("Authorization", "Basic \(Data("ann:other password".utf8).base64EncodedString())")]
+      #expect(try await server.post("/v2/vectordb/collections/list", "{}", headers: header).status == 200)
+      try await server.success("users/drop", #"{"userName":"ann"}"#)
+      #expect(try await server.post("/v2/vectordb/collections/list", "{}", headers: header).status == 401)
+    }
+  }
+
+  @Test("rules of names and passwords; root and the roles that are always there stay")
+  func rules() async throws {
+    try await Self.withAnn { server in
+      let message = try await server.failure(1100, "users/create", #"{"userName":"ben","password":"short"}"#)
+      #expect(message == "invalid password length: invalid parameter[5 out of range 6 <= value <= 72]")
+      for name in ["9lives", "a b", String(repeating: "x", count: 33)] {
+        try await server.failure(1100, "users/create", #"{"userName":"\#(name)","password":"password"}"#)
+      }
+      try await server.failure(65535, "users/create", #"{"userName":"ann","password":"password"}"#)
+      try await server.failure(65535, "users/create", #"{"userName":"root","password":"password"}"#)
+      try await server.failure(1401, "users/drop", #"{"userName":"root"}"#)
+      try await server.failure(1401, "roles/drop", #"{"roleName":"admin"}"#)
+      try await server.failure(1401, "roles/drop", #"{"roleName":"public"}"#)
+      try await server.failure(65535, "roles/drop", #"{"roleName":"none"}"#)
+      try await server.failure(1100, "roles/create", #"{"roleName":"worker"}"#)
+      try await server.success(
+        "roles/grant_privilege_v2",
+        #"{"roleName":"worker","privilege":"Query","dbName":"default","collectionName":"*"}"#)
+      let text = try await server.failure(65535, "roles/drop", #"{"roleName":"worker"}"#)
+      #expect(text.contains("fail to drop the role that it has privileges"))
+      try await server.success("roles/drop", #"{"roleName":"worker","forceDrop":true}"#)
+      #expect(try await server.success("users/describe", #"{"userName":"ann"}"#) == .array([]))
+      #expect(
+        try await server.success("users/list", "{}") == .array([.string("root"), .string("ann")]))
+      // The token for reading has no business here.
+      let reader = [("Authorization", "Bearer reader:reads")]
+      #expect(try await server.post("/v2/vectordb/users/list", "{}", headers: reader).status == 403)
+    }
+  }
+
+  private static func rpcStatus(
+    _ server: ServerHarness, _ method: String, _ credentials: String
+  ) async throws -> String? {
+    let header = Data(credentials.utf8).base64EncodedString()
+    let answers = try await RawConnection(port: server.port).answers([
+      Frame.opening
+        + Frame.call("/milvus.proto.milvus.MilvusService/\(method)", headers: [("authorization", header)])
+    ])
+    return answers.status()
+  }
+
+  @Test("over gRPC a password that is not known yet is checked before the message is read")
+  func rpc() async throws {
+    try await Self.withAnn { server in
+      let status1 = try await Self.rpcStatus(server, "Connect", "ann:wrong")
+      #expect(status1 == "16")
+      let status2 = try await Self.rpcStatus(server, "Connect", "nobody:password")
+      #expect(status2 == "16")
+      #expect(server.engine.isKnownPassword("password", of: "ann") == nil)
+      let status3 = try await Self.rpcStatus(server, "Connect", "ann:password")
+      #expect(status3 == "0")
+      #expect(server.engine.isKnownPassword("password", of: "ann") == true)
+      let status4 = try await Self.rpcStatus(server, "Connect", "ann:password")
+      #expect(status4 == "0")
+      let status5 = try await Self.rpcStatus(server, "ListCredUsers", "ann:password")
+      #expect(status5 == "7")
+      let status6 = try await Self.rpcStatus(server, "Nonsense", "ann:password")
+      #expect(status6 == "12")
+    }
+  }
+}
