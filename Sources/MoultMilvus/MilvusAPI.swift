@@ -47,6 +47,7 @@ package struct MilvusAPI: WireAPI {
     addIndexRoutes(to: group)
     addDatabaseRoutes(to: group)
     addAccessRoutes(to: group)
+    addPartitionRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

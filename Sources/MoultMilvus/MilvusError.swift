@@ -19,6 +19,7 @@ struct MilvusError: Error, Equatable {
     static let schemaMismatch = 109
     static let indexNotFound = 700
     static let partitionNotFound = 200
+    static let partitionNotLoaded = 201
     static let databaseNotFound = 800
     static let databaseNameInvalid = 802
     static let invalidParameter = 1100

@@ -13,6 +13,7 @@ struct ReadOnlyTests {
     "collections/get_load_state", "entities/get", "entities/query", "entities/search", "aliases/describe",
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
     "databases/list", "databases/describe", "entities/hybrid_search", "entities/advanced_search",
+    "partitions/list", "partitions/has", "partitions/get_stats",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",

@@ -37,27 +37,6 @@ extension MilvusAPI {
           $0.stats = [ProtoKeyValuePair(.init(key: "row_count", value: String(count)))]
         }
       },
-      rpc("GetPartitionStatistics", .read, ProtoGetPartitionStatisticsRequest.self) { request in
-        let count = try operations.describe(request.collectionName).info.count
-        try MilvusOperations.checkPartitions([request.partitionName])
-        return ProtoGetPartitionStatisticsResponse.with {
-          $0.stats = [ProtoKeyValuePair(.init(key: "row_count", value: String(count)))]
-        }
-      },
-      rpc("ShowPartitions", .read, ProtoShowPartitionsRequest.self) { request in
-        let collection = try operations.describe(request.collectionName)
-        return ProtoShowPartitionsResponse.with {
-          $0.partitionNames = [MilvusOperations.partition]
-          $0.partitionIds = [collection.info.id]
-          $0.createdTimestamps = [collection.schemaTimestamp]
-          $0.createdUtcTimestamps = [UInt64(max(0, collection.info.createdAt))]
-          $0.inMemoryPercentages = [collection.definition.isLoaded ? 100 : 0]
-        }
-      },
-      rpc("HasPartition", .read, ProtoHasPartitionRequest.self) { request in
-        _ = try operations.describe(request.collectionName)
-        return ProtoBoolResponse.with { $0.value = request.partitionName == MilvusOperations.partition }
-      },
     ]
   }
 
@@ -102,7 +81,7 @@ extension ProtoDescribeCollectionResponse {
     updateTimestamp = collection.schemaTimestamp
     requestTime = now
     shardsNum = 1
-    numPartitions = 1
+    numPartitions = Int64(definition.partitionCount)
     consistencyLevel = ProtoConsistencyLevel(rawValue: definition.consistencyLevel) ?? .bounded
     properties = definition.properties.map(ProtoKeyValuePair.init)
     dbName = database.name
@@ -180,6 +159,7 @@ extension ProtoCreateCollectionRequest {
     definition.consistencyLevel = consistencyLevel.rawValue
     definition.properties = properties.map(CollectionDefinition.Parameter.init)
     try MilvusOperations.check(properties: definition.properties)
+    try definition.setPartitionKeyCount(Int(clamping: numPartitions))
     return NewCollection(
       name: collectionName, definition: definition, summary: schema.description_p, metric: nil)
   }

@@ -137,7 +137,9 @@ struct ColumnReader {
       throw MilvusError.invalidParameter("row \(row): the dynamic field is no JSON object")
     }
     for member in object.members {
-      guard definition.field(member.key) == nil, member.key != CollectionDefinition.dynamicField else {
+      guard definition.field(member.key) == nil, member.key != CollectionDefinition.dynamicField,
+        member.key != PartitionField.name
+      else {
         throw MilvusError.invalidParameter(
           "row \(row): the dynamic field holds '\(member.key)', which is the name of a field")
       }

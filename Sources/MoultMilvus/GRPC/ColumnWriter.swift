@@ -69,7 +69,8 @@ struct ColumnWriter {
     column.scalars.jsonData.data = objects.map { object, bytes in
       var json = JSONWriter(capacity: bytes.count)
       json.beginObject()
-      for member in object.members where definition.field(member.key) == nil {
+      for member in object.members
+      where definition.field(member.key) == nil && member.key != PartitionField.name {
         guard output.includesAllDynamic || output.includes(member.key) else { continue }
         json.key(member.key)
         json.raw(bytes[member.text])

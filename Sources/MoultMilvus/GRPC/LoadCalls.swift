@@ -14,20 +14,14 @@ extension MilvusAPI {
         _ = try await operations.setLoaded(request.collectionName, false)
         return ProtoStatus()
       },
-      rpc("LoadPartitions", .write, ProtoLoadPartitionsRequest.self) { request in
-        try MilvusOperations.checkPartitions(request.partitionNames)
-        try await load(request.collectionName)
-        return ProtoStatus()
-      },
-      rpc("ReleasePartitions", .write, ProtoReleasePartitionsRequest.self) { request in
-        try MilvusOperations.checkPartitions(request.partitionNames)
-        _ = try await operations.setLoaded(request.collectionName, false)
-        return ProtoStatus()
-      },
       rpc("GetLoadingProgress", .read, ProtoGetLoadingProgressRequest.self) { request in
         let collection = try operations.describe(request.collectionName)
-        try MilvusOperations.checkPartitions(request.partitionNames)
         try operations.requireLoaded(collection, request.collectionName)
+        guard try operations.isLoaded(request.partitionNames, of: collection) else {
+          throw MilvusError(
+            code: MilvusError.Code.partitionNotLoaded,
+            message: "partition not loaded[partition=\(request.partitionNames.joined(separator: ","))]")
+        }
         return ProtoGetLoadingProgressResponse.with {
           $0.progress = 100
           $0.refreshProgress = 100
@@ -38,8 +32,9 @@ extension MilvusAPI {
           return ProtoGetLoadStateResponse.with { $0.state = .notExist }
         }
         let collection = try operations.describe(request.collectionName)
+        let isLoaded = try operations.isLoaded(request.partitionNames, of: collection)
         return ProtoGetLoadStateResponse.with {
-          $0.state = collection.info.ready ? collection.definition.isLoaded ? .loaded : .notLoad : .loading
+          $0.state = collection.info.ready ? isLoaded ? .loaded : .notLoad : .loading
         }
       },
       rpc("Flush", .write, ProtoFlushRequest.self) { request in

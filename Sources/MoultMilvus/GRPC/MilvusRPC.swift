@@ -19,7 +19,7 @@ extension MilvusAPI {
   /// The methods of Milvus' service that are carried out; calls of others are answered with UNIMPLEMENTED.
   package var rpcMethods: [RPCMethod] {
     connectionCalls + collectionCalls + loadCalls + indexCalls + upkeepCalls + aliasCalls + entityCalls
-      + databaseCalls + accessCalls
+      + databaseCalls + accessCalls + partitionCalls
   }
 
   /// One method: reads the request, checks its database, translates failures.
@@ -190,6 +190,8 @@ extension ProtoAlterCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoAddCollectionFieldRequest: NamesDatabase, NamesCollection {}
 extension ProtoTruncateCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoManualCompactionRequest: NamesDatabase, NamesCollection {}
+extension ProtoCreatePartitionRequest: NamesDatabase, NamesCollection {}
+extension ProtoDropPartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoShowPartitionsRequest: NamesDatabase, NamesCollection {}
 extension ProtoHasPartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoLoadPartitionsRequest: NamesDatabase, NamesCollection {}

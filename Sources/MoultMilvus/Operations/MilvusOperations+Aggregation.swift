@@ -21,7 +21,6 @@ extension MilvusOperations {
   /// What `group_by_fields` and numbers in the output fields ask for.
   func groups(_ query: MilvusQuery, in collection: DescribedCollection) async throws -> MilvusGroups {
     try requireLoaded(collection, collection.info.name)
-    try Self.checkPartitions(query.partitions)
     try checkWindow(query)
     var aggregation = PointAggregation(groups: [], measures: [])
     var columns: [(name: String, type: MilvusType, place: Int)] = []
@@ -59,7 +58,8 @@ extension MilvusOperations {
       aggregation.order.append(try order(spec, of: collection))
     }
     let found = try await engine.aggregate(
-      collection.info.name, aggregation, filter: try condition(query.filter, query.templates, collection),
+      collection.info.name, aggregation,
+      filter: try condition(query.filter, query.templates, collection, query.partitions),
       limit: query.limit ?? Self.rowsMax, offset: query.offset)
     guard query.limit != nil || found.groups.count < Self.rowsMax else {
       throw MilvusError.invalidParameter(

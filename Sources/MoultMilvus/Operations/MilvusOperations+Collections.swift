@@ -100,7 +100,10 @@ extension MilvusOperations {
       throw MilvusError(
         code: MilvusError.Code.indexNotFound, message: "index not found[collection=\(name)]")
     }
-    try await alter(name) { $0.isLoaded = isLoaded }
+    try await alter(name) { definition in
+      definition.isLoaded = isLoaded
+      definition.setReleased([])
+    }
     return collection.info
   }
 

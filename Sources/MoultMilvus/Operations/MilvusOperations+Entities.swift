@@ -10,17 +10,16 @@ extension MilvusOperations {
   /// Of a query without a limit.
   static let rowsMax = 100_000
 
-  func write(_ batch: PointBatch, to name: String, partition: String) async throws -> WriteResult {
-    try Self.checkPartitions([partition])
-    return try await engine.write(batch, to: name, mode: .upsert)
-  }
-
   func delete(_ filter: String, templates: [String: JSON], from name: String, partition: String) async throws
     -> WriteResult
   {
     let collection = try describe(name)
-    try Self.checkPartitions([partition])
-    switch try FilterParser.parse(filter, collection, templates: templates) {
+    let condition = try FilterParser.parse(filter, collection, templates: templates)
+    let inPartition = try partitionCondition([partition], of: collection, mayBeReleased: true)
+    if let inPartition {
+      return try await engine.delete(matching: .all([condition, inPartition]), from: name)
+    }
+    switch condition {
     case .ids(let ids): return try await engine.delete(Array(ids).sorted(), from: name)
     case let condition: return try await engine.delete(matching: condition, from: name)
     }
@@ -33,9 +32,8 @@ extension MilvusOperations {
     -> PointPage
   {
     try requireLoaded(collection, collection.info.name)
-    try Self.checkPartitions(query.partitions)
-    let filter = try condition(query.filter, query.templates, collection)
-    if filter == nil, query.limit == nil {
+    let filter = try condition(query.filter, query.templates, collection, query.partitions)
+    if query.filter.allSatisfy(\.isWhitespace), query.limit == nil {
       throw MilvusError.invalidParameter("empty expression should be used with limit")
     }
     try checkWindow(query)
@@ -82,18 +80,42 @@ extension MilvusOperations {
     count: Int, servedBy: ServedBy
   ) {
     try requireLoaded(collection, collection.info.name)
-    try Self.checkPartitions(query.partitions)
-    guard let filter = try condition(query.filter, query.templates, collection) else {
+    guard let filter = try condition(query.filter, query.templates, collection, query.partitions) else {
       return (collection.info.count, collection.info.servedBy)
     }
     return try await engine.count(collection.info.name, filter: filter)
   }
 
+  /// - Parameter partitions: empty for all.
   func condition(
-    _ text: String, _ templates: [String: JSON], _ collection: DescribedCollection
+    _ text: String, _ templates: [String: JSON], _ collection: DescribedCollection, _ partitions: [String]
   ) throws -> PointFilter? {
-    guard !text.allSatisfy(\.isWhitespace) else { return nil }
-    return try FilterParser.parse(text, collection, templates: templates)
+    let inPartitions = try partitionCondition(partitions, of: collection, mayBeReleased: false)
+    guard !text.allSatisfy(\.isWhitespace) else { return inPartitions }
+    let condition = try FilterParser.parse(text, collection, templates: templates)
+    return inPartitions.map { .all([condition, $0]) } ?? condition
+  }
+
+  /// Points by their keys.
+  ///
+  /// - Parameter partitions: empty for all.
+  func get(
+    _ ids: [PointID], from collection: DescribedCollection, output: OutputFields, partitions: [String]
+  ) async throws -> PointPage {
+    guard !ids.isEmpty,
+      let inPartitions = try partitionCondition(partitions, of: collection, mayBeReleased: false)
+    else {
+      return try await engine.get(
+        ids, from: collection.info.name, includeVectors: output.includesVector,
+        includePayload: output.includesPayload)
+    }
+    guard ids.count <= Self.countMax else {
+      throw MilvusError.invalidParameter(
+        "\(ids.count) ids in partitions are more than can be looked up at once (\(Self.countMax))")
+    }
+    return try await engine.query(
+      collection.info.name, filter: .all([.ids(Set(ids)), inPartitions]), limit: ids.count, offset: 0,
+      includeVectors: output.includesVector, includePayload: output.includesPayload)
   }
 
   /// - Parameter needsPayload: whether hits come with their payload though no output field needs it.
@@ -103,7 +125,6 @@ extension MilvusOperations {
   ) async throws -> FoundPoints {
     let target = try collection.vector(search.field)
     try requireLoaded(collection, collection.info.name)
-    try Self.checkPartitions(search.partitions)
     try check(search, target)
     var grouping: SearchGrouping?
     if !search.groupingField.isEmpty {
@@ -114,7 +135,7 @@ extension MilvusOperations {
       queries: search.queries, dimension: target.dimension, limit: search.limit, offset: search.offset,
       ef: search.parameters.ef, probes: search.parameters.probes, exact: search.parameters.exact,
       oversampling: search.parameters.oversampling,
-      filter: try condition(search.filter, search.templates, collection),
+      filter: try condition(search.filter, search.templates, collection, search.partitions),
       range: range, grouping: grouping,
       includePayload: output.includesPayload || needsPayload,
       includeVectors: output.includes(target.field.name))

@@ -85,7 +85,7 @@ extension MilvusOperations {
     let ids = Array(Set(hits.joined().map(\.id)))
     var matches: [Set<PointID>?] = []
     for boost in boosts.boosts {
-      guard let condition = try condition(boost.filter, [:], collection) else {
+      guard let condition = try condition(boost.filter, [:], collection, []) else {
         matches.append(nil)
         continue
       }

@@ -82,9 +82,11 @@ extension MilvusOperations {
   }
 
   /// Gives fields of stored points new values, the others kept; no other write comes in between.
+  ///
+  /// - Parameter partition: where they go; empty leaves stored points where they are.
   func update(_ rows: [PartialRow], in name: String, partition: String) async throws -> WriteResult {
-    try Self.checkPartitions([partition])
     let collection = try describe(name)
+    try checkPartitions([partition], of: collection)
     return try await engine.update(rows.map(\.id), in: name) { stored in
       var batch = PointBatch(ids: rows.map(\.id), vectors: [], dimension: collection.info.schema.dimension)
       var others: [String: [[Float]?]] = [:]
@@ -92,7 +94,9 @@ extension MilvusOperations {
         let (vectors, payload) = try row.merged(with: point, of: collection)
         batch.vectors += vectors[collection.info.schema.vectorField] ?? []
         for field in collection.info.fields { others[field.name, default: []].append(vectors[field.name]) }
-        batch.payloads.append(payload)
+        batch.payloads.append(
+          partition.isEmpty
+            ? payload : PartitionField.add(partition, to: PartitionField.removed(from: payload)))
       }
       for field in collection.info.fields {
         batch.fields[field.name] = FieldVectors(others[field.name] ?? [], dimension: field.dimension)

@@ -27,13 +27,4 @@ struct MilvusOperations: Sendable {
       try await body(DescribedCollection(info: info, definition: try CollectionDefinition(of: info)))
     }
   }
-
-  /// There is one partition, and it may be named.
-  static func checkPartitions(_ names: [String]) throws {
-    guard let other = names.first(where: { !$0.isEmpty && $0 != partition }) else { return }
-    throw MilvusError(
-      code: MilvusError.Code.partitionNotFound, message: "partition not found[partition=\(other)]")
-  }
-
-  static let partition = "_default"
 }

@@ -36,8 +36,10 @@ struct CreateCollectionRequest {
   func newCollection() throws -> NewCollection {
     try refuseWhatIsNotKept()
     if let schema {
+      var definition = try schema.definition()
+      try definition.setPartitionKeyCount(try params?.int("partitionsNum") ?? 0)
       return NewCollection(
-        name: collection, definition: try schema.definition(),
+        name: collection, definition: definition,
         summary: schema.description.isEmpty ? description : schema.description)
     }
     guard dimension != 0 else {

@@ -118,7 +118,6 @@ extension MilvusAPI {
 
   private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
     let collection = try operations.describe(input.collection)
-    try MilvusOperations.checkPartitions([input.partition])
     let translation = RowTranslation(collection, body: call.body)
     if input.partialUpdate {
       return try await operations.update(
@@ -145,11 +144,8 @@ extension MilvusAPI {
       ids.append(id)
     }
     try operations.requireLoaded(collection, input.collection)
-    try MilvusOperations.checkPartitions(input.partitions)
     let output = try OutputFields(input.outputFields, of: collection)
-    let page = try await engine.get(
-      ids, from: collection.info.name, includeVectors: output.includesVector,
-      includePayload: output.includesPayload)
+    let page = try await operations.get(ids, from: collection, output: output, partitions: input.partitions)
     return answer(page, output, schema, call)
   }
 

@@ -23,10 +23,11 @@ extension MilvusAPI {
       return MilvusAnswer.success(servedBy: collection.info.servedBy)
     }
     route("collections/get_load_state", .read, type: "CollectionNameReq", to: group) {
-      try CollectionNameRequest(&$0)
+      (try CollectionNameRequest(&$0), try $0.strings("partitionNames") ?? [])
     } answer: { input, _ in
-      let collection = try operations.describe(input.collection)
-      let state = collection.loadState
+      let collection = try operations.describe(input.0.collection)
+      let isLoaded = try operations.isLoaded(input.1, of: collection)
+      let state = isLoaded || !collection.info.ready ? collection.loadState : "LoadStateNotLoad"
       return MilvusAnswer.success(message: "", servedBy: collection.info.servedBy) { json in
         json.beginObject()
         if state == "LoadStateLoaded" { json.member("loadProgress", 100) }

@@ -86,7 +86,6 @@ struct MilvusSearchRequest {
   func search(
     _ target: VectorTarget, _ schema: CollectionSchema, vectors: ([PointID]) async throws -> [Float]
   ) async throws -> MilvusSearch {
-    try MilvusOperations.checkPartitions(search.partitions)
     if data?.isEmpty == false, ids?.isEmpty == false {
       throw MilvusError.invalidParameter("either data or ids may be given, not both")
     }

@@ -45,6 +45,14 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   /// Milvus' number; reads see all writes that were answered whatever it is.
   var consistencyLevel = CollectionDefinition.bounded
 
+  /// Beside the default one, which may be released as well.
+  var partitions: [Partition]?
+  var defaultIsReleased: Bool?
+  /// So that none gets the number of one that is gone.
+  var partitionsMade: Int?
+  /// Asked for with a partition key, and described; points are not divided.
+  var partitionKeyCount: Int?
+
   static let bounded = 2
   /// As many as Milvus allows.
   static let vectorsMax = 10
@@ -154,6 +162,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
         "maximum vector field's number should be limited to \(Self.vectorsMax)")
     }
     try Self.checkLengths(fields)
+    try checkPartitionKey()
     return CollectionSchema(
       dimension: try Self.dimension(vector), metric: metric ?? .squaredEuclidean,
       keyKind: try Self.keyKind(key), automaticKeys: key.automaticKeys, keyField: key.name,

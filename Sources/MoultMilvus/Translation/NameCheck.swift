@@ -8,6 +8,25 @@ enum NameCheck {
   static func field(_ name: String) throws { try check(name, "field name", "Invalid field name") }
   static func alias(_ name: String) throws { try check(name, "collection alias", "Invalid collection alias") }
 
+  /// These may begin with a digit, and have hyphens.
+  static func partition(_ name: String) throws {
+    let bytes = name.utf8
+    guard !bytes.isEmpty else { throw MilvusError.invalidParameter("partition name should not be empty") }
+    guard bytes.count <= Name.lengthMax else {
+      throw MilvusError.invalidParameter(
+        "Invalid partition name: \(name). the length of a partition name must be less than 255 characters")
+    }
+    let isLegal = bytes.allSatisfy { byte in
+      (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+        || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+    }
+    guard isLegal, bytes.first != UInt8(ascii: "-") else {
+      throw MilvusError.invalidParameter(
+        "Invalid partition name: \(name). partition name can only contain numbers, letters, underscores and hyphens"
+      )
+    }
+  }
+
   /// 802 where others have 1100.
   static func database(_ name: String) throws {
     let text: String

@@ -60,7 +60,7 @@ struct OutputFields {
     guard let object = (try? JSONReader.parse(bytes))?.object else { return }
     for member in object.members where includes(member.key) {
       let isTaken =
-        member.key == schema.keyField || vectors.contains(member.key)
+        member.key == schema.keyField || vectors.contains(member.key) || member.key == PartitionField.name
         || (distance != nil && member.key == "distance")
       if isTaken { continue }
       json.key(member.key)

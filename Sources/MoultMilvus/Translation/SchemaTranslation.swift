@@ -58,7 +58,7 @@ enum SchemaTranslation {
     }
     json.endArray()
     json.member("load", collection.loadState)
-    json.member("partitionsNum", 1)
+    json.member("partitionsNum", definition.partitionCount)
     json.key("properties")
     write(definition.properties, to: &json)
     json.member("shardsNum", 1)
