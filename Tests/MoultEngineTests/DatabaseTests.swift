@@ -98,4 +98,30 @@ struct DatabaseTests {
     #expect(try second.engine.listCollections().map(\.name) == ["t.a"])
     try await second.shutDown()
   }
+
+  @Test("a backup brings the databases of its collections along")
+  func backup() async throws {
+    let source = try await EngineHarness()
+    try await source.engine.createDatabase("t", properties: [])
+    _ = try await source.engine.createCollection("t.a", schema: Self.schema)
+    try await source.engine.createAlias("t.x", collection: "t.a")
+    let batch = PointBatch(ids: [.int64(1)], vectors: [1, 2], dimension: 2)
+    _ = try await source.engine.write(batch, to: "t.x", mode: .insert)
+    let backup = try await source.engine.startBackup()
+    let (chunks, continuation) = AsyncStream.makeStream(of: [UInt8].self)
+    while let part = try await backup.next() { continuation.yield(part) }
+    continuation.finish()
+    try await source.shutDown()
+    let target = try await EngineHarness()
+    _ = try await target.engine.restore(chunks)
+    #expect(target.engine.databases().map(\.name) == ["default", "t"])
+    #expect(try target.engine.describeAlias("t.x") == "t.a")
+    #expect(try target.engine.describeCollection("t.a").count == 1)
+    #expect(await code { try await target.engine.dropDatabase("t") } == .databaseNotEmpty)
+    try await target.shutDown()
+    // Still so after a restart.
+    let again = try await EngineHarness(directory: target.directory)
+    #expect(again.engine.databases().map(\.name) == ["default", "t"])
+    try await again.shutDown()
+  }
 }
