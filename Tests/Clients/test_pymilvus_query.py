@@ -7,6 +7,8 @@ import pytest
 from pymilvus import (
     AnnSearchRequest, Collection, DataType, Function, FunctionScore, FunctionType, MilvusException, RRFRanker,
     WeightedRanker, connections)
+from pymilvus.client.search_aggregation import SearchAggregation
+from pymilvus.orm.schema import LexicalHighlighter
 
 from conftest import TOKEN
 
@@ -322,6 +324,18 @@ def test_boost(client, metric):
     same(client.search(name, [query], limit=40, ranker=several)[0], expected(added))
     refused("must set weight params", client.search, name, [query], limit=5, ranker=Function(
         name="b", function_type=FunctionType.RERANK, input_field_names=[], params={"reranker": "boost"}))
+
+
+def test_what_would_change_the_answer_is_refused(shop):
+    """Members of messages and parameters that this version does not know are not passed over in silence."""
+    client, name, _ = shop
+    query = [[1.0, 0, 0, 0]]
+    aggregation = SearchAggregation(fields=["kind"], size=3)
+    refused("search_aggregation is not supported", client.search, name, query, search_aggregation=aggregation)
+    highlighter = LexicalHighlighter(pre_tags=["<b>"], post_tags=["</b>"], highlight_search_text=True)
+    refused("highlighter is not supported", client.search, name, query, highlighter=highlighter)
+    refused(
+        "order_by_fields of a search", client.search, name, query, order_by_fields=[{"field": "price", "order": "asc"}])
 
 
 def test_the_older_interface(server, shop):

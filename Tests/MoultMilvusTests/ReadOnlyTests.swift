@@ -10,7 +10,8 @@ struct ReadOnlyTests {
   /// All else is refused, so a new route must be thought about here.
   private static let routes: Set<String> = [
     "collections/list", "collections/has", "collections/get_stats", "collections/describe",
-    "collections/get_load_state", "entities/get", "entities/query", "entities/search", "aliases/describe",
+    "collections/get_load_state", "entities/get", "entities/query", "entities/search",
+    "entities/hybrid_search", "entities/advanced_search", "aliases/describe",
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
     "databases/list", "databases/describe", "entities/hybrid_search", "entities/advanced_search",
     "partitions/list", "partitions/has", "partitions/get_stats",

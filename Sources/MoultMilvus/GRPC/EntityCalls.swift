@@ -120,6 +120,7 @@ extension MilvusAPI {
   private func answer(_ request: ProtoSearchRequest, _ collection: DescribedCollection) async throws
     -> ProtoSearchResults
   {
+    try UnknownMembers.refuse(UnknownMembers.ofSearch, in: request)
     let parameters = try SearchParameters(request.searchParams)
     let search = try parameters.search(
       request, queries: try await queries(of: request, try collection.vector(parameters.field), collection))
@@ -152,10 +153,12 @@ extension MilvusAPI {
   private func answer(_ request: ProtoHybridSearchRequest, _ collection: DescribedCollection) async throws
     -> ProtoSearchResults
   {
+    try UnknownMembers.refuse(UnknownMembers.ofHybridSearch, in: request)
     let parameters = try SearchParameters(request.rankParams)
     let output = try OutputFields(request.outputFields, of: collection)
     var searches: [MilvusSearch] = []
     for part in request.requests {
+      try UnknownMembers.refuse(UnknownMembers.ofSearch, in: part)
       let own = try SearchParameters(part.searchParams)
       var search = try own.search(
         part, queries: try await queries(of: part, try collection.vector(own.field), collection))

@@ -162,7 +162,8 @@ extension MilvusAPI {
       return MilvusAnswer.success(cost: true, servedBy: servedBy) { json in
         json.beginArray()
         json.beginObject()
-        json.member(MilvusOperations.countField, count)
+        json.key(MilvusOperations.countField)
+        json.value(.int64(Int64(count)), int64AsText: call.int64AsText)
         json.endObject()
         json.endArray()
       }

@@ -42,7 +42,9 @@ struct OutputFields {
     if let distance { json.member("distance", distance) }
     json.key(schema.keyField)
     json.value(id, int64AsText: int64AsText)
-    if includesPayload { write(payload: payload ?? "{}", beside: distance, to: &json) }
+    if includesPayload {
+      write(payload: payload ?? "{}", beside: distance, int64AsText: int64AsText, to: &json)
+    }
     for field in definition.vectors where includes(field.name) {
       if let vector = vectors[field.name] {
         json.member(field.name, vector)
@@ -54,7 +56,9 @@ struct OutputFields {
     json.endObject()
   }
 
-  private func write(payload: String, beside distance: Float?, to json: inout JSONWriter) {
+  private func write(
+    payload: String, beside distance: Float?, int64AsText: Bool, to json: inout JSONWriter
+  ) {
     let bytes = Array(payload.utf8)
     // It was checked when it was stored; a payload that cannot be read has no members.
     guard let object = (try? JSONReader.parse(bytes))?.object else { return }
@@ -67,6 +71,8 @@ struct OutputFields {
       switch definition.field(member.key)?.type {
       // Text that holds JSON.
       case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
+      case .int64 where int64AsText && member.value != .null:
+        json.value(String(decoding: bytes[member.text], as: UTF8.self))
       case .array where member.value != .null:
         json.raw("{\"Data\":{\"\(Self.arrayName(definition.field(member.key)?.elementType))\":{\"data\":")
         json.raw(bytes[member.text])

@@ -55,8 +55,7 @@ struct RowTranslation {
       }
       var members: [(name: String, text: String)] = []
       for member in row.members where !isOwn(member.key) {
-        try check(member, index)
-        members.append((member.key, body.text(member.text)))
+        members.append((member.key, try checkedText(of: member, index)))
       }
       partial.append(PartialRow(id: batch.ids[0], vectors: given, members: members))
     }
@@ -119,8 +118,7 @@ struct RowTranslation {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     for member in row.members where !isOwn(member.key) {
-      try check(member, index)
-      json.member(member.key, raw: body.text(member.text))
+      json.member(member.key, raw: try checkedText(of: member, index))
     }
     for field in definition.scalars where row[field.name] == nil {
       if let value = field.defaultValue {
@@ -135,7 +133,18 @@ struct RowTranslation {
 }
 
 extension RowTranslation {
-  fileprivate func check(_ member: JSONObject.Member, _ index: Int) throws(MilvusError) {
+  /// A member's value as it came, but for int64 that was written as text, which clients do whose numbers are doubles.
+  fileprivate func checkedText(of member: JSONObject.Member, _ index: Int) throws(MilvusError) -> String {
+    if case .string(let text) = member.value, definition.field(member.key)?.type == .int64,
+      let number = Int64(text)
+    {
+      return String(number)
+    }
+    try check(member, index)
+    return body.text(member.text)
+  }
+
+  private func check(_ member: JSONObject.Member, _ index: Int) throws(MilvusError) {
     if let field = definition.field(member.key) {
       if let fault = field.fault(of: member.value) {
         throw .insertData("row \(index): field '\(field.name)': \(fault)")
