@@ -6,7 +6,7 @@ package import MoultModel
 /// A speed always comes with a recall or with the checksum of its results, so that two lines can be compared:
 /// equal checksums mean equal answers. JSON names are those of the properties in snake case.
 package struct BenchmarkRecord: Codable, Sendable, Equatable {
-  /// encode, scan, exact, graph, kept-graph, ivf, switch, generate, difficulty, import, ingest, open, serve.
+  /// encode, scan, exact, graph, kept-graph, ivf, switch, generate, difficulty, import, ingest, open, request, serve.
   package var benchmark: String
   /// The last two parts of the vectors' path.
   package var dataset: String
@@ -89,8 +89,10 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var stale: Int?
   package var swaps: Int?
   package var residentMb: Double?
-  /// How points were put on the wire: frame, json or milvus.
+  /// How points or queries were put on the wire: frame, json or milvus; none for the engine alone.
   package var wire: String?
+  /// Median latency over that of the engine alone, in microseconds.
+  package var overheadUs: Double?
   /// Vectors as float32 that were made durable a second, in 10⁶ bytes.
   package var mbPerS: Double?
   /// The same bytes with the same syncs by nothing but writes, and the part of it that was reached.

@@ -2,7 +2,6 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import MoultModel
 internal import NIOCore
-internal import NIOPosix
 
 extension HTTPField.Name {
   /// Seconds that a client gives the request; Milvus' clients know it.
@@ -68,12 +67,10 @@ struct RequestGuard: Sendable {
   private func within<Value: Sendable>(
     _ deadline: Deadline, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    let task = Deadline.$current.withValue(deadline) { Task { try await body() } }
-    let left = (deadline.instant - .now) / .nanoseconds(1)
-    let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(Int64(left))) {
-      task.cancel()
-    }
-    defer { timer.cancel() }
+    // On this thread up to where it waits: to wake another for it would cost more than many a search.
+    let task = Deadline.$current.withValue(deadline) { Task.immediate { try await body() } }
+    let number = DeadlineTimer.shared.add(deadline) { task.cancel() }
+    defer { DeadlineTimer.shared.remove(number) }
     do {
       return try await withTaskCancellationHandler {
         try await task.value

@@ -11,8 +11,8 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       BenchEncode.self, BenchScan.self, BenchExact.self, BenchGraph.self, BenchKeptGraph.self,
-      BenchIVF.self, BenchSwitch.self, BenchImport.self, BenchIngest.self, BenchOpen.self, BenchServe.self,
-      BenchGenerate.self,
+      BenchIVF.self, BenchSwitch.self, BenchImport.self, BenchIngest.self, BenchOpen.self, BenchRequest.self,
+      BenchServe.self, BenchGenerate.self,
       BenchDifficulty.self,
     ])
 }

@@ -107,6 +107,7 @@ final class RecordPrinter {
       ("BUILD S", .right, { $0.buildSeconds.map { Figure.fixed($0, 2) } }),
       ("P50 MS", .right, { $0.p50Ms.map { Figure.fixed($0, 3) } }),
       ("P99 MS", .right, { $0.p99Ms.map { Figure.fixed($0, 3) } }),
+      ("OVERHEAD µs", .right, { $0.overheadUs.map { Figure.fixed($0, 1) } }),
       ("IDLE P99 MS", .right, { $0.idleP99Ms.map { Figure.fixed($0, 3) } }),
       ("MB/S", .right, { $0.mbPerS.map { Figure.fixed($0, 1) } }),
       ("MB/PROCESSOR S", .right, { $0.mbPerProcessorS.map { Figure.fixed($0, 1) } }),
