@@ -24,11 +24,16 @@ package struct AccessTokens: Sendable {
 
   /// What a header shows: the token itself after `Bearer`, or `user:password` of the Basic scheme.
   static func credentials(_ header: String) -> [UInt8]? {
-    guard let space = header.firstIndex(of: " ") else { return nil }
-    let value = header[header.index(after: space)...].trimmingCharacters(in: .whitespaces)
-    switch header[..<space].lowercased() {
-    case "bearer": return Array(value.utf8)
-    case "basic": return Data(base64Encoded: value).map(Array.init)
+    // By bytes: every request comes here, and trimming text takes ten times as long.
+    let bytes = Array(header.utf8)
+    guard let space = bytes.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+    var value = bytes[(space + 1)...]
+    let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    while let first = value.first, isBlank(first) { value.removeFirst() }
+    while let last = value.last, isBlank(last) { value.removeLast() }
+    switch String(decoding: bytes[..<space], as: UTF8.self).lowercased() {
+    case "bearer": return Array(value)
+    case "basic": return Data(base64Encoded: Data(value)).map(Array.init)
     default: return nil
     }
   }
