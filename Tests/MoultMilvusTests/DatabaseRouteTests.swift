@@ -38,6 +38,26 @@ struct DatabaseRouteTests {
     }
   }
 
+  @Test("what is the vector in one database is an array of integers in another")
+  func vectorsOfOne() async throws {
+    try await withMilvus { server in
+      try await server.success("databases/create", #"{"dbName":"t"}"#)
+      try await server.success(
+        "collections/create", #"{"collectionName":"c","dimension":2,"vectorFieldName":"emb"}"#)
+      try await server.success(
+        "collections/create",
+        """
+        {"dbName":"t","collectionName":"c","schema":{"fields":[{"fieldName":"id","dataType":"Int64","isPrimary":true},
+        {"fieldName":"v","dataType":"FloatVector","elementTypeParams":{"dim":2}},
+        {"fieldName":"emb","dataType":"Array","elementDataType":"Int64","elementTypeParams":{"max_capacity":9}}]}}
+        """)
+      let row = #""data":[{"id":1,"v":[0.5,1],"emb":[1,2]}],"collectionName":"c""#
+      try await server.success("entities/insert", #"{\#(row),"dbName":"t"}"#)
+      let byHeader = try await server.milvus("entities/upsert", "{\(row)}", headers: [("DB-Name", "t")])
+      #expect(try byHeader.json["code"] == .int(0), "\(byHeader.text)")
+    }
+  }
+
   @Test("an unknown database is 800, whatever is asked of it; a name that says a database is no name")
   func unknown() async throws {
     try await withMilvus { server in

@@ -68,7 +68,8 @@ struct UserRouteTests {
         {"collectionName":"one","newCollectionName":"three","indexName":"vector","data":[[0,0]],"filter":"id > 0",
         "id":1,"aliasName":"a","partitionName":"p","partitionNames":["p"],"dbName":"default","userName":"ben",
         "password":"password","newPassword":"password","roleName":"worker","objectType":"Global","objectName":"*",
-        "privilege":"Insert","indexParams":[],"jobID":1,"jobId":"1","files":[["a"]]}
+        "privilege":"Insert","indexParams":[],"jobID":1,"jobId":"1","files":[["a"]],
+        "search":[{"data":[[0,0]],"annsField":"vector","limit":1}]}
         """
       let free = ["collections/get_compaction_state", "collections/list", "roles/describe"]
       for route in Privilege.routes.keys.sorted() where !free.contains(route) {

@@ -59,7 +59,6 @@ enum Privilege {
     "collections/get_load_state": "GetLoadState", "collections/fields/add": "AddCollectionField",
     "entities/insert": "Insert", "entities/upsert": "Upsert", "entities/delete": "Delete",
     "entities/get": "Query", "entities/query": "Query", "entities/search": "Search",
-    "entities/hybrid_search": "Search", "entities/advanced_search": "Search",
     "entities/hybrid_search": "HybridSearch", "entities/advanced_search": "HybridSearch",
     "indexes/create": "CreateIndex", "indexes/drop": "DropIndex", "indexes/list": "DescribeIndex",
     "indexes/describe": "DescribeIndex", "indexes/alter_properties": "AlterIndex",
