@@ -121,7 +121,8 @@ let package = Package(
     module(
       "MoultMilvus",
       [
-        "MoultModel", "MoultEngine", "MoultServer", "MilvusProto", hummingbird, nioCore, httpTypes,
+        "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MilvusProto", hummingbird, nioCore,
+        httpTypes,
         swiftProtobuf,
       ]),
     module(

@@ -25,6 +25,7 @@ struct EngineResources: Sendable {
   let searchLatencies = SearchLatencies()
   let work = RunningWork()
   let backupSlots = BackupSlots()
+  let importing = ImportSlot()
   let logger: Logger
 
   /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.

@@ -17,8 +17,14 @@ package struct MilvusAPI: WireAPI {
 
   var engine: DatabaseEngine { operations.engine }
 
-  package init(engine: Engine, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax) {
-    operations = MilvusOperations(engine: DatabaseEngine(whole: engine))
+  /// - Parameter importDirectory: where files of imports lie; `nil` imports none.
+  package init(
+    engine: Engine, bodyBytesMax: Int = ServerConfiguration.defaultBodyBytesMax,
+    importDirectory: String? = nil
+  ) {
+    let imports = ImportDirectory(path: importDirectory)
+    operations = MilvusOperations(engine: DatabaseEngine(whole: engine), imports: imports)
+    engine.readImports(with: MilvusImportSource(directory: imports))
     self.bodyBytesMax = bodyBytesMax
   }
 
@@ -48,6 +54,7 @@ package struct MilvusAPI: WireAPI {
     addDatabaseRoutes(to: group)
     addAccessRoutes(to: group)
     addPartitionRoutes(to: group)
+    addImportRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

@@ -33,6 +33,7 @@ struct MilvusError: Error, Equatable {
     static let missingParameters = 1802
     static let invalidInsertData = 1804
     static let badPrimaryKey = 1806
+    static let importFailed = 2100
     static let unexpected = 65535
   }
 
@@ -41,6 +42,11 @@ struct MilvusError: Error, Equatable {
   {
     let values = expected.map { "[expected=\($0)][actual=\(actual ?? "")]" } ?? ""
     return MilvusError(code: Code.invalidParameter, message: "\(text): invalid parameter\(values)")
+  }
+
+  /// 2100.
+  static func importing(_ text: String) -> MilvusError {
+    MilvusError(code: Code.importFailed, message: "\(text): importing data failed")
   }
 
   /// 1401 of what nobody may do.

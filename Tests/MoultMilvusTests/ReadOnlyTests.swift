@@ -13,15 +13,16 @@ struct ReadOnlyTests {
     "collections/get_load_state", "entities/get", "entities/query", "entities/search",
     "entities/hybrid_search", "entities/advanced_search", "aliases/describe",
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
-    "databases/list", "databases/describe", "entities/hybrid_search", "entities/advanced_search",
-    "partitions/list", "partitions/has", "partitions/get_stats",
+    "databases/list", "databases/describe", "partitions/list", "partitions/has", "partitions/get_stats",
+    "jobs/import/list", "jobs/import/describe", "jobs/import/get_progress",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",
     "DescribeCollection", "HasCollection", "ShowCollections", "GetCollectionStatistics",
     "GetPartitionStatistics", "ShowPartitions", "HasPartition", "Query", "Search", "HybridSearch",
     "DescribeIndex", "GetLoadingProgress", "GetLoadState", "GetFlushState", "GetFlushAllState",
-    "DescribeAlias", "ListAliases", "GetCompactionState",
+    "DescribeAlias", "ListAliases", "GetCompactionState", "GetImportState",
+    "ListImportTasks",
   ]
 
   @Test("reaches the routes that read; the others say 403 and 1401, whatever comes with them")

@@ -30,6 +30,9 @@ struct ServeCommand: AsyncParsableCommand {
   var threads = 0
   @Option(help: "Rows of a segment at most; smaller ones are sealed, checkpointed and indexed sooner.")
   var segmentRows = 65_536
+  @Option(
+    help: "Folder whose files clients may import through Milvus' API; without it nothing is imported.")
+  var importDirectory: String?
   @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Limits of clients") var serving: ServingLimitOptions
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
@@ -71,7 +74,7 @@ struct ServeCommand: AsyncParsableCommand {
     serving.apply(to: &configuration)
     configuration.certificates = certificates
     let server = Server(
-      engine: engine, configuration: configuration, protocols: Self.protocols(engine, configuration),
+      engine: engine, configuration: configuration, protocols: protocols(engine, configuration),
       logger: logger)
     if stopWithStdin { Self.stopWhenStdinEnds() }
     let address = host.contains(":") ? "[\(host)]" : host
@@ -108,10 +111,13 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   /// The protocols beside Moult's own.
-  private static func protocols(
+  private func protocols(
     _ engine: Engine, _ configuration: ServerConfiguration
   ) -> [any WireAPI] {
-    [MilvusAPI(engine: engine, bodyBytesMax: configuration.bodyBytesMax)]
+    [
+      MilvusAPI(
+        engine: engine, bodyBytesMax: configuration.bodyBytesMax, importDirectory: importDirectory)
+    ]
   }
 
   /// The parent holds the other end of the pipe; when it dies, reading ends.

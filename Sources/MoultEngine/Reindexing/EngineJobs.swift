@@ -27,6 +27,12 @@ struct EngineJobs: Sendable {
     register(MergeJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
       try await MergeJob(resources: resources, collection: $0, context: $2, pace: $3).run()
     }
+    register(ImportJob.kind, in: &registry, on: \ImportJob.Arguments.collection) {
+      collection, arguments, context, _ in
+      try await ImportJob(
+        resources: resources, collection: collection, arguments: arguments, context: context
+      ).run()
+    }
     register(RetireJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
       collection, _, context, _ in
       try await RetireJob(resources: resources, aliases: aliases, collection: collection, context: context)

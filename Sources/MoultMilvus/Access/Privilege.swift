@@ -20,6 +20,8 @@ enum Privilege {
   /// is for users of the role `admin`.
   static let methods: [String: String?] = [
     "Connect": nil, "GetVersion": nil, "CheckHealth": nil, "AllocTimestamp": nil, "GetCompactionState": nil,
+    "GetImportState": nil,
+    "ListImportTasks": nil,
     "GetFlushAllState": nil, "ShowCollections": nil, "UpdateCredential": nil, "SelectUser": nil,
     "SelectGrant": nil,
     "CreateCollection": "CreateCollection", "DropCollection": "DropCollection",
@@ -79,8 +81,9 @@ enum Privilege {
     "roles/describe": "SelectGrant", "roles/grant_privilege": "OperatePrivilege",
     "roles/revoke_privilege": "OperatePrivilege", "roles/grant_privilege_v2": "OperatePrivilegeV2",
     "roles/revoke_privilege_v2": "OperatePrivilegeV2",
-    "jobs/import/create": "Import", "jobs/import/list": "Import", "jobs/import/describe": "Import",
-    "jobs/import/get_progress": "Import",
+    "jobs/import/create": "Import", "jobs/import/list": "ListImportTasks",
+    "jobs/import/describe": "GetImportState",
+    "jobs/import/get_progress": "GetImportState",
   ]
 
   // MARK: Levels and groups

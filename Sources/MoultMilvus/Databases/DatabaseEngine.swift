@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
@@ -70,6 +71,32 @@ struct DatabaseEngine: Sendable {
 
   func jobs(subject: String, limit: Int = 100) throws -> [JobInfo] {
     try whole.jobs(subject: own(subject), limit: limit)
+  }
+
+  // MARK: Imports
+
+  func startImport(into name: String, order: String) async throws -> JobInfo {
+    try await whole.startImport(into: own(name), order: order)
+  }
+
+  /// `nil` for jobs of other kinds and of other databases.
+  func importJob(_ id: Int64) throws -> DescribedImport? {
+    do { return try described(try whole.job(id)) } catch let error as MoultError
+      where error.code == .jobNotFound
+    {
+      return nil
+    }
+  }
+
+  /// Of this database, newest first.
+  func importJobs() throws -> [DescribedImport] {
+    try whole.jobs(limit: 10_000).compactMap(described)
+  }
+
+  private func described(_ job: JobInfo) throws -> DescribedImport? {
+    guard job.kind == Engine.importKind, let name = shown(job.subject) else { return nil }
+    let order = try JSONDecoder().decode(ImportOrder.self, from: Data(try whole.importOrder(job.id).utf8))
+    return DescribedImport(job: job, collection: name, order: order)
   }
 
   // MARK: Aliases

@@ -19,7 +19,7 @@ extension MilvusAPI {
   /// The methods of Milvus' service that are carried out; calls of others are answered with UNIMPLEMENTED.
   package var rpcMethods: [RPCMethod] {
     connectionCalls + collectionCalls + loadCalls + indexCalls + upkeepCalls + aliasCalls + entityCalls
-      + databaseCalls + accessCalls + partitionCalls
+      + databaseCalls + accessCalls + partitionCalls + importCalls
   }
 
   /// One method: reads the request, checks its database, translates failures.
@@ -152,6 +152,9 @@ extension ProtoListDatabasesResponse: StatusMessage {}
 extension ProtoDescribeDatabaseResponse: StatusMessage {}
 
 extension ProtoListCredUsersResponse: StatusMessage {}
+extension ProtoImportResponse: StatusMessage {}
+extension ProtoGetImportStateResponse: StatusMessage {}
+extension ProtoListImportTasksResponse: StatusMessage {}
 extension ProtoSelectUserResponse: StatusMessage {}
 extension ProtoSelectRoleResponse: StatusMessage {}
 extension ProtoSelectGrantResponse: StatusMessage {}
@@ -190,6 +193,8 @@ extension ProtoAlterCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoAddCollectionFieldRequest: NamesDatabase, NamesCollection {}
 extension ProtoTruncateCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoManualCompactionRequest: NamesDatabase, NamesCollection {}
+extension ProtoImportRequest: NamesDatabase, NamesCollection {}
+extension ProtoListImportTasksRequest: NamesDatabase, NamesCollection {}
 extension ProtoCreatePartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoDropPartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoShowPartitionsRequest: NamesDatabase, NamesCollection {}

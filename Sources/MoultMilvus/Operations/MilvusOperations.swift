@@ -6,6 +6,7 @@ internal import MoultServer
 /// and back.
 struct MilvusOperations: Sendable {
   let engine: DatabaseEngine
+  let imports: ImportDirectory
   static var database: String { MilvusAPI.database }
 
   /// Runs an operation; failures come out as Milvus tells them.

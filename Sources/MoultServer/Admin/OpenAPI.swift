@@ -1469,7 +1469,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex", "index", "merge", "retire"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "import", "index", "merge", "retire"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",

@@ -1,0 +1,151 @@
+"""Imports of files through REST and pymilvus' utility."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import time
+
+import numpy
+import pymilvus
+import pytest
+from pymilvus import DataType, MilvusClient, MilvusException, connections, utility
+
+from conftest import TOKEN, Server
+
+# Its package wants libraries for remote storage; the file alone does not.
+path = pathlib.Path(pymilvus.__file__).parent / "bulk_writer" / "bulk_import.py"
+specification = importlib.util.spec_from_file_location("bulk_import", path)
+bulk = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(bulk)
+
+
+@pytest.fixture(scope="module")
+def importing(tmp_path_factory):
+    """A server that imports from `files` in its directory."""
+    directory = tmp_path_factory.mktemp("importing")
+    (directory / "files").mkdir()
+    server = Server(directory, "--import-directory", str(directory / "files"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def target(importing):
+    client = MilvusClient(uri=importing.uri, token=TOKEN)
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=True)
+    schema.add_field("pk", DataType.INT64, is_primary=True)
+    schema.add_field("v", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("age", DataType.INT16, nullable=True)
+    index = client.prepare_index_params()
+    index.add_index("v", index_type="FLAT", metric_type="L2")
+    client.create_collection("target", schema=schema, index_params=index)
+    yield client
+    client.drop_collection("target")
+    client.close()
+
+
+def ended(server, job):
+    """The description of a job that has ended."""
+    while True:
+        found = server.rest("jobs/import/get_progress", {"jobId": job})["data"]
+        if found["state"] in ("Completed", "Failed"):
+            return found
+        time.sleep(0.02)
+
+
+def create(server, files, **more):
+    return server.rest("jobs/import/create", {"collectionName": "target", "files": files, **more})
+
+
+def test_rows_and_columns(importing, target):
+    files = importing.directory / "files"
+    rows = [{"pk": pk, "v": [float(pk), 0.5], "age": pk % 100, "word": f"w{pk}"} for pk in range(5000)]
+    (files / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2500]))
+    (files / "rows.json").write_text(json.dumps({"rows": rows[2500:4000]}))
+    (files / "list.json").write_text(json.dumps(rows[4000:]))
+    (files / "set").mkdir(exist_ok=True)
+    numpy.save(files / "set" / "pk.npy", numpy.arange(5000, 40000, dtype=numpy.int64))
+    numpy.save(files / "set" / "v.npy", numpy.arange(70000, dtype=numpy.float32).reshape(35000, 2))
+    numpy.save(files / "set" / "age.npy", numpy.arange(35000, dtype=numpy.int32) % 7)
+    sets = [["lines.jsonl"], ["rows.json"], [str(files / "list.json")], ["set/pk.npy", "set/v.npy", "set/age.npy"]]
+    answer = bulk.bulk_import(url=importing.uri, collection_name="target", files=sets, api_key=TOKEN).json()
+    found = ended(importing, answer["data"]["jobId"])
+    assert found["state"] == "Completed" and found["progress"] == 100, found
+    assert found["importedRows"] == 40000 and found["fileSize"] > 0 and found["collectionName"] == "target"
+    assert target.get_collection_stats("target") == {"row_count": 40000}
+    assert target.get("target", [7])[0] == rows[7]
+    assert target.get("target", [4321])[0] == rows[4321]
+    assert target.get("target", [39999])[0] == {"pk": 39999, "v": [69998.0, 69999.0], "age": 34999 % 7}
+    progress = bulk.get_import_progress(url=importing.uri, job_id=answer["data"]["jobId"], api_key=TOKEN).json()
+    assert progress["data"]["state"] == "Completed"
+    listed = bulk.list_import_jobs(url=importing.uri, collection_name="target", api_key=TOKEN).json()
+    assert answer["data"]["jobId"] in [record["jobId"] for record in listed["data"]["records"]]
+
+
+def test_utility(importing, target):
+    target.create_partition("target", "part")
+    (importing.directory / "files" / "one.json").write_text(json.dumps([{"pk": 1, "v": [1, 2]}]))
+    connections.connect("older", uri=importing.uri, token=TOKEN)
+    task = utility.do_bulk_insert("target", ["one.json"], partition_name="part", using="older")
+    while (state := utility.get_bulk_insert_state(task, using="older")).state_name not in ("Completed", "Failed"):
+        time.sleep(0.02)
+    assert state.state_name == "Completed" and state.row_count == 1 and state.infos["collection"] == "target"
+    assert [task.task_id for task in utility.list_bulk_insert_tasks(using="older", collection_name="target")][0] == task
+    assert [row["pk"] for row in target.query("target", "pk > 0", partition_names=["part"])] == [1]
+    with pytest.raises(MilvusException) as caught:
+        utility.do_bulk_insert("target", ["none.json"], using="older")
+    assert caught.value.code == 2100
+    connections.disconnect("older")
+
+
+def test_outside_of_the_folder(importing, target):
+    files = importing.directory / "files"
+    (importing.directory / "secret.json").write_text("[]")
+    (importing.directory / "files2").mkdir(exist_ok=True)
+    (importing.directory / "files2" / "near.json").write_text("[]")
+    if not (files / "link.json").exists():
+        os.symlink(importing.directory / "secret.json", files / "link.json")
+    for name in ("../secret.json", "/etc/passwd", str(importing.directory / "secret.json"), "link.json", "none.json",
+                 "../files2/near.json", "..", ".", "a\0b.json"):
+        answer = create(importing, [[name]])
+        assert answer["code"] == 2100, (name, answer)
+        assert name == "." or "is not in the folder" in answer["message"], answer
+    assert create(importing, [])["code"] == 2100
+    assert create(importing, [[]])["code"] == 2100
+
+
+@pytest.mark.parametrize("name, text, says", [
+    ("row.jsonl", '{"pk": 1, "v": [1, 2]}\n{"pk": 2, "v": [1]}\n', "doesn't equal to vector dimension"),
+    ("line.jsonl", '{"pk": 1, "v": [1, 2]}\nnonsense\n', "line 2"),
+    ("broken.json", '{"rows": [', "is no JSON"),
+    ("shape.json", '{"lines": []}', "expected an array of objects"),
+    ("kind.csv", "a,b", "expected .json, .jsonl or .npy"),
+    ("missing.json", '[{"v": [1, 2]}]', "primary key"),
+])
+def test_bad_files(importing, target, name, text, says):
+    (importing.directory / "files" / name).write_text(text)
+    found = ended(importing, create(importing, [[name]])["data"]["jobId"])
+    assert found["state"] == "Failed" and says in found["reason"] and name in found["reason"], found
+    assert target.get_collection_stats("target") == {"row_count": 0}
+
+
+def test_goes_on_after_a_kill(importing, target):
+    lines = "".join(json.dumps({"pk": pk, "v": [pk, 0]}) + "\n" for pk in range(40000))
+    (importing.directory / "files" / "many.jsonl").write_text(lines)
+    job = create(importing, [["many.jsonl"]])["data"]["jobId"]
+    while importing.rest("jobs/import/get_progress", {"jobId": job})["data"]["importedRows"] == 0:
+        time.sleep(0.005)
+    importing.stop(signal.SIGKILL)
+    importing.start()
+    found = ended(importing, job)
+    assert found["state"] == "Completed" and found["importedRows"] == 40000, found
+    assert importing.rest("collections/get_stats", {"collectionName": "target"})["data"] == {"rowCount": 40000}
+
+
+def test_without_a_folder(server, client):
+    client.create_collection("target", dimension=2)
+    answer = create(server, [["a.json"]])
+    assert answer["code"] == 2100 and "--import-directory" in answer["message"]
