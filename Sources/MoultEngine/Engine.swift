@@ -76,6 +76,7 @@ package final class Engine: Sendable {
       searching: ComputePool(name: "search", threadCount: threads),
       admission: SearchAdmission(atOnce: threads, queuedMax: configuration.queuedSearchesMax),
       writing: ComputePool(name: "write", threadCount: 2),
+      syncing: ComputePool(name: "sync", threadCount: 2),
       background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding), logger: logger)
     let aliases = AliasTable()
     let names = SerialGate()
@@ -145,6 +146,7 @@ package final class Engine: Sendable {
     resources.directory.close()
     resources.searching.close()
     resources.writing.close()
+    resources.syncing.close()
     resources.background.close()
     access.passwords.close()
   }

@@ -17,6 +17,8 @@ struct EngineResources: Sendable {
   let admission: SearchAdmission
   /// Commits: threads that may block on the disk.
   let writing: ComputePool
+  /// Waits for the disk beside `writing`.
+  let syncing: ComputePool
   /// Jobs. Its threads give way to all others, so nobody may wait for them.
   let background: ComputePool
   /// Held from a swap's commit until the swap is visible to searches.
@@ -86,7 +88,7 @@ struct EngineResources: Sendable {
   func writer(of collection: Collection) -> CollectionWriter {
     CollectionWriter(
       collection: collection, directory: directory, segmentRowsMax: configuration.segmentRowsMax,
-      parallel: searching.parallelFor, logger: logger,
+      parallel: searching.parallelFor, syncing: syncing, logger: logger,
       onSealed: { collection in
         try IndexJob.enqueue(for: collection, in: self)
         MergeJob.enqueueIfNeeded(for: collection, in: self)

@@ -75,7 +75,8 @@ struct ImportJob: Sendable {
         "collection '\(collection.name)' gives out keys itself; an import needs keys in its files")
     }
     try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
-    _ = try await collection.writers.run {
+    try PointValidation.checkFields(of: batch, in: collection)
+    _ = try await collection.holdingWriters {
       try await resources.writing.run { try resources.writer(of: collection).write(batch, mode: .upsert) }
     }
   }

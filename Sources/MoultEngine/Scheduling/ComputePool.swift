@@ -155,6 +155,13 @@ final class ComputePool: Sendable {
     }
   }
 
+  /// Has `body` run on one of the threads while the caller goes on. The caller must wait for it, whatever happens.
+  func begin(_ body: @escaping () throws -> Void) -> Errand {
+    let errand = Errand(body)
+    submit { errand.run() }
+    return errand
+  }
+
   /// Lets the threads end once the queue is empty.
   func close() {
     queue.withLock { $0.isClosed = true }

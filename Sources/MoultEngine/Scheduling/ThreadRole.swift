@@ -36,7 +36,7 @@ final class ThreadRole: Sendable {
   }
 }
 
-/// Work that one thread does for another, which waits for it.
+/// Work that one thread does for another, which waits for it, once or more often.
 final class Errand: @unchecked Sendable {  // handed over by the semaphore
   private var body: (() throws -> Void)?
   private var failure: (any Error)?
@@ -58,6 +58,7 @@ final class Errand: @unchecked Sendable {  // handed over by the semaphore
 
   func wait() throws {
     isDone.wait()
+    isDone.signal()
     if let failure { throw failure }
   }
 }

@@ -21,11 +21,16 @@ struct CollectionWriter: Sendable {
   let directory: DataDirectory
   let segmentRowsMax: Int
   let parallel: ParallelFor
+  /// Syncs rows while keys and payloads are stored.
+  let syncing: ComputePool
   let logger: Logger
   /// Called after segments were sealed.
   let onSealed: @Sendable (Collection) throws -> Void
   /// Called after rows of sealed segments may have died.
   let onDied: @Sendable (Collection) -> Void
+
+  /// Rows whose norms are computed at a time.
+  private static let normRows = 32
 
   private var schema: CollectionSchema { collection.schema }
 
@@ -62,36 +67,41 @@ struct CollectionWriter: Sendable {
   private func writer(of field: Collection) -> CollectionWriter {
     CollectionWriter(
       collection: field, directory: directory, segmentRowsMax: segmentRowsMax, parallel: parallel,
-      logger: logger, onSealed: onSealed, onDied: onDied)
+      syncing: syncing, logger: logger, onSealed: onSealed, onDied: onDied)
   }
 
   /// Stores a batch that `PointValidation` has passed. Durable and visible when it returns.
   ///
-  /// Files first, each synced, then one SQLite transaction: the commit point. What a failure leaves in files
-  /// lies beyond the committed rows and is written over.
+  /// Files first, then one SQLite transaction: the commit point, which waits until the files are synced. What a failure
+  /// leaves in files lies beyond the committed rows and is written over.
   func write(_ batch: PointBatch, mode: WriteMode) throws -> [PointID] {
     let count = batch.count
     let firstRow = collection.nextRow
     let firstKey = collection.nextKey
     let givesKeys = batch.ids.isEmpty
     let ids = givesKeys ? collection.keys(first: firstKey, count: count) : batch.ids
-    let fields = collection.fields
     // Vectors of every field are looked at before the first is stored.
     let norms = try inverseNorms(of: batch.vectors, batch: batch)
-    let given = try fields.map { field in
+    let given = try collection.fields.map { field in
       let writer = writer(of: field)
       let vectors = batch.fields[field.schema.vectorField]?.filled ?? .none(count, field.schema.dimension)
       return (
         writer, vectors, try writer.inverseNorms(of: vectors.vectors, absent: vectors.absent, batch: batch)
       )
     }
+    var syncs: [Errand] = []
+    // The next batch may write to the same files.
+    defer { for sync in syncs { try? sync.wait() } }
     // The first field's last: whoever finds a row there finds it in the others.
-    var stored = try given.map { writer, vectors, norms in
-      try writer.store(vectors.vectors, norms: norms, absent: vectors.absent, firstRow: firstRow)
+    var stored: [Stored] = []
+    for (writer, vectors, norms) in given {
+      stored.append(
+        try writer.store(
+          vectors.vectors, norms: norms, absent: vectors.absent, firstRow: firstRow, syncs: &syncs))
     }
-    stored.append(try store(batch.vectors, norms: norms, absent: [], firstRow: firstRow))
+    stored.append(try store(batch.vectors, norms: norms, absent: [], firstRow: firstRow, syncs: &syncs))
 
-    let died = try directory.write { [ids, stored] db in
+    let died = try directory.write { [ids, stored, syncs] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
       if givesKeys {
@@ -106,9 +116,12 @@ struct CollectionWriter: Sendable {
           try directory.catalog.record(checksums, of: segment, in: db)
         }
       }
-      return try collection.points.insert(
+      let died = try collection.points.insert(
         firstRow: firstRow, ids: ids, payloads: batch.payloads, sequence: sequence,
         replaceExisting: mode == .upsert, in: db)
+      // The commit must not reach the disk before the rows.
+      for sync in syncs { try sync.wait() }
+      return died
     }
     if givesKeys { collection.reserveKeys(below: firstKey + Int64(batch.count)) }
     for var stored in stored {
@@ -129,16 +142,19 @@ struct CollectionWriter: Sendable {
     return ids
   }
 
-  /// Writes vectors of this field to its segments, durably.
+  /// Writes vectors of this field to its segments.
+  ///
+  /// - Parameter syncs: gets what makes them durable.
   private func store(
-    _ vectors: [Float], norms: [Float], absent: [Int], firstRow: Int64
+    _ vectors: [Float], norms: [Float], absent: [Int], firstRow: Int64, syncs: inout [Errand]
   ) throws -> Stored {
     var snapshot = collection.snapshot
     let placements = try place(norms.count, firstRow: firstRow, in: &snapshot)
     try vectors.withUnsafeBufferPointer { vectors in
       for placement in placements {
         let start = vectors.baseAddress! + placement.points.lowerBound * schema.dimension
-        try store(start, norms: norms, placement, in: snapshot)
+        let growing = try store(start, norms: norms, placement, in: snapshot)
+        syncs.append(syncing.begin { try growing.sync() })
       }
     }
     return Stored(
@@ -220,9 +236,11 @@ struct CollectionWriter: Sendable {
 
   /// Writes the full-precision rows of a placement to the segment's file and their codes to every open
   /// generation's buffer.
+  ///
+  /// - Returns: the segment, which is still to be synced.
   private func store(
     _ vectors: UnsafePointer<Float>, norms: [Float], _ placement: Placement, in snapshot: CollectionSnapshot
-  ) throws {
+  ) throws -> GrowingSegment {
     let segment = snapshot.segments[placement.segmentIndex]
     guard case .growing(let growing) = segment.storage else {
       preconditionFailure("rows go to growing segments")
@@ -239,7 +257,7 @@ struct CollectionWriter: Sendable {
         side: UnsafeRawPointer(norms.baseAddress! + placement.points.lowerBound),
         count: count, at: placement.at)
     }
-    try growing.sync()
+    return growing
   }
 
   /// Of the bytes as they came, not as the file gives them back.
@@ -262,13 +280,17 @@ struct CollectionWriter: Sendable {
   private func inverseNorms(of vectors: [Float], absent: [Int] = [], batch: PointBatch) throws -> [Float] {
     let encoder = collection.identityEncoder
     let count = vectors.count / schema.dimension
-    var rows = [Float](repeating: 0, count: vectors.count)
+    // The rows that come with the norms are thrown away: a few at a time stay in the cache.
+    var rows = [UInt8](repeating: 0, count: min(count, Self.normRows) * encoder.rowBytes)
     var norms = [Float](repeating: 0, count: count)
     vectors.withUnsafeBufferPointer { vectors in
       rows.withUnsafeMutableBytes { rows in
         norms.withUnsafeMutableBytes { norms in
-          encoder.encode(
-            vectors.baseAddress!, count: count, rows: rows.baseAddress!, side: norms.baseAddress!)
+          for first in stride(from: 0, to: count, by: Self.normRows) {
+            encoder.encode(
+              vectors.baseAddress! + first * schema.dimension, count: min(Self.normRows, count - first),
+              rows: rows.baseAddress!, side: norms.baseAddress! + first * encoder.sideBytes)
+          }
         }
       }
     }
