@@ -70,6 +70,26 @@ struct GrowingSegmentTests {
     }
   }
 
+  @Test(
+    "a file that was prepared for its sealing bit by bit is the same, byte by byte",
+    arguments: [0, 1, 4, 6, 10])
+  func prepared(count: Int) throws {
+    try withTemporaryDirectory { directory in
+      var files: [[UInt8]] = []
+      for prepares in [false, true] {
+        let path = "\(directory)/\(prepares).vectors"
+        let segment = try create(path)
+        for rows in [0..<4, 4..<5, 5..<10] {
+          try pattern.append(rows, to: segment, at: rows.lowerBound)
+          if prepares { segment.prepareToSeal(count: rows.upperBound) }
+        }
+        try segment.seal(count: count).verify()
+        files.append(try readFile(path))
+      }
+      #expect(files[0] == files[1])
+    }
+  }
+
   @Test("a sealed file that the catalog calls growing grows again")
   func reopenSealed() throws {
     try withTemporaryDirectory { directory in

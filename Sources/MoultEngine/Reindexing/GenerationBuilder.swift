@@ -65,6 +65,8 @@ struct GenerationBuilder: Sendable {
       // Indexes are built over sealed segments; without this a small collection would get none.
       let rowsMin =
         specification.index == .automatic ? IndexSpecification.automaticGraphRows : Self.indexRowsMin
+      // Before the gate is held: rows from before the start have no part of their segment's checksum yet.
+      try await resources.background.run { resources.writer(of: collection).prepareToSeal() }
       costs.writersPausedSeconds += try await collection.writers.run {
         let blocked = ContinuousClock.now
         try await resources.writing.run {

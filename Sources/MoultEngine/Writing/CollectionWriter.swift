@@ -136,6 +136,7 @@ struct CollectionWriter: Sendable {
       stored.writer.collection.publish(stored.snapshot, nextRow: firstRow + Int64(count))
     }
     for stored in stored {
+      stored.writer.prepareToSeal()
       stored.writer.sealRipeSegments()
       if !died.isEmpty || !stored.absent.isEmpty { onDied(stored.writer.collection) }
     }
@@ -302,6 +303,13 @@ struct CollectionWriter: Sendable {
         what: batch.ids.isEmpty ? "point number \(index)" : "point '\(batch.ids[index])'")
     }
     return norms
+  }
+
+  /// Bit by bit what would keep writers waiting when a large segment is sealed at once.
+  func prepareToSeal() {
+    for segment in collection.snapshot.segments {
+      if case .growing(let growing) = segment.storage { growing.prepareToSeal(count: segment.count) }
+    }
   }
 
   /// Turns segments that are full, or worth an index, into sealed files, with their codes. The rows are durable

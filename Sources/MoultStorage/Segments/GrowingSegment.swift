@@ -24,6 +24,8 @@ package final class GrowingSegment: @unchecked Sendable {
     /// page clean, so syncing again would succeed falsely: the rows have to be written again.
     var lostFrom: Int?
     var sealedCount: Int?
+    /// Of the first rows, without their side bytes.
+    var checksummed = SegmentChecksum()
   }
 
   /// Creates the file, durable with its name when this returns. A leftover at `path` is replaced.
@@ -164,6 +166,33 @@ package final class GrowingSegment: @unchecked Sendable {
     }
   }
 
+  /// Computes ahead what `seal` needs of the first `count` rows, so that it keeps nobody waiting for that.
+  ///
+  /// - Precondition: the rows are committed, so that they do not change any more.
+  /// - Complexity: of rows that earlier calls had not reached, 0.1 ms a megabyte.
+  package func prepareToSeal(count: Int) {
+    precondition(count >= 0 && count <= rowCapacity, "rows beyond the capacity")
+    var checksum = state.withLock { $0.checksummed }
+    guard checksum.byteCount < count * rowStride else { return }
+    checksum.update(rowBytes(from: checksum.byteCount, to: count * rowStride))
+    state.withLock { if $0.checksummed.byteCount < checksum.byteCount { $0.checksummed = checksum } }
+  }
+
+  private func rowBytes(from start: Int, to end: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: mapping.bytes[header.rowsOffset + start..<header.rowsOffset + end])
+  }
+
+  /// Of side bytes and rows together.
+  private func payloadChecksum(count: Int, rowsAhead: SegmentChecksum) -> UInt32 {
+    var checksum = SegmentChecksum()
+    checksum.update(
+      UnsafeRawBufferPointer(rebasing: mapping.bytes[SegmentHeader.sizeBytes..<header.rowsOffset]))
+    var rows = rowsAhead.byteCount <= count * rowStride ? rowsAhead : SegmentChecksum()
+    rows.update(rowBytes(from: rows.byteCount, to: count * rowStride))
+    checksum.append(rows)
+    return checksum.value
+  }
+
   /// Finishes the file: cuts it to `count` rows and writes the header with count and checksum, all on
   /// the disk when this returns. Only then may the catalog call the segment sealed.
   ///
@@ -185,9 +214,8 @@ package final class GrowingSegment: @unchecked Sendable {
         try fileSystem.resize(file, to: size)
         // The rows first: a sealed header must never be on the disk before what it vouches for.
         try fileSystem.syncData(file)
-        let payload = UnsafeRawBufferPointer(
-          rebasing: mapping.bytes[SegmentHeader.sizeBytes..<size])
-        let sealed = header.sealed(rowCount: count, payloadChecksum: SegmentChecksum.of(payload))
+        let checksum = payloadChecksum(count: count, rowsAhead: state.checksummed)
+        let sealed = header.sealed(rowCount: count, payloadChecksum: checksum)
         try sealed.encoded().withUnsafeBytes { try fileSystem.writeAll($0, to: file, at: 0) }
         try fileSystem.sync(file)
       } catch {
