@@ -19,23 +19,15 @@ extension JobQueue {
   /// The same in the caller's transaction.
   @discardableResult
   package func cancel(_ id: Int64, in db: Database) throws -> JobRecord {
-    let job = try record(id, in: db)
-    switch job.state {
-    case .available, .retrying, .held, .paused:
-      try db.run(
-        "UPDATE jobs SET state = 'cancelled', finished_at = ?, eta_seconds = NULL WHERE id = ?",
-        arguments: [clock.now(), id])
-      signals.send(changed: id, claimable: true, after: db)
-      try failDependents(of: id, state: .cancelled, in: db)
-    case .running where !job.cancelRequested:
-      try db.run("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
-      signals.send(changed: id, stop: .cancelRequested, after: db)
-    case .running, .cancelled:
-      break
-    case .completed, .failed:
-      throw JobError.wrongState(id: id, state: job.state, operation: "cancel")
+    try answer(id, "cancel", in: db) { job in
+      switch job.state {
+      case .available, .retrying, .held, .paused:
+        .change("state = 'cancelled', finished_at = :now, eta_seconds = NULL", ending: .cancelled)
+      case .running where !job.cancelRequested: .change("cancel_requested = 1", stop: .cancelRequested)
+      case .running, .cancelled: .nothing
+      case .completed, .failed: .refusal
+      }
     }
-    return try record(id, in: db)
   }
 
   /// Gives a failed or cancelled job all its attempts again, from its checkpoint; a job that waits for its
@@ -51,26 +43,20 @@ extension JobQueue {
   /// The same in the caller's transaction.
   @discardableResult
   package func retry(_ id: Int64, in db: Database) throws -> JobRecord {
-    let job = try record(id, in: db)
-    switch job.state {
-    case .failed, .cancelled:
-      for needed in job.after { try requireMayComplete(needed, in: db) }
-      try db.run(
-        """
-        UPDATE jobs SET state = 'available', attempt = 0, crashes = 0, run_at = ?, started_at = NULL,
-          finished_at = NULL, result = NULL, cancel_requested = 0, room_needed = NULL
-        WHERE id = ?
-        """,
-        arguments: [clock.now(), id])
-    case .retrying:
-      try db.run("UPDATE jobs SET run_at = ? WHERE id = ?", arguments: [clock.now(), id])
-    case .available where job.roomNeeded != nil:
-      try db.run("UPDATE jobs SET room_needed = NULL WHERE id = ?", arguments: [id])
-    case .available, .running, .held, .paused, .completed:
-      throw JobError.wrongState(id: id, state: job.state, operation: "retry")
+    try answer(id, "retry", in: db) { job in
+      switch job.state {
+      case .failed, .cancelled:
+        for needed in job.after { try requireMayComplete(needed, in: db) }
+        return .change(
+          """
+          state = 'available', attempt = 0, crashes = 0, run_at = :now, started_at = NULL,
+            finished_at = NULL, result = NULL, cancel_requested = 0, room_needed = NULL
+          """)
+      case .retrying: return .change("run_at = :now")
+      case .available where job.roomNeeded != nil: return .change("room_needed = NULL")
+      case .available, .running, .held, .paused, .completed: return .refusal
+      }
     }
-    signals.send(changed: id, claimable: true, after: db)
-    return try record(id, in: db)
   }
 
   /// Lays a job aside: one that waits at once, one that runs at its next look at ``JobContext/checkCancellation()``,
@@ -88,21 +74,15 @@ extension JobQueue {
   /// The same in the caller's transaction.
   @discardableResult
   package func pause(_ id: Int64, in db: Database) throws -> JobRecord {
-    let job = try record(id, in: db)
-    switch job.state {
-    case .available, .retrying, .held:
-      try db.run("UPDATE jobs SET state = 'paused', eta_seconds = NULL WHERE id = ?", arguments: [id])
-      signals.send(changed: id, after: db)
-    case .running where !job.cancelRequested:
-      guard !job.pauseRequested else { break }
-      try db.run("UPDATE jobs SET pause_requested = 1 WHERE id = ?", arguments: [id])
-      signals.send(changed: id, stop: .pauseRequested, after: db)
-    case .paused:
-      break
-    case .running, .completed, .failed, .cancelled:
-      throw JobError.wrongState(id: id, state: job.state, operation: "pause")
+    try answer(id, "pause", in: db) { job in
+      switch job.state {
+      case .available, .retrying, .held: .change("state = 'paused', eta_seconds = NULL")
+      case .running where job.cancelRequested: .refusal
+      case .running where !job.pauseRequested: .change("pause_requested = 1", stop: .pauseRequested)
+      case .running, .paused: .nothing
+      case .completed, .failed, .cancelled: .refusal
+      }
     }
-    return try record(id, in: db)
   }
 
   /// Lets a paused job run again, from its checkpoint; one that has not stopped yet for the pause begins anew at once.
@@ -117,18 +97,13 @@ extension JobQueue {
   /// The same in the caller's transaction.
   @discardableResult
   package func resume(_ id: Int64, in db: Database) throws -> JobRecord {
-    let job = try record(id, in: db)
-    switch job.state {
-    case .paused:
-      try db.run(
-        "UPDATE jobs SET state = 'available', run_at = ? WHERE id = ?", arguments: [clock.now(), id])
-    case .running where job.pauseRequested:
-      try db.run("UPDATE jobs SET pause_requested = 0 WHERE id = ?", arguments: [id])
-    case .available, .running, .retrying, .held, .completed, .failed, .cancelled:
-      throw JobError.wrongState(id: id, state: job.state, operation: "resume")
+    try answer(id, "resume", in: db) { job in
+      switch job.state {
+      case .paused: .change("state = 'available', run_at = :now")
+      case .running where job.pauseRequested: .change("pause_requested = 0")
+      case .available, .running, .retrying, .held, .completed, .failed, .cancelled: .refusal
+      }
     }
-    signals.send(changed: id, claimable: true, after: db)
-    return try record(id, in: db)
   }
 
   /// Moves a job before or behind others; one that runs goes on.
@@ -164,7 +139,7 @@ extension JobQueue {
     // A job that is held looks again at once and finds its new time.
     try change(
       id, "held_until = :value, run_at = CASE state WHEN 'held' THEN :now ELSE run_at END",
-      ["value": until?.milliseconds, "now": clock.now()],
+      ["value": until?.milliseconds],
       operation: until == nil ? "release" : "hold", in: db)
   }
 
@@ -180,15 +155,44 @@ extension JobQueue {
 
   private func change(
     _ id: Int64, _ assignments: String, _ arguments: StatementArguments, operation: String, in db: Database
-  ) throws
-    -> JobRecord
-  {
-    let job = try record(id, in: db)
-    guard !job.state.isFinal else {
-      throw JobError.wrongState(id: id, state: job.state, operation: operation)
+  ) throws -> JobRecord {
+    try answer(id, operation, in: db) { job in
+      job.state.isFinal ? .refusal : .change(assignments, arguments)
     }
-    try db.run("UPDATE jobs SET \(assignments) WHERE id = :id", arguments: arguments + ["id": id])
-    signals.send(changed: id, claimable: true, after: db)
-    return try record(id, in: db)
+  }
+
+  /// What becomes of a request, by the state that the job is in.
+  private enum Answer {
+    /// - Parameters:
+    ///   - assignments: SQL, in which `:now` is the time.
+    ///   - arguments: further ones of it.
+    ///   - stop: what whoever runs the job is told.
+    ///   - ending: the final state that the job gets, in which those that wait for it fail.
+    case change(
+      _ assignments: String, _ arguments: StatementArguments = [:],
+      stop: JobContext.InterruptionReason? = nil,
+      ending: JobState? = nil)
+    /// It is so already.
+    case nothing
+    /// The state does not allow it.
+    case refusal
+  }
+
+  /// - Returns: the job after the request.
+  private func answer(
+    _ id: Int64, _ operation: String, in db: Database, _ decide: (JobRecord) throws -> Answer
+  ) throws -> JobRecord {
+    let job = try record(id, in: db)
+    switch try decide(job) {
+    case .nothing: return job
+    case .refusal: throw JobError.wrongState(id: id, state: job.state, operation: operation)
+    case .change(let assignments, let arguments, let stop, let ending):
+      try db.run(
+        "UPDATE jobs SET \(assignments) WHERE id = :id",
+        arguments: arguments + ["id": id, "now": clock.now()])
+      signals.send(changed: id, claimable: stop == nil, stop: stop, after: db)
+      if let ending { try failDependents(of: id, state: ending, in: db) }
+      return try record(id, in: db)
+    }
   }
 }
