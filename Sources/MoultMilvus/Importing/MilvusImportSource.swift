@@ -172,6 +172,12 @@ final class NumpyRows: ImportRows {
         throw MoultError(.invalidArgument, "two files for field '\(field)'")
       }
     }
+    guard collection.definition.vectors.map(\.type) == [.floatVector] else {
+      throw MoultError(
+        .unsupported,
+        "collection '\(collection.info.name)' has vectors beside one FloatVector; import its rows from .json or .jsonl"
+      )
+    }
     guard let vectors = columns.removeValue(forKey: schema.vectorField), vectors.header.element.isFloat,
       vectors.columnCount == schema.dimension
     else {
