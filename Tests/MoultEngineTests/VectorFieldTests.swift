@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MoultModel
 import MoultStorage
 import MoultTesting
@@ -255,6 +256,91 @@ struct VectorFieldTests {
     #expect(try await harness.finish(job).state == .completed)
     try await check(engine, "words2", model, &random, "after the reindex")
     try await harness.shutDown()
+  }
+
+  @Test("a backup brings all fields along, under another name and in place of what is there")
+  func backup() async throws {
+    var random = SeededGenerator(seed: 11)
+    let harness = try await EngineHarness(segmentRowsMax: 100)
+    let engine = harness.engine
+    try await create(engine)
+    var model = Model()
+    try await upsert(Array(0..<350), to: "words", engine, &model, &random)
+    let job = try await engine.startSwitch(
+      "words:title",
+      SwitchRequest(
+        specification: EncodingSpecification(quantization: .int8), gate: RecallGateRequest(minimumRecall: 0)))
+    #expect(try await harness.finish(job).state == .completed)
+    for id in 0..<40 { model.points[Int64(id)] = nil }
+    _ = try await engine.delete((0..<40).map { .int64($0) }, from: "words")
+
+    var pieces: [[UInt8]] = []
+    do {
+      let backup = try await engine.startBackup(of: ["words"])
+      while let piece = try await backup.next() { pieces.append(piece) }
+    }
+    let before = model
+    try await upsert(Array(300..<420), to: "words", engine, &model, &random)
+    func restore(_ request: RestoreRequest) async throws {
+      let stream = AsyncStream<[UInt8]> { [pieces] stream in
+        for piece in pieces { stream.yield(piece) }
+        stream.finish()
+      }
+      let report = try await engine.restore(stream, request)
+      #expect(report.collections.map(\.source) == ["words"])
+    }
+    try await restore(RestoreRequest(only: "words", name: "copy"))
+    try await check(engine, "copy", before, &random, "the copy")
+    try await check(engine, "words", model, &random, "the original beside it")
+    #expect(
+      try engine.describeCollection("copy:title").generation.specification.quantization == .int8)
+    try await restore(RestoreRequest(ifExists: .replace))
+    try await check(engine, "words", before, &random, "in place of what was there")
+    #expect(try engine.listCollections().map(\.name) == ["copy", "words"])
+    // It goes on from there.
+    var again = before
+    try await upsert(Array(300..<420), to: "words", engine, &again, &random)
+    try await check(engine, "words", again, &random, "written after it")
+    try await harness.shutDown()
+    let found = try problems(harness.directory)
+    #expect(found.isEmpty, "\(found)")
+  }
+
+  @Test("a damaged field loses its vectors of some rows at most; points and other fields stay")
+  func repair() async throws {
+    var random = SeededGenerator(seed: 12)
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory, segmentRowsMax: 128)
+    try await create(harness.engine)
+    var model = Model()
+    try await upsert(Array(0..<300), to: "words", harness.engine, &model, &random)
+    try await harness.shutDown()
+    let field = try {
+      let opened = try DataDirectory(path: directory.path)
+      defer { opened.close() }
+      let record = try opened.read { try opened.catalog.collection(named: "words:image", in: $0) }
+      let segments = try opened.read { try opened.catalog.segments(of: record!.id, in: $0) }
+      return opened.absolutePath(segments.first { $0.state == .sealed }!.file)
+    }()
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: field))
+    // Among the rows, which lie behind header and side bytes.
+    bytes[bytes.count - 200] ^= 16
+    try bytes.write(to: URL(fileURLWithPath: field))
+
+    var logger = Logger(label: "repair")
+    logger.logLevel = .critical
+    let report = try await Repair(
+      EngineConfiguration(dataDirectory: directory.path, computeThreads: 1, segmentRowsMax: 128),
+      acceptsLoss: true, logger: logger
+    ).run()
+    let lost = Set(report.lost.flatMap(\.ids).compactMap { Int64($0) })
+    #expect(!lost.isEmpty && report.remaining == [], "\(report)")
+    for id in lost { model.points[id]?["image"] = nil }
+    harness = try await EngineHarness(directory: directory, segmentRowsMax: 128)
+    try await check(harness.engine, "words", model, &random, "after the repair of \(lost.count) rows")
+    try await harness.shutDown()
+    let found = try problems(directory)
+    #expect(found.isEmpty, "\(found)")
   }
 
   @Test("what does not fit is refused, and nothing is written")

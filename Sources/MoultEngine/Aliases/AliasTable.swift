@@ -28,8 +28,8 @@ final class AliasTable: Sendable {
 
     /// Of a vector field.
     func parent(of collection: Collection) -> Collection? {
-      guard let parent = collection.parentID else { return nil }
-      return collections.values.first { $0.id == parent }
+      guard collection.parentID != nil else { return nil }
+      return FieldName.split(collection.name).flatMap { collections[$0.collection] }
     }
 
     /// - Throws: what is wrong with a collection that could not be opened; `collectionNotFound`.

@@ -141,7 +141,16 @@ package struct Repair: Sendable {
           accepted: acceptsLoss))
       guard acceptsLoss else { return }
     }
-    try directory.restore(damaged)
+    if collection.parentID == nil {
+      try directory.restore(damaged)
+    } else {
+      try directory.restore(damaged, lostSide: withUnsafeBytes(of: CollectionWriter.absentNorm) { Array($0) })
+      if !damaged.lostIDs.isEmpty {
+        report.notes.append(
+          "points of '\(collection.name)' that are named as lost have no vector in this field any more; they are there, with their other vectors"
+        )
+      }
+    }
     report.rebuilt.append(file.path)
   }
 

@@ -40,8 +40,12 @@ extension MilvusOperations {
         "added field must be nullable, and have no default value in this version of Moult: \(field.name)")
     }
     if field.type.isVector, collection.definition.field(field.name) == nil {
-      try await engine.addVectorField(
-        try CollectionDefinition.vectorField(field), to: collection.info.name)
+      let wanted = try CollectionDefinition.vectorField(field)
+      // It may be there already where a crash came before the definition was written.
+      let isThere = collection.info.fields.contains {
+        $0.name == wanted.name && $0.dimension == wanted.dimension && $0.count == 0
+      }
+      if !isThere { try await engine.addVectorField(wanted, to: collection.info.name) }
     }
     try await alter(collection.info.name) { definition in
       guard definition.field(field.name) == nil else {

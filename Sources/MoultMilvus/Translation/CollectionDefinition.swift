@@ -1,5 +1,6 @@
 internal import Foundation
 internal import MoultModel
+internal import Synchronization
 
 /// What Milvus' clients said about a collection beyond what the engine has to know: kept word for word in the
 /// collection's annotations, so that it is described as it was given.
@@ -70,12 +71,24 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       self.init(quick: info.schema)
       return
     }
+    if let known = Self.read.withLock({ $0[annotations] }) {
+      self = known
+      return
+    }
     do {
       self = try JSONDecoder().decode(CollectionDefinition.self, from: Data(annotations.utf8))
     } catch {
       throw MoultError(.corrupted, "the definition of collection '\(info.name)' cannot be read: \(error)")
     }
+    Self.read.withLock { read in
+      if read.count >= Self.readMax { read.removeAll() }
+      read[annotations] = self
+    }
   }
+
+  /// Texts that were read before: every request needs its collection's, and reading it costs more than many a search.
+  private static let read = Mutex<[String: CollectionDefinition]>([:])
+  private static let readMax = 256
 
   init(fields: [Field], isDynamic: Bool) {
     self.fields = fields

@@ -40,14 +40,16 @@ enum DenseVectors {
     }
   }
 
-  /// The reverse of ``floats(_:_:)``, for numbers that the type can hold.
+  /// The reverse of ``floats(_:_:)`` for numbers that the type can hold; others (Moult's own API checks no types of Milvus)
+  /// become the nearest one.
   static func bytes(_ floats: some Sequence<Float>, _ type: MilvusType) -> Data {
     var data = Data()
     for float in floats {
       switch type {
       case .float16Vector: append(Float16(float).bitPattern, to: &data)
       case .bfloat16Vector: append(UInt16(truncatingIfNeeded: float.bitPattern >> 16), to: &data)
-      case .int8Vector: data.append(UInt8(bitPattern: Int8(float)))
+      case .int8Vector:
+        data.append(UInt8(bitPattern: Int8(max(-128, min(127, float.rounded(.toNearestOrEven))))))
       default: append(float.bitPattern, to: &data)
       }
     }

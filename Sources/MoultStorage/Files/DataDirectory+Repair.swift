@@ -63,25 +63,28 @@ extension DataDirectory {
   /// Writes the file anew with what can be saved. Rows that are lost become zeros, their points deleted ones.
   ///
   /// The points are deleted first: a crash in between leaves the damaged file, and another repair finds it.
-  package func restore(_ damaged: DamagedVectors) throws {
+  ///
+  /// - Parameter lostSide: side bytes of rows that are lost, which say that there is no vector. The points stay then:
+  ///   they have vectors elsewhere.
+  package func restore(_ damaged: DamagedVectors, lostSide: [UInt8]? = nil) throws {
     let segment = damaged.segment
     let (rows, side) = try bytes(of: segment, damaged.shape) { rows, side, whole in
-      func copy(_ start: UnsafeRawPointer, _ stride: Int) -> [UInt8] {
+      func copy(_ start: UnsafeRawPointer, _ stride: Int, lost: [UInt8]? = nil) -> [UInt8] {
         var bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: whole * stride))
         bytes.append(contentsOf: [UInt8](repeating: 0, count: (segment.rowCount - whole) * stride))
         for places in damaged.lostPlaces {
-          for index in places.lowerBound * stride..<places.upperBound * stride { bytes[index] = 0 }
+          for index in places.lowerBound * stride..<places.upperBound * stride {
+            bytes[index] = lost.map { $0[index % stride] } ?? 0
+          }
         }
         return bytes
       }
-      return (copy(rows, damaged.shape.rowStride), copy(side, damaged.shape.sideStride))
+      return (copy(rows, damaged.shape.rowStride), copy(side, damaged.shape.sideStride, lost: lostSide))
     }
     try write { db in
-      guard !damaged.lostIDs.isEmpty else { return }
+      guard !damaged.lostIDs.isEmpty, lostSide == nil else { return }
       let collection = try catalog.collection(segment.collectionID, in: db)
-      // The points are gone from all vector fields.
-      let sequence = try catalog.advance(
-        collection: collection.parentID ?? collection.id, rows: 0, in: db)
+      let sequence = try catalog.advance(collection: segment.collectionID, rows: 0, in: db)
       _ = try collection.points.delete(ids: damaged.lostIDs, sequence: sequence, in: db)
     }
     let path = absolutePath(segment.file)
@@ -113,9 +116,9 @@ extension DataDirectory {
   /// - Throws: `corrupted` when it cannot be found out.
   package func restoreRows(_ file: CatalogFile) throws {
     let segment = try read { try catalog.segment(file.identity.segmentID, in: $0) }
-    let numbers = try read { db in
-      try catalog.collection(segment.collectionID, in: db).points.youngest(
-        segment.rowCount, in: segment.rows, in: db)
+    let (collection, numbers) = try read { db in
+      let collection = try catalog.collection(segment.collectionID, in: db)
+      return (collection, try collection.points.youngest(segment.rowCount, in: segment.rows, in: db))
     }
     let path = absolutePath(file.path)
     let offsets = numbers.map { UInt32(truncatingIfNeeded: $0 - segment.firstRow).littleEndian }
@@ -131,7 +134,9 @@ extension DataDirectory {
     try offsets.withUnsafeBytes { bytes in
       if let base = bytes.baseAddress { try writer.append(rows: base, count: offsets.count) }
     }
-    guard old == nil || old?.header.payloadChecksum == writer.payloadChecksum else {
+    // Which rows had no vector in a field is not known: only the checksum can tell.
+    guard (old == nil && collection.parentID == nil) || old?.header.payloadChecksum == writer.payloadChecksum
+    else {
       throw MoultError(
         .corrupted, "\(path) cannot be made anew: the rows that the catalog has do not fit its checksum")
     }
