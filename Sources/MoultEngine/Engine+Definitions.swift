@@ -107,6 +107,7 @@ extension Engine {
                 .switchInProgress,
                 "a job is at work on collection '\(collection.name)'; wait for it or cancel it first")
             }
+            if let parent { try self.ensureNoJob(on: parent, in: db) }
             try resources.directory.catalog.setSchema(schema, of: collection.id, in: db)
             try resources.directory.catalog.setSpecification(specification, ofGeneration: live.id, in: db)
             return try resources.directory.catalog.collection(collection.id, in: db)

@@ -30,6 +30,8 @@ extension Engine {
             .invalidArgument, "collection '\(collection.name)' has \(Self.fieldsMax) vector fields, the most")
         }
         let made = try await resources.directory.write { [resources] db in
+          // A reindex that has begun has its fields already.
+          try self.ensureNoJob(on: collection, in: db)
           let catalog = resources.directory.catalog
           let made = try catalog.insertField(field, of: try catalog.collection(collection.id, in: db), in: db)
           try catalog.record(
@@ -64,7 +66,7 @@ extension Engine {
       let requester = Requester.name
       try await collection.holdingWriters {
         try await resources.directory.write { [resources] db in
-          try self.ensureNoJob(on: part, in: db)
+          for one in [collection, part] { try self.ensureNoJob(on: one, in: db) }
           let catalog = resources.directory.catalog
           let live = try catalog.generation(part.snapshot.live.id, in: db)
           try catalog.deleteCollection(part.id, in: db)

@@ -12,7 +12,7 @@ extension Engine {
   package func readImports(with source: any ImportSource) { resources.importing.set(source) }
 
   /// - Parameter order: JSON for the source of imports.
-  /// - Throws: `collectionNotFound`, `collectionNotReady`.
+  /// - Throws: `collectionNotFound`, `collectionNotReady`, `switchInProgress` while a reindex copies the collection.
   package func startImport(into name: String, order: String) async throws -> JobInfo {
     let requester = Requester.name
     let id = try await names.run {
@@ -20,7 +20,16 @@ extension Engine {
       let arguments = try JSONEncoder().encode(
         ImportJob.Arguments(collection: collection.id, order: order))
       return try await resources.directory.write { [resources] db in
-        try resources.queue.enqueue(
+        let reindex = try resources.queue.unfinished(subject: collection.name, in: db).first {
+          $0.kind == ReindexJob.kind
+        }
+        if let reindex {
+          throw MoultError(
+            .switchInProgress,
+            "job \(reindex.id) copies collection '\(collection.name)' and would leave behind what is imported after its end; "
+              + "wait for it, or cancel it first")
+        }
+        return try resources.queue.enqueue(
           in: db, kind: ImportJob.kind, subject: collection.name, arguments: arguments,
           options: .init(requestedBy: requester))
       }

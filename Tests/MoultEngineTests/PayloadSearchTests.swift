@@ -161,6 +161,35 @@ struct PayloadSearchTests {
     try await harness.shutDown()
   }
 
+  @Test("a search that waited, and knows less than the index has, takes nothing out of it")
+  func olderSnapshot() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    _ = try await engine.createCollection(
+      "words", schema: CollectionSchema(dimension: 1, metric: .squaredEuclidean))
+    func write(_ ids: Range<Int>) async throws {
+      _ = try await engine.write(
+        PointBatch(
+          ids: ids.map { .int64(Int64($0)) }, vectors: ids.map { _ in 0 }, dimension: 1,
+          payloads: ids.map { _ in #"{"text":"amber"}"# }), to: "words", mode: .insert)
+    }
+    try await write(0..<500)
+    let collection = try engine.aliases.resolve("words")
+    let older = collection.snapshot
+    try await write(500..<2_500)
+    let request = PayloadSearch(
+      field: "text", scoring: .bm25(k1: 1.2, b: 0.75), queries: [.text("amber")], limit: 5_000)
+    func found(_ snapshot: CollectionSnapshot) throws -> Int {
+      try collection.payloadIndexes.index(of: "text", .text(stopWords: [])).search(
+        request, count: 5_000, in: snapshot, of: snapshot, points: collection.points,
+        directory: engine.resources.directory)[0].count
+    }
+    #expect(try found(collection.snapshot) == 2_500)
+    #expect(try found(older) == 500)
+    #expect(try found(collection.snapshot) == 2_500)
+    try await harness.shutDown()
+  }
+
   @Test("ranges, groups, offsets; what is no value of the kind is not found; bad queries are refused")
   func shapes() async throws {
     let harness = try await EngineHarness()

@@ -258,6 +258,56 @@ struct VectorFieldTests {
     try await harness.shutDown()
   }
 
+  @Test("fields stay as they are while a reindex copies them; definitions made meanwhile come along")
+  func heldReindex() async throws {
+    var random = SeededGenerator(seed: 13)
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await create(engine)
+    var model = Model()
+    try await upsert(Array(0..<50), to: "words", engine, &model, &random)
+    let job = try await engine.startReindex(
+      ReindexRequest(
+        source: "words", target: "words2", specification: EncodingSpecification(), alias: "live",
+        gate: RecallGateRequest(minimumRecall: 0), swapAt: JobInfo.untilReleased))
+    let changes: [@Sendable () async throws -> Void] = [
+      { try await engine.addVectorField(VectorField(name: "other", dimension: 4), to: "words") },
+      { try await engine.dropVectorField("title", from: "words") },
+      { try await engine.redefine("words:title", metric: .cosine, index: .flat) },
+    ]
+    for change in changes {
+      await #expect { try await change() } throws: { ($0 as? MoultError)?.code == .switchInProgress }
+    }
+    try await engine.annotate("words") { _ in #"{"made":"meanwhile"}"# }
+    _ = try await engine.holdJob(job.id, until: nil)
+    #expect(try await harness.finish(job).state == .completed)
+    #expect(try engine.describeCollection("live").schema.annotations == #"{"made":"meanwhile"}"#)
+    try await check(engine, "words2", model, &random, "the target")
+    try await harness.shutDown()
+  }
+
+  @Test("a batch that was looked at before its fields changed is refused when its turn comes")
+  func changedMeanwhile() async throws {
+    var random = SeededGenerator(seed: 14)
+    let harness = try await EngineHarness()
+    try await create(harness.engine)
+    var model = Model()
+    try await upsert(Array(0..<10), to: "words", harness.engine, &model, &random)
+    let collection = try harness.engine.aliases.resolve("words")
+    for (name, dimension) in [("title", 8), ("title", 32), ("gone", 16)] {
+      let batch = PointBatch(
+        ids: [.int64(3)], vectors: random.floats(count: 24), dimension: 24,
+        fields: [name: FieldVectors([nil], dimension: dimension)])
+      try await collection.holdingWriters {
+        #expect(throws: MoultError.self) {
+          _ = try harness.engine.resources.writer(of: collection).write(batch, mode: .upsert)
+        }
+      }
+    }
+    try await check(harness.engine, "words", model, &random, "after the refusals")
+    try await harness.shutDown()
+  }
+
   @Test("a backup brings all fields along, under another name and in place of what is there")
   func backup() async throws {
     var random = SeededGenerator(seed: 11)

@@ -70,6 +70,18 @@ struct DatabaseRouteTests {
       try await server.success("databases/create", #"{"dbName":"t"}"#)
       let body = #"{"collectionName":"t.c","dimension":2}"#
       #expect(try await server.failure(1100, "collections/create", body).contains("Invalid collection name"))
+      // Nor does it reach what another database holds, whatever reads.
+      try await server.success("collections/create", #"{"dbName":"t","collectionName":"c","dimension":2}"#)
+      try await server.success(
+        "entities/insert", #"{"dbName":"t","collectionName":"c","data":[{"id":1,"vector":[1,0]}]}"#)
+      for (path, members) in [
+        ("entities/query", #""filter":"id >= 0""#), ("entities/get", #""id":1"#),
+        ("entities/search", #""data":[[1,0]],"annsField":"vector""#),
+        ("entities/hybrid_search", #""search":[{"data":[[1,0]],"annsField":"vector","limit":1}]"#),
+      ] {
+        let text = try await server.failure(1100, path, #"{"collectionName":"t.c",\#(members)}"#)
+        #expect(text.contains("Invalid collection name"), "\(path): \(text)")
+      }
       #expect(try await server.failure(1802, "databases/create", "{}").contains("DbName"))
       #expect(
         try await server.failure(802, "databases/create", #"{"dbName":"1a"}"#)

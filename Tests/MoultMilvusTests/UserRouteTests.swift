@@ -163,6 +163,36 @@ struct UserRouteTests {
     }
   }
 
+  @Test(
+    "everything of one collection is not everything: neither other collections nor databases nor the server")
+  func everythingOfOne() async throws {
+    try await Self.withAnn { server in
+      try await server.success(
+        "roles/grant_privilege",
+        #"{"roleName":"worker","objectType":"Collection","objectName":"one","privilege":"*"}"#)
+      let rows = #""filter":"id >= 0","limit":1"#
+      #expect(try await Self.status(server, "entities/query", #"{"collectionName":"one",\#(rows)}"#) == 200)
+      #expect(try await Self.status(server, "entities/query", #"{"collectionName":"two",\#(rows)}"#) == 403)
+      for (path, body) in [
+        ("collections/drop", #"{"collectionName":"two"}"#),
+        ("collections/drop", #"{"collectionName":"one"}"#),
+        ("collections/create", #"{"collectionName":"new","dimension":2}"#),
+        ("users/grant_role", #"{"userName":"ann","roleName":"admin"}"#),
+        ("users/create", #"{"userName":"bob","password":"password"}"#),
+        ("databases/create", #"{"dbName":"t"}"#),
+      ] { #expect(try await Self.status(server, path, body) == 403, "\(path) \(body)") }
+      // What is not about one collection is not granted for one.
+      try await server.failure(
+        1100, "roles/grant_privilege",
+        #"{"roleName":"worker","objectType":"Collection","objectName":"one","privilege":"DropCollection"}"#)
+      // All of everything is.
+      try await server.success(
+        "roles/grant_privilege",
+        #"{"roleName":"worker","objectType":"Global","objectName":"*","privilege":"*","dbName":"*"}"#)
+      #expect(try await Self.status(server, "collections/drop", #"{"collectionName":"two"}"#) == 200)
+    }
+  }
+
   @Test("a user changes his own password and sees his own roles; others' are for those who may")
   func own() async throws {
     try await Self.withAnn { server in

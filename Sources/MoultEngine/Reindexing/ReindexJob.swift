@@ -355,10 +355,13 @@ struct ReindexJob: Sendable {
     report.rows = target.snapshot.liveCount
     let generation = checkpoint.generation ?? target.snapshot.live.id
     let result = try JSONEncoder().encode(SwitchJob.Result(generation: generation, report: report))
+    let definition = source.info(aliases: []).schema
     let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
         generation, of: target.id, report: report, job: context.record, catalog: directory.catalog, in: db)
       try directory.catalog.setCollectionState(.live, of: target.id, in: db)
+      // Partitions and indexes that were made meanwhile.
+      try directory.catalog.setSchema(definition, of: target.id, in: db)
       // Keys that the source gave out, to points deleted since too, are never given again.
       try directory.catalog.reserveKeys(below: source.nextKey, collection: target.id, in: db)
       if let alias = arguments.alias {
@@ -374,6 +377,7 @@ struct ReindexJob: Sendable {
     } publish: { [report] record, _ in
       target.publish(target.snapshot.swapped(to: record, report: report))
       target.reserveKeys(below: source.nextKey)
+      target.annotate(definition.annotations)
       target.markReady()
       if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
     }

@@ -97,7 +97,9 @@ final class PayloadIndex: @unchecked Sendable {
     with snapshot: CollectionSnapshot, points: PointStore, directory: DataDirectory
   ) throws {
     let end = snapshot.endRow
-    let isCurrent = lock.reading { nextRow >= end && (!isText || countedLive == snapshot.liveCount) }
+    let isCurrent = lock.reading {
+      nextRow > end || (nextRow == end && (!isText || countedLive == snapshot.liveCount))
+    }
     if isCurrent { return }
     try lock.writing {
       let hasGrown = nextRow < end
@@ -114,7 +116,8 @@ final class PayloadIndex: @unchecked Sendable {
         }
         nextRow = last + 1
       }
-      guard hasGrown || isText else { return }
+      // A search that has waited knows less than is here: what it cannot see is not dead.
+      guard hasGrown || (isText && nextRow == end) else { return }
       let live = liveWords(in: snapshot)
       let liveCount = live.reduce(0) { $0 + $1.nonzeroBitCount }
       if rows.count > 1_024, rows.count > 2 * liveCount { keep(live) }

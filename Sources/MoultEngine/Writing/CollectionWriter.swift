@@ -80,6 +80,8 @@ struct CollectionWriter: Sendable {
     let firstKey = collection.nextKey
     let givesKeys = batch.ids.isEmpty
     let ids = givesKeys ? collection.keys(first: firstKey, count: count) : batch.ids
+    // Fields may have come and gone since the batch was looked at.
+    try PointValidation.checkShapes(ofFieldsIn: batch, collection)
     // Vectors of every field are looked at before the first is stored.
     let norms = try inverseNorms(of: batch.vectors, batch: batch)
     let given = try collection.fields.map { field in

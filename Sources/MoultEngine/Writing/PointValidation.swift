@@ -40,7 +40,28 @@ enum PointValidation {
   ///
   /// - Throws: `invalidArgument` for a field that is not there, `dimensionMismatch`, `invalidVector`.
   static func checkFields(of batch: PointBatch, in collection: Collection) throws {
+    try checkShapes(ofFieldsIn: batch, collection)
+    for (name, given) in batch.fields {
+      let dimension = given.dimension
+      var present = given.vectors
+      for place in given.absent {
+        for entry in place * dimension..<(place + 1) * dimension { present[entry] = 0 }
+      }
+      try checkFinite(present, dimension: dimension, what: "field '\(name)' of point") { index in
+        batch.ids.isEmpty ? "number \(index)" : "'\(batch.ids[index])'"
+      }
+    }
+  }
+
+  /// Whether the vectors of other fields than the first fit them, whatever they are.
+  ///
+  /// - Throws: `invalidArgument` for a field that is not there, `dimensionMismatch`, `tooLarge`.
+  static func checkShapes(ofFieldsIn batch: PointBatch, _ collection: Collection) throws {
     let fields = collection.fields
+    // Zeros stand where there is no vector.
+    for field in fields {
+      try FieldVectors.requireRoom(count: batch.count, dimension: field.schema.dimension)
+    }
     for (name, given) in batch.fields {
       guard let field = fields.first(where: { $0.schema.vectorField == name }) else {
         throw MoultError(
@@ -63,13 +84,6 @@ enum PointValidation {
           .invalidArgument,
           "places of points without a vector in field '\(name)' must rise from 0 and stay below \(batch.count)"
         )
-      }
-      var present = given.vectors
-      for place in given.absent {
-        for entry in place * dimension..<(place + 1) * dimension { present[entry] = 0 }
-      }
-      try checkFinite(present, dimension: dimension, what: "field '\(name)' of point") { index in
-        batch.ids.isEmpty ? "number \(index)" : "'\(batch.ids[index])'"
       }
     }
   }

@@ -23,11 +23,15 @@ struct MilvusPermissions {
   ///   - collection: `nil` where the request names none: then it must be granted for all.
   func allow(_ privilege: String, database: String?, collection: String?) -> Bool {
     guard let grants else { return true }
+    let level = Privilege.level(of: privilege)
     return grants.contains { grant in
-      includes(grant.privilege, privilege) && isWithin(grant, database)
-        && (Privilege.level(of: privilege) != .collection || grant.name == "*" || grant.name == collection)
+      includes(grant, privilege, level) && isWithin(grant, database)
+        && (grant.name == "*" || (level == .collection && grant.name == collection))
     }
   }
+
+  /// Whether nothing is looked at: what no table knows is for such alone.
+  var isUnlimited: Bool { grants == nil }
 
   /// Whether anything at all is granted for this collection, and so whether the user may know of it.
   func knows(_ collection: String, database: String) -> Bool {
@@ -42,9 +46,12 @@ struct MilvusPermissions {
     return grant.database == "*" || grant.database == database
   }
 
-  private func includes(_ granted: String, _ privilege: String) -> Bool {
-    granted == privilege || granted == Privilege.all
-      || Privilege.groups[granted]?.contains(privilege) == true
+  /// Everything of collections is not everything.
+  private func includes(_ grant: AccessList.Grant, _ privilege: String, _ level: Privilege.Level?) -> Bool {
+    if grant.privilege == Privilege.all {
+      return level != nil && (grant.object == "Global" || grant.object == level?.object)
+    }
+    return grant.privilege == privilege || Privilege.groups[grant.privilege]?.contains(privilege) == true
   }
 }
 
@@ -54,16 +61,16 @@ extension MilvusOperations {
   /// - Parameters:
   ///   - method: of Milvus' service.
   ///   - names: in the request.
+  ///   - named: the database that the request is about, where it is not in one.
   /// - Throws: 1401 with HTTP's 403.
-  func requirePrivilege(for method: String, _ names: MilvusNames) throws {
+  func requirePrivilege(for method: String, _ names: MilvusNames, database named: String = "") throws {
     guard Caller.current?.user != nil else { return }
     let permissions = permissions
     guard let listed = Privilege.methods[method] else {
-      return try require(
-        permissions.allow(Privilege.all, database: nil, collection: nil), method, permissions)
+      return try require(permissions.isUnlimited, method, permissions)
     }
     guard let privilege = listed else { return }
-    let database = Privilege.level(of: privilege) == .cluster ? nil : Self.database
+    let database = Privilege.level(of: privilege) == .cluster ? nil : named.isEmpty ? Self.database : named
     var collections = ([names.collection] + names.others).filter { !$0.isEmpty }
       .map { (try? engine.describeAlias($0)) ?? $0 }
     // Who moves or drops an alias takes it from the collection that it stands for.

@@ -129,7 +129,12 @@ struct DatabaseEngine: Sendable {
   func reading<Value>(_ name: String, _ body: (_ info: CollectionInfo) async throws -> Value) async throws
     -> Value
   {
-    try await whole.reading(own(name)) { info in try await body(shown(info) ?? info) }
+    try await whole.reading(own(name)) { info in
+      guard let shown = shown(info) else {
+        throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)' in this database")
+      }
+      return try await body(shown)
+    }
   }
 
   func write(_ batch: PointBatch, to name: String, mode: WriteMode) async throws -> WriteResult {

@@ -46,9 +46,9 @@ extension MilvusAPI {
         names.others = (request as? any NamesCollections)?.collectionNames ?? []
         var database = (request as? any NamesDatabase)?.dbName ?? ""
         if database.isEmpty { database = call.metadata("dbname") ?? "" }
-        response = try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
+        response = try await operations.inDatabase(isInDatabase ? database : nil) { [names, database] in
           try await operations.run(names) {
-            try operations.requirePrivilege(for: name, names)
+            try operations.requirePrivilege(for: name, names, database: isInDatabase ? "" : database)
             return try await answer(request)
           }
         }

@@ -7,16 +7,21 @@ internal import SwiftProtobuf
 struct VectorColumn {
   let target: VectorTarget
   let values: FieldVectors
+  private let absent: Set<Int>
 
   /// - Throws: 1100 for a column that is missing, of another type, dimension or number of rows.
   init(_ target: VectorTarget, _ column: ProtoFieldData?, count: Int) throws {
     self.target = target
     let (name, dimension) = (target.field.name, target.dimension)
+    do { try FieldVectors.requireRoom(count: count, dimension: dimension) } catch {
+      throw MilvusError.invalidParameter(error.message)
+    }
     guard let column else {
       guard target.field.isNullable else {
         throw MilvusError.invalidParameter("fieldSchema(\(name)) has no corresponding fieldData pass in")
       }
       values = FieldVectors([[Float]?](repeating: nil, count: count), dimension: dimension)
+      absent = Set(0..<count)
       return
     }
     let present = try Self.floats(column.vectors, target.field)
@@ -25,6 +30,7 @@ struct VectorColumn {
         "the dim (\(column.vectors.dim)) of field data(\(name)) is not equal to schema dim (\(dimension))")
     }
     let absent = try Self.absent(column.validData, target.field, count: count)
+    self.absent = Set(absent)
     let rows = present.count / dimension
     guard present.count % dimension == 0, rows == count - absent.count || rows == count else {
       throw MilvusError.invalidParameter(
@@ -47,7 +53,7 @@ struct VectorColumn {
 
   /// `nil` where the row has none.
   func vector(_ row: Int) -> [Float]? {
-    guard !values.absent.contains(row) else { return nil }
+    guard !absent.contains(row) else { return nil }
     return Array(values.vectors[row * target.dimension..<(row + 1) * target.dimension])
   }
 

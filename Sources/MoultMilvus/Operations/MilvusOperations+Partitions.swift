@@ -159,7 +159,9 @@ extension MilvusOperations {
     let result = try await engine.write(batch, to: name, mode: .upsert)
     // A drop that came in between has not seen these points.
     guard try describe(name).definition.partitionNames.contains(partition) else {
-      _ = try await engine.delete(result.ids, from: name)
+      // Only those that are in it still: another write may have put some of them elsewhere.
+      _ = try await engine.delete(
+        matching: .all([.ids(Set(result.ids)), PartitionField.condition([partition])]), from: name)
       try checkPartitions([partition], of: try describe(name))
       return result
     }

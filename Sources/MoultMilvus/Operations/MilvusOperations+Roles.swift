@@ -62,6 +62,11 @@ extension MilvusOperations {
     }
     guard !name.isEmpty else { throw MilvusError.invalidParameter("the object name should not be empty") }
     // One that is not of collections says nothing about which.
+    guard name == "*" || privilege == Privilege.all || Privilege.level(of: privilege) == .collection else {
+      throw MilvusError.invalidParameter(
+        "the privilege \(privilege) is not about one \(object.lowercased()); the object name should be *",
+        expected: "*", actual: name)
+    }
     try await change(
       AccessList.Grant(
         object: object, name: name, database: database.isEmpty ? Self.database : database,

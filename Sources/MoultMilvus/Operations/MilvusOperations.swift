@@ -24,7 +24,8 @@ struct MilvusOperations: Sendable {
   func reading<Value>(
     _ name: String, _ body: (_ collection: DescribedCollection) async throws -> Value
   ) async throws -> Value {
-    try await engine.reading(name) { info in
+    try NameCheck.collection(name)
+    return try await engine.reading(name) { info in
       try await body(DescribedCollection(info: info, definition: try CollectionDefinition(of: info)))
     }
   }

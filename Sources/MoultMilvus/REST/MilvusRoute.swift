@@ -52,10 +52,11 @@ extension MilvusAPI {
           throw MilvusError.badFormat(error.message)
         }
         if database.isEmpty { database = request.headers[.databaseName] ?? "" }
-        return try await operations.inDatabase(isInDatabase ? database : nil) { [names] in
+        return try await operations.inDatabase(isInDatabase ? database : nil) { [names, database] in
           try await operations.run(names) {
             // What no table knows is for administrators.
-            try operations.requirePrivilege(for: Privilege.routes[path] ?? path, names)
+            try operations.requirePrivilege(
+              for: Privilege.routes[path] ?? path, names, database: isInDatabase ? "" : database)
             return try await answer(input, MilvusCall(body: body, int64AsText: Self.wantsText(request)))
           }
         }

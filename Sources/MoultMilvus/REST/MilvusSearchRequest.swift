@@ -119,8 +119,12 @@ struct MilvusSearchRequest {
   }
 
   private func queries(_ data: [JSON], _ target: VectorTarget) throws -> [Float] {
+    guard data.count <= MilvusOperations.countMax else {
+      throw MilvusError.invalidParameter(
+        "nq [\(data.count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(data.count)"
+      )
+    }
     var queries: [Float] = []
-    queries.reserveCapacity(data.count * target.dimension)
     for (index, value) in data.enumerated() {
       guard let query = value.floats else {
         throw MilvusError.badFormat("field 'data[\(index)]': expected an array of numbers, got \(value.kind)")

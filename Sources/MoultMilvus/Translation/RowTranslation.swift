@@ -20,7 +20,11 @@ struct RowTranslation {
   func batch(_ rows: [JSONObject]) throws(MilvusError) -> PointBatch {
     guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
     var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
-    batch.vectors.reserveCapacity(rows.count * schema.dimension)
+    for target in vectors {
+      do { try FieldVectors.requireRoom(count: rows.count, dimension: target.dimension) } catch {
+        throw .insertData(error.message)
+      }
+    }
     var others = vectors.filter { $0.field.name != schema.vectorField }
       .map { (target: $0, vectors: [[Float]?]()) }
     for (index, row) in rows.enumerated() {

@@ -6,6 +6,20 @@ public struct FieldVectors: Sendable, Equatable {
   /// Points of the batch that have no vector in this field, by their place, rising.
   public var absent: [Int]
 
+  /// Numbers of one field in a batch at most, those of points without a vector included.
+  public static let numbersMax = 1 << 27
+
+  /// - Throws: `tooLarge` for more than that.
+  public static func requireRoom(count: Int, dimension: Int) throws(MoultError) {
+    let (numbers, overflows) = count.multipliedReportingOverflow(by: dimension)
+    guard !overflows, numbers <= numbersMax else {
+      throw MoultError(
+        .tooLarge,
+        "a batch takes \(numbersMax) numbers a vector field, and \(count) points of \(dimension) dimensions are more; send "
+          + "fewer points a request")
+    }
+  }
+
   public init(vectors: [Float], dimension: Int, absent: [Int] = []) {
     self.vectors = vectors
     self.dimension = dimension

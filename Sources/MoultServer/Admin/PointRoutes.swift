@@ -60,6 +60,9 @@ extension AdminAPI {
     _ points: [JSON], _ body: ByteBuffer, _ others: [VectorFieldInfo]
   ) throws(MoultError) -> PointBatch {
     var batch = PointBatch(ids: [], vectors: [], dimension: 0)
+    for other in others {
+      try FieldVectors.requireRoom(count: points.count, dimension: other.dimension)
+    }
     var vectors = [[[Float]?]](repeating: [], count: others.count)
     batch.payloads = [String](repeating: "", count: points.count)
     for (row, point) in points.enumerated() {
@@ -82,7 +85,7 @@ extension AdminAPI {
       }
       if row == 0 {
         batch.dimension = entries.count
-        batch.vectors.reserveCapacity(points.count * entries.count)
+        try FieldVectors.requireRoom(count: points.count, dimension: entries.count)
       }
       guard entries.count == batch.dimension, !entries.isEmpty else {
         throw MoultError(
