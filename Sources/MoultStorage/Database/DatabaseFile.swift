@@ -54,6 +54,7 @@ struct DatabaseFile {
     if form == .plain { try DatabaseUpgrade(file: self).run() }
     let database = try openPool(readers: readers)
     do {
+      try database.read { try CatalogMigrations.requireReadableVersion($0, path: path) }
       _ = try database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
       try CatalogMigrations.migrate(database)
       return database
@@ -109,9 +110,14 @@ struct DatabaseFile {
   private func requireReadableVersion(_ form: Form) throws {
     var configuration = Configuration()
     configuration.readonly = true
-    let database = try DatabaseQueue(path: form == .plain ? path : uri(path), configuration: configuration)
-    try database.read { try CatalogMigrations.requireReadableVersion($0, path: path) }
-    try database.close()
+    do {
+      let database = try DatabaseQueue(path: form == .plain ? path : uri(path), configuration: configuration)
+      try database.read { try CatalogMigrations.requireReadableVersion($0, path: path) }
+      try database.close()
+    } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+      // The very first start was cut off before the database had a log: its journal has to be taken back, which who
+      // only reads cannot do. `open` looks once more.
+    }
   }
 
   private func openPool(readers: Int) throws -> DatabasePool {
