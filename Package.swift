@@ -126,12 +126,14 @@ let package = Package(
         swiftProtobuf,
       ]),
     module(
+      "MoultQdrant", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, httpTypes]),
+    module(
       "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(
       name: "MoultCommand",
       dependencies: [
-        "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultBenchmark",
-        argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging, lifecycle,
+        "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultQdrant",
+        "MoultBenchmark", argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging, lifecycle,
       ],
       swiftSettings: strict),
 
@@ -175,6 +177,12 @@ let package = Package(
         "MoultServerTesting", "MoultMilvus", "MilvusProto", "MoultServer", "MoultEngine", "MoultModel",
         hummingbird,
         httpTypes, swiftProtobuf,
+      ]),
+    tests(
+      "MoultQdrantTests",
+      [
+        "MoultServerTesting", "MoultQdrant", "MoultServer", "MoultEngine", "MoultModel", hummingbird,
+        httpTypes,
       ]),
     tests("MoultBenchmarkTests", ["MoultBenchmark", "MoultModel", "MoultFiles"]),
     tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
