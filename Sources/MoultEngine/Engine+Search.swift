@@ -19,33 +19,71 @@ extension Engine {
   ///   `overloaded`; `CancellationError` at once when the task is cancelled.
   package func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
     let collection = try aliases.resolveReady(name)
-    try check(request, collection: collection)
+    let window = try window(of: request, collection: collection)
+    return try await answer(
+      window, of: collection, metric: collection.schema.metric, includePayload: request.includePayload,
+      includeVectors: request.includeVectors
+    ) { [resources] filtered, _ in
+      try filtered.requireSound(
+        filtered.live, exact: request.exact, parallel: resources.searching.parallelFor)
+      request.queries.withUnsafeBufferPointer {
+        collection.recentQueries.record($0.baseAddress!, count: window.queryCount)
+      }
+      let isSelective =
+        request.filter != nil
+        && filtered.liveCount * request.dimension * MemoryLayout<Float>.stride <= Self.selectiveBytesMax
+      return { count in
+        request.queries.withUnsafeBufferPointer { queries in
+          SearchExecutor.search(
+            filtered, generation: filtered.live, queries: queries.baseAddress!, queryCount: window.queryCount,
+            parameters: .init(
+              count: count, ef: request.ef, probes: request.probes, exact: request.exact || isSelective,
+              oversampling: request.oversampling,
+              isFiltered: request.filter != nil), parallel: resources.searching.parallelFor)
+        }
+      }
+    }
+  }
+
+  /// The nearest `count` of each query, best first.
+  typealias Nearest = (_ count: Int) throws -> [[GlobalNeighbor]]
+
+  /// Runs a search of any kind on one snapshot from beginning to end.
+  ///
+  /// - Parameters:
+  ///   - metric: of the scores that are found.
+  ///   - prepare: what finds the nearest rows among those that `filtered` shows, of all of `snapshot`.
+  func answer(
+    _ window: SearchWindow, of collection: Collection, metric: Metric, includePayload: Bool,
+    includeVectors: Bool = false,
+    prepare:
+      @escaping @Sendable (_ filtered: CollectionSnapshot, _ snapshot: CollectionSnapshot) throws -> Nearest
+  ) async throws -> SearchResponse {
     // From here on the request sees this snapshot and nothing else.
     let snapshot = collection.snapshot
     let start = ContinuousClock.now
     defer { resources.searchLatencies.record(start.secondsToNow, besideJob: resources.background.isBusy) }
     try resources.admission.enter()
     return try await resources.searching.runUntilCancelled(ended: resources.admission.leave) { [resources] in
-      let searched =
-        try request.filter.map {
+      let filtered =
+        try window.filter.map {
           try collection.filters.apply(
             $0, to: snapshot, points: collection.points, directory: resources.directory)
         } ?? snapshot
-      try snapshot.requireSound(
-        snapshot.live, exact: request.exact, parallel: resources.searching.parallelFor)
-      let found = try self.neighbors(request, of: collection, in: searched)
+      let found = try window.choose(metric: metric, search: try prepare(filtered, snapshot)) { field, rows in
+        try resources.directory.read { try collection.points.values(ofField: field, rows: rows, in: $0) }
+      }
       let rows = Set(found.joined().map(\.neighbor.row))
       let stored = try resources.directory.read { db in
-        try collection.points.points(rows: rows, payloads: request.includePayload, in: db)
+        try collection.points.points(rows: rows, payloads: includePayload, in: db)
       }
       let hits = found.map { chosen in
         chosen.compactMap { chosen -> SearchHit? in
           guard let point = stored[chosen.neighbor.row] else { return nil }
           return SearchHit(
-            id: point.id, score: collection.schema.metric.ownScore(chosen.neighbor.score),
-            payload: point.payload,
-            vector: request.includeVectors
-              ? snapshot.vector(ofRow: chosen.neighbor.row, dimension: request.dimension) : nil,
+            id: point.id, score: metric.ownScore(chosen.neighbor.score), payload: point.payload,
+            vector: includeVectors
+              ? snapshot.vector(ofRow: chosen.neighbor.row, dimension: collection.schema.dimension) : nil,
             group: chosen.value)
         }
       }
@@ -53,54 +91,8 @@ extension Engine {
     }
   }
 
-  /// The rows that answer each query, offset already passed over.
-  private func neighbors(
-    _ request: SearchRequest, of collection: Collection, in snapshot: CollectionSnapshot
-  ) throws -> [[SearchDeepening.Chosen]] {
-    let queryCount = request.queries.count / request.dimension
-    let isSelective =
-      request.filter != nil
-      && snapshot.liveCount * request.dimension * MemoryLayout<Float>.stride <= Self.selectiveBytesMax
-    func search(_ count: Int) -> [[GlobalNeighbor]] {
-      request.queries.withUnsafeBufferPointer { queries in
-        SearchExecutor.search(
-          snapshot, generation: snapshot.live, queries: queries.baseAddress!, queryCount: queryCount,
-          parameters: .init(
-            count: count, ef: request.ef, probes: request.probes, exact: request.exact || isSelective,
-            oversampling: request.oversampling,
-            isFiltered: request.filter != nil), parallel: resources.searching.parallelFor)
-      }
-    }
-    request.queries.withUnsafeBufferPointer {
-      collection.recentQueries.record($0.baseAddress!, count: queryCount)
-    }
-    let wanted = request.limit + request.offset
-    if request.range == nil && request.grouping == nil {
-      return search(wanted).map { $0.dropFirst(request.offset).map { .init(neighbor: $0) } }
-    }
-    let deepening = SearchDeepening(
-      range: request.range, metric: collection.schema.metric, wanted: wanted,
-      countMax: min(Self.limitMax, max(1, Self.hitCountMax / queryCount)), grouping: request.grouping)
-    let found = try deepening.run(search: search) { rows in
-      try resources.directory.read { db in
-        try collection.points.values(ofField: request.grouping?.field ?? FieldPath([]), rows: rows, in: db)
-      }
-    }
-    return found.map { Self.skipping(request.offset, of: $0) }
-  }
-
-  /// Passes over the first hits, or the first groups.
-  static func skipping(
-    _ offset: Int, of hits: [SearchDeepening.Chosen]
-  ) -> [SearchDeepening.Chosen] {
-    guard offset > 0, let first = hits.first?.value else { return Array(hits.dropFirst(offset)) }
-    var skipped = [first]
-    for hit in hits where skipped.last != hit.value { skipped.append(hit.value!) }
-    let passed = Set(skipped.prefix(offset))
-    return hits.filter { !passed.contains($0.value!) }
-  }
-
-  private func check(_ request: SearchRequest, collection: Collection) throws {
+  /// What a request asks of its hits, when it can be answered.
+  private func window(of request: SearchRequest, collection: Collection) throws -> SearchWindow {
     let dimension = collection.schema.dimension
     guard request.dimension == dimension, !request.queries.isEmpty, request.queries.count % dimension == 0
     else {
@@ -109,31 +101,15 @@ extension Engine {
         "collection '\(collection.name)' takes \(dimension)-dimensional queries; got "
           + "\(request.queries.count) numbers as \(request.dimension)-dimensional ones")
     }
-    guard request.queries.count / dimension <= Self.queryCountMax else {
-      throw MoultError(
-        .invalidArgument,
-        "a request takes 1 … \(Self.queryCountMax) queries, got \(request.queries.count / dimension)")
-    }
-    guard request.limit >= 1, request.offset >= 0, request.limit <= Self.limitMax,
-      request.offset <= Self.limitMax - request.limit
-    else {
-      throw MoultError(
-        .invalidArgument,
-        "limit must be at least 1, offset at least 0, and limit + offset at most \(Self.limitMax); got limit "
-          + "\(request.limit), offset \(request.offset)")
-    }
-    // Before it is multiplied with.
-    if let size = request.grouping?.size, !SearchGrouping.sizeRange.contains(size) {
-      throw MoultError(.invalidArgument, "a group takes \(SearchGrouping.sizeRange) hits, got \(size)")
-    }
-    let perQuery = (request.limit + request.offset) * (request.grouping?.size ?? 1)
-    let hits = request.queries.count / dimension * min(perQuery, Self.limitMax)
-    guard hits <= Self.hitCountMax, !request.includeVectors || hits * dimension <= Self.vectorEntriesMax
-    else {
+    let window = SearchWindow(
+      queryCount: request.queries.count / dimension, limit: request.limit, offset: request.offset,
+      filter: request.filter, range: request.range, grouping: request.grouping)
+    try window.check()
+    guard !request.includeVectors || window.hitCount * dimension <= Self.vectorEntriesMax else {
       throw MoultError(
         .tooLarge,
-        "queries × (limit + offset) may be at most \(Self.hitCountMax), and with vectors times the dimension "
-          + "\(Self.vectorEntriesMax); got \(hits) hits. Send fewer queries a request")
+        "hits with vectors, times the dimension, may be at most \(Self.vectorEntriesMax) numbers; got "
+          + "\(window.hitCount) hits. Send fewer queries a request")
     }
     if let ef = request.ef, !(1...32_768).contains(ef) {
       throw MoultError(.invalidArgument, "ef must be in 1 … 32768, got \(ef)")
@@ -143,21 +119,12 @@ extension Engine {
         .invalidArgument,
         "probes (nprobe) must be in 1 … \(IndexSpecification.listsRange.upperBound), got \(probes)")
     }
-    if let filter = request.filter { try Self.check(filter) }
-    if let range = request.range { try Self.check(range) }
     if let oversampling = request.oversampling { try Self.check(oversampling: oversampling) }
     try PointValidation.checkQueries(request.queries, schema: collection.schema)
+    return window
   }
 
-  static func check(_ range: SearchRange) throws {
-    for bound in [range.lower, range.upper] {
-      if let bound, !bound.score.isFinite {
-        throw MoultError(.invalidArgument, "a bound of scores must be a finite number, got \(bound.score)")
-      }
-    }
-  }
-
-  static func check(_ filter: PointFilter) throws {
+  static func check(_ filter: PointFilter) throws(MoultError) {
     guard filter.depth <= PointFilter.depthMax, filter.valueCount <= PointFilter.valueCountMax,
       filter.conditionCount <= PointFilter.conditionCountMax
     else {
