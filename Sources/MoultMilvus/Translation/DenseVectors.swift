@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MoultModel
 
 /// Vectors of the dense types as bytes on the wire, and as the float32 numbers that they stand for.
 ///
@@ -23,7 +24,7 @@ enum DenseVectors {
       return [Float](unsafeUninitializedCapacity: count) { floats, initialized in
         switch type {
         case .float16Vector:
-          for place in 0..<count { floats[place] = Float(Float16(bitPattern: bits16(place))) }
+          for place in 0..<count { floats[place] = Half.widened(bits16(place)) }
         case .bfloat16Vector:
           for place in 0..<count { floats[place] = Float(bitPattern: UInt32(bits16(place)) << 16) }
         case .int8Vector:
@@ -46,7 +47,7 @@ enum DenseVectors {
     var data = Data()
     for float in floats {
       switch type {
-      case .float16Vector: append(Float16(float).bitPattern, to: &data)
+      case .float16Vector: append(Half.narrowed(float), to: &data)
       case .bfloat16Vector: append(UInt16(truncatingIfNeeded: float.bitPattern >> 16), to: &data)
       case .int8Vector:
         data.append(UInt8(bitPattern: Int8(max(-128, min(127, float.rounded(.toNearestOrEven))))))
@@ -64,7 +65,7 @@ enum DenseVectors {
   static func nearest(_ float: Float, _ type: MilvusType) -> Float? {
     switch type {
     case .float16Vector:
-      let half = Float(Float16(float))
+      let half = Half.widened(Half.narrowed(float))
       return half.isFinite ? half : nil
     case .bfloat16Vector:
       guard float.isFinite else { return nil }

@@ -147,7 +147,7 @@ extension PointFrame {
     switch elementType {
     case nil: break
     case .float32: buffer.writeElements(vectors.map { $0.bitPattern.littleEndian })
-    case .float16: buffer.writeElements(vectors.map { Float16($0).bitPattern.littleEndian })
+    case .float16: buffer.writeElements(vectors.map { Half.narrowed($0).littleEndian })
     }
     for payload in payloads { buffer.writeText(payload) }
     return buffer
@@ -196,9 +196,7 @@ extension PointFrame {
     case .float32:
       vectors = try reader.elements(count, times: dimension, "vectors", UInt32.self) { Float(bitPattern: $0) }
     case .float16:
-      vectors = try reader.elements(count, times: dimension, "vectors", UInt16.self) {
-        Float(Float16(bitPattern: $0))
-      }
+      vectors = try reader.elements(count, times: dimension, "vectors", UInt16.self) { Half.widened($0) }
     }
     payloads = hasPayloads == 1 ? try reader.texts(count, "payloads") : []
     try reader.finish()

@@ -2,13 +2,13 @@
 ///
 /// Written on integers so that the compiler vectorizes it: Swift's `Float16` calls a library function a
 /// value on x86-64 without F16C.
-enum Half {
+package enum Half {
   /// The value of a half; exact, and NaN keeps its payload.
   ///
   /// Exponent and fraction move to float32's places, which reads as the value times 2⁻¹¹²; the
   /// multiplication is exact and takes care of subnormals. Infinity and NaN only need all exponent bits.
-  @inline(__always)
-  static func widened(_ half: UInt16) -> Float {
+  @inlinable @inline(__always)
+  package static func widened(_ half: UInt16) -> Float {
     let magnitude = UInt32(half & 0x7FFF) << 13
     let scaled = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
     let special: UInt32 = magnitude >= 0x0F80_0000 ? 0x7F80_0000 : 0  // 0x7C00 << 13
@@ -17,8 +17,8 @@ enum Half {
 
   /// The nearest half, ties to even; infinite from 65 520 on. NaN keeps the upper bits of its payload, so
   /// `narrowed(widened(h)) == h` for every pattern.
-  @inline(__always)
-  static func narrowed(_ value: Float) -> UInt16 {
+  @inlinable @inline(__always)
+  package static func narrowed(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
     let magnitude = bits & 0x7FFF_FFFF
@@ -39,7 +39,8 @@ enum Half {
   }
 
   /// - Returns: the first index whose finite value is too large for a half, if there is one.
-  static func narrow(_ floats: UnsafeBufferPointer<Float>, into halves: UnsafeMutablePointer<UInt16>) -> Int?
+  package static func narrow(_ floats: UnsafeBufferPointer<Float>, into halves: UnsafeMutablePointer<UInt16>)
+    -> Int?
   {
     for index in 0..<floats.count {
       halves[index] = narrowed(floats[index])

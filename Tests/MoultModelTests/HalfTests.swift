@@ -1,7 +1,6 @@
+import MoultModel
 import MoultTesting
 import Testing
-
-@testable import MoultFiles
 
 @Suite("Half")
 struct HalfTests {
