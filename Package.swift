@@ -8,6 +8,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(
@@ -99,7 +100,7 @@ let package = Package(
 
     module("MoultModel", []),
     module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"]),
-    module("MoultStorage", ["MoultModel", "CMoultStorage", "CSQLitePages", "CZlib", grdb]),
+    module("MoultStorage", ["MoultModel", "CMoultStorage", "CSQLitePages", "CZlib", grdb, grdbSQLite]),
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
     module(
@@ -176,7 +177,7 @@ let package = Package(
       [
         "MoultServerTesting", "MoultMilvus", "MilvusProto", "MoultServer", "MoultEngine", "MoultModel",
         hummingbird,
-        httpTypes, swiftProtobuf,
+        httpTypes, swiftProtobuf, logging,
       ]),
     tests(
       "MoultQdrantTests",

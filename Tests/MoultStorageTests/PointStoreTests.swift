@@ -184,8 +184,6 @@ struct PointStoreTests {
         let points = try store.points(rows: 0..<10, payloads: true, in: db)
         #expect((0..<10).map { points[$0]?.payload != nil } == (0..<10).map { $0 >= 5 })
         #expect(try store.deadRows(from: 0, to: 10, in: db) == Array(0..<6))
-        try store.deleteDead(from: 0, to: 3, in: db)
-        #expect(try store.points(rows: 0..<10, payloads: false, in: db).keys.sorted() == Array(3..<10))
       }
     }
   }

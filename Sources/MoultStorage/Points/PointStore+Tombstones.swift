@@ -69,10 +69,4 @@ extension PointStore {
     try statement.execute(arguments: [throughSequence, limit])
     return db.changesCount
   }
-
-  /// Forgets dead rows with `from ≤ row < to`: their segment is gone.
-  package func deleteDead(from: Int64, to: Int64, in db: Database) throws {
-    try db.execute(
-      sql: "DELETE FROM \(table) WHERE row >= ? AND row < ? AND died IS NOT NULL", arguments: [from, to])
-  }
 }

@@ -65,20 +65,23 @@ package struct PointStore: Sendable {
     in db: Database
   ) throws -> [Int64] {
     precondition(payloads.isEmpty || payloads.count == ids.count, "one payload a point")
-    let insertion = try db.cachedStatement(
-      sql: "INSERT INTO \(table) (row, key, payload) VALUES (?, ?, ?)")
+    let insertion = try PointInsertion(table: table, in: db)
     var died: [Int64] = []
     for (offset, id) in ids.enumerated() {
       let key = try storableKey(id)
-      if replaceExisting, let row = try kill(key, sequence: sequence, in: db) { died.append(row) }
-      let payload = payloads.isEmpty || payloads[offset].isEmpty ? nil : payloads[offset]
+      let payload = payloads.isEmpty ? nil : payloads[offset]
       if let payload, payload.utf8.contains(0) {
         throw MoultError(.invalidArgument, "the payload of point \(id) holds a NUL byte; JSON has none")
       }
-      do {
-        try insertion.execute(arguments: [firstRow + Int64(offset), key, payload])
-      } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+      let row = firstRow + Int64(offset)
+      // Most points are new, and to find that out beforehand would cost as much as to insert them.
+      if try insertion.insert(row: row, key: key, payload: payload) { continue }
+      guard replaceExisting else {
         throw MoultError(.pointExists, "there is a point \(id) already; upsert replaces it")
+      }
+      if let replaced = try kill(key, sequence: sequence, in: db) { died.append(replaced) }
+      guard try insertion.insert(row: row, key: key, payload: payload) else {
+        throw MoultError(.internalError, "the point \(id) is live after it was replaced")
       }
     }
     return died
