@@ -376,24 +376,6 @@ struct CollectionWriter: Sendable {
   }
 }
 
-extension FieldVectors {
-  /// No point has one.
-  fileprivate static func none(_ count: Int, _ dimension: Int) -> FieldVectors {
-    FieldVectors(
-      vectors: [Float](repeating: 0, count: count * dimension), dimension: dimension, absent: Array(0..<count)
-    )
-  }
-
-  /// With zeros where there is no vector.
-  fileprivate var filled: FieldVectors {
-    var filled = self
-    for place in absent {
-      for entry in place * dimension..<(place + 1) * dimension { filled.vectors[entry] = 0 }
-    }
-    return filled
-  }
-}
-
 extension CollectionSnapshot {
   /// Marks rows dead, wherever they are.
   mutating func kill(rows: [Int64]) {

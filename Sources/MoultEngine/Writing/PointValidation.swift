@@ -42,12 +42,8 @@ enum PointValidation {
   static func checkFields(of batch: PointBatch, in collection: Collection) throws {
     try checkShapes(ofFieldsIn: batch, collection)
     for (name, given) in batch.fields {
-      let dimension = given.dimension
-      var present = given.vectors
-      for place in given.absent {
-        for entry in place * dimension..<(place + 1) * dimension { present[entry] = 0 }
-      }
-      try checkFinite(present, dimension: dimension, what: "field '\(name)' of point") { index in
+      try checkFinite(given.filled.vectors, dimension: given.dimension, what: "field '\(name)' of point") {
+        index in
         batch.ids.isEmpty ? "number \(index)" : "'\(batch.ids[index])'"
       }
     }

@@ -35,4 +35,20 @@ public struct FieldVectors: Sendable, Equatable {
       self.vectors += vector ?? [Float](repeating: 0, count: dimension)
     }
   }
+
+  /// No point has one.
+  package static func none(_ count: Int, _ dimension: Int) -> FieldVectors {
+    FieldVectors(
+      vectors: [Float](repeating: 0, count: count * dimension), dimension: dimension, absent: Array(0..<count)
+    )
+  }
+
+  /// With zeros where there is no vector.
+  package var filled: FieldVectors {
+    var filled = self
+    for place in absent {
+      for entry in place * dimension..<(place + 1) * dimension { filled.vectors[entry] = 0 }
+    }
+    return filled
+  }
 }
