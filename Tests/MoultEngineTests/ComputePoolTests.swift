@@ -87,4 +87,18 @@ struct ComputePoolTests {
     #expect(policy == 0)
     try await harness.shutDown()
   }
+
+  @Test("a closed pool forgets nothing that is handed to it: who hands it over does it")
+  func closed() async throws {
+    for priority in Self.priorities {
+      let pool = ComputePool(name: "test", threadCount: 2, priority: priority)
+      pool.close()
+      #expect(try await pool.run { 7 } == 7)
+      let errand = pool.begin {}
+      try errand.wait()
+      let rounds = Mutex(0)
+      pool.parallelFor.run(50) { _ in rounds.withLock { $0 += 1 } }
+      #expect(rounds.withLock { $0 } == 50)
+    }
+  }
 }

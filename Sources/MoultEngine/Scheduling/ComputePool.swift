@@ -162,7 +162,7 @@ final class ComputePool: Sendable {
     return errand
   }
 
-  /// Lets the threads end once the queue is empty.
+  /// Lets the threads end once the queue is empty. What comes later is done by who asks for it.
   func close() {
     queue.withLock { $0.isClosed = true }
     for _ in 0..<threadCount { wakeUps.signal() }
@@ -249,7 +249,12 @@ final class ComputePool: Sendable {
   }
 
   private func submit(_ task: @escaping @Sendable () -> Void) {
-    queue.withLock { $0.append(task) }
+    let isTaken = queue.withLock { queue in
+      if !queue.isClosed { queue.append(task) }
+      return !queue.isClosed
+    }
+    // Nobody is there for it any more, and somebody waits: who asks does it.
+    guard isTaken else { return task() }
     wakeUps.signal()
   }
 
