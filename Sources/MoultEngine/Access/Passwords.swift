@@ -15,11 +15,14 @@ final class Passwords: Sendable {
   private static let saltBytes = 16
   private static let hashBytes = 32
   private static let waitingMax = 100
+  /// Of one user, and of all names that are no user's together: guesses at some keep nobody else out.
+  private static let waitingPerUserMax = 8
 
   private struct State {
     /// By user, of the password that was right and the hash that it was right for.
     var known: [String: Data] = [:]
-    var waiting = 0
+    /// By user; the empty name is of those who are none.
+    var waiting: [String: Int] = [:]
   }
 
   private let state = Mutex(State())
@@ -30,7 +33,7 @@ final class Passwords: Sendable {
 
   func hash(_ password: String) async throws -> PasswordHash {
     let salt = (0..<Self.saltBytes).map { _ in UInt8.random(in: 0 ... .max) }
-    let hash = try await derived(password, salt: salt, rounds: Self.rounds)
+    let hash = try await derived(password, of: nil, salt: salt, rounds: Self.rounds)
     return PasswordHash(salt: salt, hash: hash.withUnsafeBytes { Array($0) }, rounds: Self.rounds)
   }
 
@@ -45,7 +48,8 @@ final class Passwords: Sendable {
   /// - Throws: `overloaded` when many others wait.
   func isRight(_ password: String, of user: String, _ hash: PasswordHash?) async throws -> Bool {
     let salt = hash?.salt ?? [UInt8](repeating: 0, count: Self.saltBytes)
-    let derived = try await derived(password, salt: salt, rounds: hash?.rounds ?? Self.rounds)
+    let derived = try await derived(
+      password, of: hash == nil ? "" : user, salt: salt, rounds: hash?.rounds ?? Self.rounds)
     // Keys are compared in constant time.
     guard let hash, derived == SymmetricKey(data: hash.hash) else { return false }
     let code = Data(HMAC<SHA256>.authenticationCode(for: Self.text(password, user, hash), using: key))
@@ -55,18 +59,32 @@ final class Passwords: Sendable {
 
   func forget(_ user: String) { state.withLock { $0.known[user] = nil } }
 
-  private func derived(_ password: String, salt: [UInt8], rounds: Int) async throws -> SymmetricKey {
+  /// - Parameter user: who is asked for; `nil` for a password that is being set.
+  private func derived(
+    _ password: String, of user: String?, salt: [UInt8], rounds: Int
+  ) async throws -> SymmetricKey {
+    // Users' names are never empty: setting has a place of its own under a name that none can have.
+    let name = user ?? "\0"
     let hasRoom = state.withLock { state in
-      guard state.waiting < Self.waitingMax else { return false }
-      state.waiting += 1
+      let most = user == nil ? Self.waitingMax : Self.waitingPerUserMax
+      guard state.waiting.values.reduce(0, +) < Self.waitingMax, state.waiting[name, default: 0] < most else {
+        return false
+      }
+      state.waiting[name, default: 0] += 1
       return true
     }
     guard hasRoom else {
       throw MoultError(
         .overloaded,
-        "\(Self.waitingMax) passwords are waiting to be checked, one after the other; try again later")
+        "too many passwords are waiting to be checked, one after the other (\(Self.waitingPerUserMax) of a user, "
+          + "\(Self.waitingMax) in all); try again later")
     }
-    defer { state.withLock { $0.waiting -= 1 } }
+    defer {
+      state.withLock { state in
+        let left = state.waiting[name, default: 1] - 1
+        state.waiting[name] = left > 0 ? left : nil
+      }
+    }
     return try await pool.run {
       try KDF.Insecure.PBKDF2.deriveKey(
         from: Array(password.utf8), salt: salt, using: .sha512, outputByteCount: Self.hashBytes,
