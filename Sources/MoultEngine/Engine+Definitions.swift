@@ -114,11 +114,26 @@ extension Engine {
           }
         }
         // Opened again, as after a restart: whatever holds the metric is made anew.
-        let fresh = try await resources.searching.run { [resources] in
-          try CollectionLoader(
-            directory: resources.directory, parallel: resources.searching.parallelFor,
-            logger: resources.logger
-          ).load(record)
+        let fresh: Collection
+        do {
+          fresh = try await resources.searching.run { [resources] in
+            try CollectionLoader(
+              directory: resources.directory, parallel: resources.searching.parallelFor,
+              logger: resources.logger
+            ).load(record)
+          }
+        } catch {
+          // The new definition is durable: answers by the old one would be wrong.
+          let whole = parent ?? collection
+          let damage = MoultError(
+            .unavailable,
+            "collection '\(whole.name)' could not be opened with its new definition; restart the server: \(error)"
+          )
+          aliases.publish { map in
+            for part in whole.withFields { map.collections[part.name] = nil }
+            map.damaged[whole.name] = damage
+          }
+          throw damage
         }
         fresh.setFields(collection.fields)
         parent?.setFields(parent!.fields.filter { $0.id != fresh.id } + [fresh])
