@@ -274,6 +274,8 @@ struct VectorFieldTests {
       { try await engine.addVectorField(VectorField(name: "other", dimension: 4), to: "words") },
       { try await engine.dropVectorField("title", from: "words") },
       { try await engine.redefine("words:title", metric: .cosine, index: .flat) },
+      // It would go on after the copy has gone live.
+      { _ = try await engine.startImport(into: "words", order: "{}") },
     ]
     for change in changes {
       await #expect { try await change() } throws: { ($0 as? MoultError)?.code == .switchInProgress }

@@ -1,6 +1,10 @@
+import Foundation
+import Logging
 import MoultEngine
+import MoultModel
 import MoultServer
 import MoultServerTesting
+import MoultTesting
 import Testing
 
 @testable import MoultMilvus
@@ -161,6 +165,35 @@ struct PartitionRouteTests {
         try await server.failure(name.isEmpty ? 1802 : 1100, "partitions/create", body)
       }
     }
+  }
+
+  @Test("a partition that an import writes into is not dropped, and none is imported into one that goes")
+  func importing() async throws {
+    let temporary = TemporaryDirectory()
+    // Without the engine's services no job ever begins.
+    let engine = try await Engine.open(
+      EngineConfiguration(dataDirectory: temporary.path + "/data"), logger: Logger(label: "test"))
+    let files = temporary.path + "/files"
+    try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
+    try Data(#"{"rows":[{"id":1,"vector":[0,0]}]}"#.utf8).write(to: URL(fileURLWithPath: files + "/a.json"))
+    let operations = MilvusAPI(engine: engine, importDirectory: files).operations
+    try await engine.createCollection(
+      "c", schema: CollectionSchema(dimension: 2, metric: .squaredEuclidean), specification: .init())
+    try await operations.createPartition("p", of: "c")
+    try await operations.setLoaded(partitions: ["p"], of: "c", false)
+
+    let job = try await operations.startImport([["a.json"]], into: "c", partition: "p")
+    await #expect { try await operations.dropPartition("p", of: "c") } throws: {
+      ($0 as? MilvusError)?.message.contains("an import job writes into it") == true
+    }
+    // It is as it was: imports into it are taken.
+    let other = try await operations.startImport([["a.json"]], into: "c", partition: "p")
+    for id in [job, other] { _ = try await engine.cancelJob(id) }
+    try await operations.dropPartition("p", of: "c")
+    await #expect { _ = try await operations.startImport([["a.json"]], into: "c", partition: "p") } throws: {
+      ($0 as? MilvusError)?.code == 200
+    }
+    await engine.close()
   }
 
   @Test("partitions are loaded and released one by one, and with their collection")

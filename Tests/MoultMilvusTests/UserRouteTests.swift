@@ -193,6 +193,27 @@ struct UserRouteTests {
     }
   }
 
+  @Test("a privilege for one database is looked for in the database that a request names")
+  func namedDatabase() async throws {
+    try await Self.withAnn { server in
+      for name in ["t", "u"] { try await server.success("databases/create", #"{"dbName":"\#(name)"}"#) }
+      let describe = { (name: String) in
+        try await Self.status(server, "databases/describe", #"{"dbName":"\#(name)"}"#)
+      }
+      for name in ["t", "u", "default"] { #expect(try await describe(name) == 403, "\(name)") }
+      try await server.success(
+        "roles/grant_privilege_v2",
+        #"{"roleName":"worker","privilege":"DescribeDatabase","dbName":"t","collectionName":"*"}"#)
+      for (name, status) in [("t", 200), ("u", 403), ("default", 403)] {
+        #expect(try await describe(name) == status, "\(name)")
+      }
+      // A header that names another database does not lend its privileges.
+      let borrowed = try await server.post(
+        "/v2/vectordb/databases/describe", #"{"dbName":"u"}"#, headers: Self.ann + [("DB-Name", "t")])
+      #expect(borrowed.status == 403)
+    }
+  }
+
   @Test("a user changes his own password and sees his own roles; others' are for those who may")
   func own() async throws {
     try await Self.withAnn { server in

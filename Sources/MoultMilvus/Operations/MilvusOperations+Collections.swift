@@ -69,7 +69,7 @@ extension MilvusOperations {
   func rename(_ name: String, to newName: String, database: String) async throws {
     let database = database.isEmpty ? Self.database : database
     try requireDatabase(database)
-    try NameCheck.collection(newName)
+    for name in [name, newName] { try NameCheck.collection(name) }
     do {
       try await engine.renameCollection(name, to: newName, database: database)
     } catch let error as MoultError where error.code == .collectionHasAliases {

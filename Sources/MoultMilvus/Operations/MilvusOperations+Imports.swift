@@ -57,7 +57,13 @@ extension MilvusOperations {
     }
     let order = ImportOrder(files: files, partition: partition, fileBytes: bytes)
     let text = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
-    return try await engine.startImport(into: collection.info.name, order: text).id
+    let id = try await engine.startImport(into: collection.info.name, order: text).id
+    // A drop that came in between has not seen this job.
+    do { try checkPartitions([partition], of: try describe(name)) } catch {
+      _ = try? await engine.whole.cancelJob(id)
+      throw error
+    }
+    return id
   }
 
   /// - Throws: 2100 for a job that is not there, is none of this database, or is no import; 1401.

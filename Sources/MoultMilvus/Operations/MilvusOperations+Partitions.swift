@@ -38,6 +38,8 @@ extension MilvusOperations {
   ///
   /// The name goes out of use first, then go the points, then the name is forgotten: what is cut short in between is
   /// finished by the next drop, or by a creation of the same name.
+  ///
+  /// - Throws: for the default one, one that is loaded, and one that an import writes into.
   func dropPartition(_ name: String, of collectionName: String) async throws {
     guard name != Self.partition else {
       throw MilvusError(code: MilvusError.Code.unexpected, message: "default partition cannot be deleted")
@@ -57,6 +59,19 @@ extension MilvusOperations {
     try await alter(collection.info.name) { definition in
       guard let place = definition.partitions?.firstIndex(where: { $0.name == name }) else { return }
       definition.partitions?[place].isDropping = true
+    }
+    // Who starts an import looks again after it is queued, so that one of both sees the other.
+    let isImporting = try engine.importJobs().contains {
+      $0.collection == collection.info.name && $0.order.partition == name && !$0.job.state.isFinal
+    }
+    guard !isImporting else {
+      try await alter(collection.info.name) { definition in
+        guard let place = definition.partitions?.firstIndex(where: { $0.name == name }) else { return }
+        definition.partitions?[place].isDropping = false
+      }
+      throw MilvusError(
+        code: MilvusError.Code.unexpected,
+        message: "partition cannot be dropped, an import job writes into it; wait for it or cancel it first")
     }
     _ = try await engine.delete(matching: PartitionField.condition([name]), from: collection.info.name)
     try await alter(collection.info.name) { definition in
