@@ -271,7 +271,7 @@ struct JSONReaderTests {
       // Foundation goes through Decimal and misses the last bits; exactness has its own test.
       return ((theirs as? NSNumber)?.doubleValue).map { abs($0 - value) <= abs(value) * 1e-14 } ?? false
     case .string(let value): return (theirs as? String).map { Array($0.utf8) == Array(value.utf8) } ?? false
-    case .floats: return false
+    case .floats, .large: return false
     case .array(let values):
       guard let theirs = theirs as? [Any] else { return false }
       return values.count == theirs.count && zip(values, theirs).allSatisfy(equal)

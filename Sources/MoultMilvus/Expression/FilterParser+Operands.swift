@@ -261,7 +261,7 @@ extension FilterParser {
     case .int(let value): return .int(value)
     case .double(let value): return .double(value)
     case .string(let value): return .string(value)
-    case .null, .array, .object, .floats: throw scanner.failure("expected a value, got \(json.kind)")
+    case .null, .large, .array, .object, .floats: throw scanner.failure("expected a value, got \(json.kind)")
     }
   }
 

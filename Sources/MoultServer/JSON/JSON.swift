@@ -7,6 +7,9 @@ package enum JSON: Sendable, Equatable {
   case bool(Bool)
   /// A number without fraction and exponent that fits 64 bits.
   case int(Int64)
+  /// A number without fraction and exponent from 2⁶³ to 2⁶⁴ − 1, where the reader was told to keep those; elsewhere
+  /// they are doubles.
+  case large(UInt64)
   /// Any other number; always finite.
   case double(Double)
   case string(String)
@@ -119,6 +122,7 @@ extension JSON {
   package var double: Double? {
     switch self {
     case .int(let value): Double(value)
+    case .large(let value): Double(value)
     case .double(let value): value
     case .null, .bool, .string, .array, .object, .floats: nil
     }
@@ -129,7 +133,7 @@ extension JSON {
     switch self {
     case .array(let values): values
     case .floats(let values): values.map { .double(Double($0)) }
-    case .null, .bool, .int, .double, .string, .object: nil
+    case .null, .bool, .int, .large, .double, .string, .object: nil
     }
   }
 
@@ -148,7 +152,7 @@ extension JSON {
         floats.append(Float(double))
       }
       return floats
-    case .null, .bool, .int, .double, .string, .object: return nil
+    case .null, .bool, .int, .large, .double, .string, .object: return nil
     }
   }
 
@@ -157,7 +161,7 @@ extension JSON {
     switch self {
     case .null: "null"
     case .bool: "a boolean"
-    case .int: "an integer"
+    case .int, .large: "an integer"
     case .double: "a number"
     case .string: "a string"
     case .array, .floats: "an array"

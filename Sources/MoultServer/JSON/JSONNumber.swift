@@ -185,6 +185,13 @@ extension JSONNumber {
     return Int64(exactly: digits)
   }
 
+  /// The number as an integer that fits 64 bits only without a sign.
+  func large(in base: UnsafePointer<UInt8>) -> UInt64? {
+    // 2⁶³ has nineteen digits, 2⁶⁴ − 1 has twenty, which `digits` may not hold.
+    guard isInteger, !isNegative, (19...20).contains(text.count) else { return nil }
+    return UInt64(string(in: base)).flatMap { $0 > UInt64(Int64.max) ? $0 : nil }
+  }
+
   private func string(in base: UnsafePointer<UInt8>) -> String {
     String(decoding: UnsafeBufferPointer(start: base + text.lowerBound, count: text.count), as: UTF8.self)
   }

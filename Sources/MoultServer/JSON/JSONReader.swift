@@ -7,22 +7,26 @@ package import MoultModel
 package struct JSONReader: ~Copyable {
   private var scanner: JSONScanner
   private let floatKeys: JSONFloatKeys
+  private let keepsLarge: Bool
   private let powers = PowersOfTen.shared
   private var floats = FloatBuffer()
 
-  private init(_ bytes: UnsafeBufferPointer<UInt8>, floatKeys: JSONFloatKeys) {
+  private init(_ bytes: UnsafeBufferPointer<UInt8>, floatKeys: JSONFloatKeys, keepsLarge: Bool) {
     scanner = JSONScanner(bytes)
     self.floatKeys = floatKeys
+    self.keepsLarge = keepsLarge
   }
 
   /// - Parameters:
   ///   - bytes: the whole text, UTF-8 without byte order mark.
   ///   - depthMax: levels of arrays and objects.
   ///   - floatKeys: names of members whose arrays of numbers become ``JSON/floats(_:)``.
+  ///   - keepsLarge: whether integers from 2⁶³ to 2⁶⁴ − 1 become ``JSON/large(_:)``, and not doubles.
   package static func parse(
-    _ bytes: UnsafeBufferPointer<UInt8>, depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = []
+    _ bytes: UnsafeBufferPointer<UInt8>, depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = [],
+    keepsLarge: Bool = false
   ) throws(JSONError) -> JSON {
-    var reader = JSONReader(bytes, floatKeys: floatKeys)
+    var reader = JSONReader(bytes, floatKeys: floatKeys, keepsLarge: keepsLarge)
     reader.scanner.skipWhitespace()
     let value = try reader.value(depthLeft: depthMax, asFloats: false)
     try reader.scanner.finish()
@@ -36,17 +40,18 @@ package struct JSONReader: ~Copyable {
   }
 
   package static func parse(
-    _ bytes: [UInt8], depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = []
+    _ bytes: [UInt8], depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = [],
+    keepsLarge: Bool = false
   ) throws(JSONError) -> JSON {
     try bytes.withUnsafeBufferPointer { bytes throws(JSONError) in
-      try parse(bytes, depthMax: depthMax, floatKeys: floatKeys)
+      try parse(bytes, depthMax: depthMax, floatKeys: floatKeys, keepsLarge: keepsLarge)
     }
   }
 
   package static func parse(
-    _ text: String, depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = []
+    _ text: String, depthMax: Int = JSONText.depthMax, floatKeys: JSONFloatKeys = [], keepsLarge: Bool = false
   ) throws(JSONError) -> JSON {
-    try parse(Array(text.utf8), depthMax: depthMax, floatKeys: floatKeys)
+    try parse(Array(text.utf8), depthMax: depthMax, floatKeys: floatKeys, keepsLarge: keepsLarge)
   }
 
   /// Checks that a text is one JSON object without building it: ``JSONText/validateObject(utf8:depthMax:)``.
@@ -141,6 +146,7 @@ package struct JSONReader: ~Copyable {
   private mutating func number() throws(JSONError) -> JSON {
     let number = try scanner.number()
     if let value = number.int64 { return .int(value) }
+    if keepsLarge, let value = number.large(in: scanner.base) { return .large(value) }
     let value = number.double(in: scanner.base, powers)
     guard value.isFinite else { throw outOfRange(number, "a number within the range of float64 (±1.8e308)") }
     return .double(value)

@@ -74,6 +74,7 @@ package struct JSONWriter: Sendable {
     case .null: null()
     case .bool(let value): self.value(value)
     case .int(let value): self.value(value)
+    case .large(let value): raw(String(value))
     case .double(let value): self.value(value)
     case .string(let text): value(text)
     case .floats(let vector): value(vector)

@@ -4,11 +4,14 @@ package import NIOCore
 extension ByteBuffer {
   /// The body as JSON.
   ///
-  /// - Parameter floatKeys: names of members that hold vectors.
-  package func json(floatKeys: JSONFloatKeys = []) throws(JSONError) -> JSON {
+  /// - Parameters:
+  ///   - floatKeys: names of members that hold vectors.
+  ///   - keepsLarge: whether integers from 2⁶³ to 2⁶⁴ − 1 become ``JSON/large(_:)``.
+  package func json(floatKeys: JSONFloatKeys = [], keepsLarge: Bool = false) throws(JSONError) -> JSON {
     let outcome = withUnsafeReadableBytes { (bytes) -> Result<JSON, JSONError> in
       Result { () throws(JSONError) in
-        try JSONReader.parse(bytes.bindMemory(to: UInt8.self), floatKeys: floatKeys)
+        try JSONReader.parse(
+          bytes.bindMemory(to: UInt8.self), floatKeys: floatKeys, keepsLarge: keepsLarge)
       }
     }
     return try outcome.get()

@@ -102,7 +102,7 @@ extension RequestFields {
     case .int(let number): return .int(number)
     case .double(let number): return .double(number)
     case .string(let text): return .string(text)
-    case .array, .object, .floats:
+    case .large, .array, .object, .floats:
       throw mismatch(name, expected: "a string, a number, true, false or null", json)
     }
   }

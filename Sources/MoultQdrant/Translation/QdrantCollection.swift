@@ -1,0 +1,82 @@
+internal import Foundation
+internal import MoultModel
+internal import MoultServer
+
+/// A collection as it is, with what clients said about it.
+struct QdrantCollection: Sendable {
+  let info: CollectionInfo
+  let definition: QdrantDefinition
+
+  init(_ info: CollectionInfo) throws {
+    self.info = info
+    definition = try QdrantDefinition(of: info)
+  }
+
+  /// The engine's own name of the collection, never an alias.
+  var name: String { info.name }
+
+  /// In the order of the definition, the sparse ones last.
+  var vectors: [QdrantVector] {
+    definition.vectors.map(described)
+      + definition.sparseVectors.map {
+        QdrantVector(name: $0.name, kind: .sparse, distance: .dot, target: $0.member)
+      }
+  }
+
+  private func described(_ vector: QdrantDefinition.Vector) -> QdrantVector {
+    let isFirst = vector.field == info.schema.vectorField
+    return QdrantVector(
+      name: vector.name, kind: .dense(dimension: vector.size), distance: vector.distance,
+      target: isFirst ? info.name : FieldName.joined(info.name, vector.field),
+      field: isFirst ? nil : vector.field)
+  }
+
+  /// The vector that a query is about.
+  ///
+  /// - Parameter name: `nil` and "" are the one without a name.
+  /// - Throws: 400 for none.
+  func vector(using name: String?) throws(QdrantError) -> QdrantVector {
+    let name = name ?? ""
+    if let dense = definition.vectors.first(where: { $0.name == name }) { return described(dense) }
+    if let sparse = definition.sparseVectors.first(where: { $0.name == name }) {
+      return QdrantVector(name: name, kind: .sparse, distance: .dot, target: sparse.member)
+    }
+    throw .wrongInput("Not existing vector name error: \(name)")
+  }
+
+  /// Points that have this vector. Of sparse vectors nobody counts them.
+  func count(of vector: QdrantVector) -> Int? {
+    switch (vector.kind, vector.field) {
+    case (.sparse, _): nil
+    case (.dense, nil): info.count
+    case (.dense, let field?): info.fields.first { $0.name == field }?.count
+    }
+  }
+
+  /// Writes the vectors of a point: one without a name as it is, others by their names.
+  func write(vectorsOf point: Point, _ wanted: WithVector, to json: inout JSONWriter) throws {
+    let dense = definition.vectors.map(described)
+    if let unnamed = dense.first(where: \.name.isEmpty), dense.count == 1, definition.sparseVectors.isEmpty {
+      switch wanted {
+      case .all: return json.value(unnamed.values(of: point) ?? [])
+      case .named, .none: break
+      }
+    }
+    json.beginObject()
+    for vector in dense where wanted.includes(vector.name) {
+      if let values = vector.values(of: point) { json.member(vector.name, values) }
+    }
+    if definition.sparseVectors.contains(where: { wanted.includes($0.name) }) {
+      let payload = try StoredPayload(point.payload).object
+      for vector in definition.sparseVectors where wanted.includes(vector.name) {
+        guard let stored = payload[vector.member]?.string, let sparse = QdrantSparseVector(stored: stored)
+        else {
+          continue
+        }
+        json.key(vector.name)
+        sparse.write(to: &json)
+      }
+    }
+    json.endObject()
+  }
+}

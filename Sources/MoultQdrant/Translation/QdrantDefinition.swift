@@ -1,0 +1,181 @@
+internal import MoultModel
+internal import MoultServer
+internal import Synchronization
+
+/// What Qdrant's clients said about a collection: kept word for word in the collection's annotations, so that it is
+/// told again exactly as it was given. Clients compare it.
+///
+/// The text is `{"qdrant":1,…}`. *Its member names are in stored data.*
+struct QdrantDefinition: Equatable, Sendable {
+  /// The number type of vectors: they are rounded to it when they are written.
+  enum Datatype: String, CaseIterable, Sendable {
+    case float32, float16, uint8
+  }
+
+  struct Vector: Equatable, Sendable {
+    /// Empty for the one that has none.
+    var name: String
+    /// The engine's name of the vector field.
+    var field: String
+    var size: Int
+    var distance: QdrantDistance
+    var datatype: Datatype = .float32
+    /// As it was given, without nulls.
+    var given: JSONObject
+  }
+
+  struct SparseVector: Equatable, Sendable {
+    var name: String
+    /// Member of the payload that holds it.
+    var member: String
+    /// As it was given, without nulls.
+    var given: JSONObject
+  }
+
+  struct PayloadIndex: Equatable, Sendable {
+    var field: String
+    /// As it was given: a word, or an object with `type`.
+    var schema: JSON
+
+    var type: String { schema.string ?? schema["type"]?.string ?? "keyword" }
+  }
+
+  /// Whether vectors have names; a collection without dense vectors has.
+  var isNamed: Bool
+  /// In the order in which they were given.
+  var vectors: [Vector]
+  var sparseVectors: [SparseVector] = []
+  /// `hnsw_config` and all the others, as they were given, without nulls.
+  var settings = JSONObject()
+  var payloadIndexes: [PayloadIndex] = []
+
+  /// The engine's names of the id and of the first vector field; one that stands in for it where vectors have names:
+  /// the engine has a vector of it for every point, and points need not have any vector.
+  static let keyField = "id"
+  static let unnamedField = "vector"
+  static let placeholderField = "_none"
+
+  /// What definitions of this protocol begin with, and those of others do not.
+  static let mark = "{\"qdrant\":"
+
+  // MARK: Stored form
+
+  init(isNamed: Bool, vectors: [Vector] = []) {
+    self.isNamed = isNamed
+    self.vectors = vectors
+  }
+
+  /// - Throws: `corrupted` for annotations of ours that cannot be read.
+  init(of info: CollectionInfo) throws {
+    guard let text = info.schema.annotations, text.hasPrefix(Self.mark) else {
+      self.init(foreign: info)
+      return
+    }
+    if let known = Self.read.withLock({ $0[text] }) {
+      self = known
+      return
+    }
+    guard let json = try? JSONReader.parse(text, keepsLarge: true), let read = QdrantDefinition(stored: json)
+    else {
+      throw MoultError(.corrupted, "the definition of collection '\(info.name)' cannot be read")
+    }
+    self = read
+    Self.read.withLock { known in
+      if known.count >= Self.readMax { known = [:] }
+      known[text] = read
+    }
+  }
+
+  /// Texts that were read before: every request needs its collection's.
+  private static let read = Mutex<[String: QdrantDefinition]>([:])
+  private static let readMax = 256
+
+  /// Of a collection that another protocol has made: its first vector has no name, the others have theirs.
+  private init(foreign info: CollectionInfo) {
+    func vector(_ name: String, _ field: String, _ size: Int, _ metric: Metric) -> Vector {
+      let distance = QdrantDistance(metric)
+      return Vector(
+        name: name, field: field, size: size, distance: distance,
+        given: ["size": .int(Int64(size)), "distance": .string(distance.rawValue)])
+    }
+    isNamed = !info.fields.isEmpty
+    vectors =
+      [
+        vector(
+          info.fields.isEmpty ? "" : info.schema.vectorField, info.schema.vectorField, info.schema.dimension,
+          info.schema.metric)
+      ] + info.fields.map { vector($0.name, $0.name, $0.dimension, $0.metric) }
+  }
+
+  private init?(stored json: JSON) {
+    guard json["qdrant"]?.int == 1, let isNamed = json["named"]?.bool, let vectors = json["vectors"]?.array,
+      let sparse = json["sparse"]?.array, let settings = json["settings"]?.object,
+      let indexes = json["indexes"]?.array
+    else { return nil }
+    self.isNamed = isNamed
+    self.settings = settings
+    self.vectors = []
+    for vector in vectors {
+      guard let name = vector["name"]?.string, let field = vector["field"]?.string,
+        let given = vector["given"]?.object, let read = Vector(name: name, field: field, given: given)
+      else { return nil }
+      self.vectors.append(read)
+    }
+    for vector in sparse {
+      guard let name = vector["name"]?.string, let member = vector["member"]?.string,
+        let given = vector["given"]?.object
+      else { return nil }
+      sparseVectors.append(SparseVector(name: name, member: member, given: given))
+    }
+    for index in indexes {
+      guard let field = index["field"]?.string, let schema = index["schema"] else { return nil }
+      payloadIndexes.append(PayloadIndex(field: field, schema: schema))
+    }
+  }
+
+  var annotations: String {
+    var json = JSONWriter()
+    json.beginObject()
+    json.member("qdrant", 1)
+    json.member("named", isNamed)
+    json.key("vectors")
+    json.beginArray()
+    for vector in vectors {
+      json.value(
+        .object([
+          "name": .string(vector.name), "field": .string(vector.field), "given": .object(vector.given),
+        ]))
+    }
+    json.endArray()
+    json.key("sparse")
+    json.beginArray()
+    for vector in sparseVectors {
+      json.value(
+        .object([
+          "name": .string(vector.name), "member": .string(vector.member), "given": .object(vector.given),
+        ]))
+    }
+    json.endArray()
+    json.member("settings", .object(settings))
+    json.key("indexes")
+    json.beginArray()
+    for index in payloadIndexes {
+      json.value(.object(["field": .string(index.field), "schema": index.schema]))
+    }
+    json.endArray()
+    json.endObject()
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+extension QdrantDefinition.Vector {
+  /// - Returns: `nil` unless size and distance are there.
+  init?(name: String, field: String, given: JSONObject) {
+    guard let size = given["size"]?.int.flatMap({ Int(exactly: $0) }),
+      let distance = given["distance"]?.string.flatMap(QdrantDistance.init)
+    else { return nil }
+    self.init(
+      name: name, field: field, size: size, distance: distance,
+      datatype: given["datatype"]?.string.flatMap(QdrantDefinition.Datatype.init) ?? .float32, given: given)
+  }
+}

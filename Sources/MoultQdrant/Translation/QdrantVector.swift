@@ -1,0 +1,57 @@
+internal import MoultModel
+
+/// One vector of a collection, and how the engine calls it.
+struct QdrantVector: Sendable, Equatable {
+  enum Kind: Sendable, Equatable {
+    case dense(dimension: Int)
+    /// Searched with `PayloadSearch` of ``QdrantVector/target``, scoring `.sparse`.
+    case sparse
+  }
+
+  /// Empty for the one that has none.
+  var name: String
+  var kind: Kind
+  /// Of dense vectors; sparse ones are compared by their inner product.
+  var distance: QdrantDistance
+  /// What the engine searches. Of a dense vector the collection's name, or `collection:field`; of a sparse one the
+  /// member of the payload, in the collection.
+  var target: String
+  /// The engine's name of the vector field; `nil` for the collection's first field and for sparse vectors.
+  var field: String?
+
+  /// What Qdrant calls the score that the engine gives.
+  func score(_ own: Float) -> Float {
+    switch distance {
+    case .euclid: max(0, own).squareRoot()
+    case .cosine, .dot, .manhattan: own
+    }
+  }
+
+  /// Hits with this of Qdrant's scores or a better one, in the engine's scores.
+  func range(threshold: Float) -> SearchRange {
+    switch distance {
+    case .cosine, .dot: SearchRange(lower: .init(threshold, isInclusive: true))
+    // No distance is below 0: the square of such a threshold would let hits through.
+    case .euclid, .manhattan:
+      SearchRange(
+        upper: .init(
+          threshold < 0 ? -1 : distance == .euclid ? threshold * threshold : threshold, isInclusive: true))
+    }
+  }
+
+  /// The vector of a point that was read with its vectors, as Qdrant tells it; `nil` where the point has none, and for
+  /// sparse vectors.
+  func values(of point: Point) -> [Float]? {
+    guard case .dense = kind, let stored = field.map({ point.fields[$0] }) ?? point.vector else { return nil }
+    return distance == .cosine ? Self.normalized(stored) : stored
+  }
+
+  /// Of length 1, as Qdrant stores vectors under cosine.
+  static func normalized(_ vector: [Float]) -> [Float] {
+    let squared = vector.reduce(0.0) { $0 + Double($1) * Double($1) }
+    // Within what rounding does to a normalized vector: it stays as it is.
+    guard squared > 0, abs(squared - 1) > 1e-6 else { return vector }
+    let scale = 1 / squared.squareRoot()
+    return vector.map { Float(Double($0) * scale) }
+  }
+}
