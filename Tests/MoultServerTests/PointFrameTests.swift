@@ -11,10 +11,11 @@ struct PointFrameTests {
     let dimension = Int.random(in: 1...9, using: &random)
     let elementType = [nil, CollectionSchema.ElementType.float32, .float16].randomElement(using: &random)!
     var ids: [PointID] = []
-    switch Int.random(in: 0...2, using: &random) {
+    switch Int.random(in: 0...3, using: &random) {
     case 0: break
     case 1: ids = (0..<count).map { _ in .int64(.random(in: .min ... .max, using: &random)) }
-    default: ids = (0..<count).map { .string("kéy-\($0)") }
+    case 2: ids = (0..<count).map { .string("kéy-\($0)") }
+    default: ids = (0..<count).map { $0 % 2 == 0 ? .int64(Int64(-$0)) : .string("kéy-\($0)") }
     }
     let hasPayloads = Bool.random(using: &random) || (ids.isEmpty && elementType == nil)
     return PointFrame(

@@ -14,7 +14,7 @@ struct BackupFuzzTests {
     return [.corrupted, .unsupportedVersion].contains(error.code)
   }
 
-  /// A data directory with a sealed and a growing segment, dead rows and both kinds of keys.
+  /// A data directory with a sealed and a growing segment, dead rows and every kind of keys.
   private func fill(_ directory: DataDirectory, _ keyKind: CollectionSchema.KeyKind) throws {
     let catalog = directory.catalog
     try directory.write { db in
@@ -43,7 +43,9 @@ struct BackupFuzzTests {
             rows: growing.rows, rowStride: 16, side: growing.side, sideStride: 4, count: count, at: 0),
           of: segment.id, in: db)
         let ids = (0..<count).map { Int64($0) + firstRow }
-          .map { keyKind == .int64 ? PointID.int64($0) : .string("k\($0)") }
+          .map {
+            keyKind == .int64 || (keyKind == .mixed && $0 % 2 == 0) ? PointID.int64($0) : .string("k\($0)")
+          }
         let sequence = try catalog.advance(collection: collection.id, rows: Int64(count), in: db)
         _ = try points.insert(
           firstRow: firstRow, ids: ids, payloads: ids.map { #"{"id":"\#($0)"}"# }, sequence: sequence,
@@ -138,14 +140,16 @@ struct BackupFuzzTests {
       Figures.note("R9", "manifests of backups", outcome.inputs, "faults", outcome.faults.count)
 
       for kind in CollectionSchema.KeyKind.allCases {
-        let key: PointID = kind == .int64 ? .int64(7) : .string("seven")
+        func key(_ row: Int) -> PointID {
+          kind == .int64 || (kind == .mixed && row % 2 == 0) ? .int64(7) : .string("seven")
+        }
         var points: [BackupPoint] = []
         for row in 0..<20 {
           let died: Int64? = row % 3 == 0 ? 4 : nil
           let payload: String? = row % 2 == 0 ? #"{"a":1}"# : nil
-          points.append(BackupPoint(row: Int64(row), died: died, key: key, payload: payload))
+          points.append(BackupPoint(row: Int64(row), died: died, key: key(row), payload: payload))
         }
-        let bytes = BackupPoint.encode(points)
+        let bytes = BackupPoint.encode(points, keyKind: kind)
         #expect(try BackupPoint.decode(bytes, keyKind: kind) == points)
         let outcome = FuzzOutcome.run(
           ByteFuzzer(seed: 97, corpus: [bytes]), isExpected: Self.isExpected

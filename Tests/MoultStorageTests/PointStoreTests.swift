@@ -69,6 +69,7 @@ struct PointStoreTests {
       switch keyKind {
       case .int64: .int64([Int64.min, .max, -1, 0][safe: number] ?? Int64(number) &* 7_919)
       case .string: .string(["", "é", "日本", "a b\n'\"%"][safe: number] ?? "id-\(number)")
+      case .mixed: number % 2 == 0 ? .int64(Int64(number - 100)) : .string("#\(number)")
       }
     }
   }

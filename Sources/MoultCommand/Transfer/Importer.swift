@@ -33,7 +33,7 @@ struct Importer {
     let target = existing?.name ?? name
     if let existing { try check(existing, metric: metric) }
     let keyKind = try source.check(metric: existing?.schema.metric ?? metric ?? .cosine)
-    if let existing, existing.schema.keyKind != keyKind {
+    if let existing, ![keyKind, .mixed].contains(existing.schema.keyKind) {
       throw MoultError(
         .invalidArgument,
         "collection '\(target)' has keys of type \(existing.schema.keyKind.rawValue), the files have "

@@ -137,7 +137,7 @@ final class Collection: Sendable {
 
   /// Keys from `first` on, for a collection that gives out its own.
   func keys(first: Int64, count: Int) -> [PointID] {
-    (first..<first + Int64(count)).map { schema.keyKind == .int64 ? .int64($0) : .string(String($0)) }
+    (first..<first + Int64(count)).map { schema.keyKind == .string ? .string(String($0)) : .int64($0) }
   }
 
   func servedBy(_ snapshot: CollectionSnapshot) -> ServedBy {

@@ -132,8 +132,13 @@ enum PointValidation {
   static func checkKeys(_ ids: [PointID], kind: CollectionSchema.KeyKind, collection: String) throws {
     for id in ids {
       switch (id, kind) {
-      case (.int64, .int64): continue
-      case (.string(let text), .string):
+      case (.int64, .int64), (.int64, .mixed): continue
+      case (.string(let text), .mixed) where Int64(text) != nil:
+        throw MoultError(
+          .invalidArgument,
+          "ids of collection '\(collection)' are integers and strings, and the string '\(text)' reads as an integer; send it as one"
+        )
+      case (.string(let text), .string), (.string(let text), .mixed):
         guard !text.isEmpty, text.utf8.count <= keyBytesMax else {
           throw MoultError(
             .invalidArgument,

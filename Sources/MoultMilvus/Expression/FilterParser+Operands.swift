@@ -306,6 +306,7 @@ extension FilterParser {
     switch (schema.keyKind, value) {
     case (.int64, .int(let number)): return .int64(number)
     case (.string, .string(let text)): return .string(text)
+    case (.mixed, .string(let text)): return .mixed(text)
     default:
       throw scanner.failure("the primary field '\(schema.keyField)' is of type \(schema.keyKind.milvusName)")
     }

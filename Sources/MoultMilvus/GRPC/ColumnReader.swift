@@ -90,6 +90,7 @@ struct ColumnReader {
       switch (schema.keyKind, column.scalars.data) {
       case (.int64, .longData(let array)): array.data.map { .int64($0) }
       case (.string, .stringData(let array)): array.data.map { .string($0) }
+      case (.mixed, .stringData(let array)): array.data.map { .mixed($0) }
       default: throw wrongType(schema.keyField, schema.keyKind.milvusName)
       }
     guard ids.count == count else { throw wrongCount(schema.keyField, ids.count) }

@@ -101,7 +101,7 @@ struct ColumnWriter {
     .with { field in
       switch kind {
       case .int64: field.longData.data = ids.map { if case .int64(let value) = $0 { value } else { 0 } }
-      case .string: field.stringData.data = ids.map(\.description)
+      case .string, .mixed: field.stringData.data = ids.map(\.description)
       }
     }
   }
@@ -110,7 +110,7 @@ struct ColumnWriter {
     .with { answer in
       switch kind {
       case .int64: answer.intID.data = ids.map { if case .int64(let value) = $0 { value } else { 0 } }
-      case .string: answer.strID.data = ids.map(\.description)
+      case .string, .mixed: answer.strID.data = ids.map(\.description)
       }
     }
   }

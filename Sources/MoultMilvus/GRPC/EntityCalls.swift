@@ -192,6 +192,8 @@ extension MilvusAPI {
       return try await operations.vectors(of: ids.intID.data.map { .int64($0) }, target, in: collection)
     case (.ids(let ids)?, .string):
       return try await operations.vectors(of: ids.strID.data.map { .string($0) }, target, in: collection)
+    case (.ids(let ids)?, .mixed):
+      return try await operations.vectors(of: ids.strID.data.map { .mixed($0) }, target, in: collection)
     case (nil, _): throw MilvusError.invalidParameter("a search takes query vectors or ids")
     }
   }

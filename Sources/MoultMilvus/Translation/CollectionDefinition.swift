@@ -71,6 +71,16 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       self.init(quick: info.schema)
       return
     }
+    // Another protocol's: what clients of that one have made.
+    guard !annotations.hasPrefix("{\"qdrant\":") else {
+      guard info.fields.isEmpty else {
+        throw MoultError(
+          .unsupported,
+          "collection '\(info.name)' was made by a client of Qdrant with vectors by name; use it over Qdrant's protocol")
+      }
+      self.init(quick: info.schema)
+      return
+    }
     if let known = Self.read.withLock({ $0[annotations] }) {
       self = known
       return

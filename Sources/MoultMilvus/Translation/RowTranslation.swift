@@ -171,6 +171,7 @@ extension CollectionSchema.KeyKind {
     case (.int64, .int(let value)): .int64(value)
     case (.int64, .string(let text)): Int64(text).map { .int64($0) }
     case (.string, .string(let text)): .string(text)
+    case (.mixed, .string(let text)): .mixed(text)
     default: nil
     }
   }

@@ -22,7 +22,7 @@ extension CollectionSchema.KeyKind {
   var milvusName: String {
     switch self {
     case .int64: "Int64"
-    case .string: "VarChar"
+    case .string, .mixed: "VarChar"
     }
   }
 }

@@ -1,4 +1,4 @@
-/// A primary key: an integer or a string, as the collection's schema says.
+/// A primary key: an integer or a string, as the collection's schema says, which may also allow both.
 public enum PointID: Hashable, Sendable, CustomStringConvertible {
   case int64(Int64)
   case string(String)
@@ -9,6 +9,11 @@ public enum PointID: Hashable, Sendable, CustomStringConvertible {
     case .string(let value): value
     }
   }
+}
+
+extension PointID {
+  /// The key that a text stands for where keys are of both kinds: the opposite of `description`.
+  public static func mixed(_ text: String) -> PointID { Int64(text).map(PointID.int64) ?? .string(text) }
 }
 
 // Strings are equal when their bytes are: Unicode's canonical equivalence would make one key of what SQLite

@@ -4,6 +4,9 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
   public enum KeyKind: String, Sendable, Codable, CaseIterable {
     case int64
     case string
+    /// Integers and strings beside each other, the integers first in their order. A string that reads as an integer
+    /// of 64 bits is no key of such a collection, so that each key has one text.
+    case mixed
   }
 
   /// The number type that vectors had where they came from. Vectors are stored as float32 whatever this

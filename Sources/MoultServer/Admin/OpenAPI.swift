@@ -850,14 +850,14 @@ enum OpenAPI {
           },
           "PointID": {
             "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string"}],
-            "description": "A primary key: a number or a string, as the collection's keyKind says."
+            "description": "A primary key: a number or a string, as the collection's keyKind says; mixed takes both."
           },
           "CollectionSchema": {
             "type": "object",
             "properties": {
               "dimension": {"type": "integer", "description": "1 … 32768"},
               "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
-              "keyKind": {"type": "string", "enum": ["int64", "string"]},
+              "keyKind": {"type": "string", "enum": ["int64", "string", "mixed"]},
               "automaticKeys": {"type": "boolean", "description": "Whether the server gives out the keys."},
               "keyField": {"type": "string"},
               "vectorField": {"type": "string"},
@@ -1090,7 +1090,7 @@ enum OpenAPI {
               "name": {"type": "string"},
               "dimension": {"type": "integer"},
               "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
-              "keyKind": {"type": "string", "enum": ["int64", "string"]},
+              "keyKind": {"type": "string", "enum": ["int64", "string", "mixed"]},
               "automaticKeys": {"type": "boolean"},
               "keyField": {"type": "string"},
               "vectorField": {"type": "string"},

@@ -11,10 +11,10 @@ package import NIOCore
 /// | 4 | u32: points, `n` |
 /// | 4 | u32: dimension, `d` |
 /// | 1 | elements of vectors: 0 no vectors, 1 float32, 2 float16 |
-/// | 1 | keys: 0 none (the server gives them out), 1 int64, 2 string |
+/// | 1 | keys: 0 none (the server gives them out), 1 int64, 2 string, 3 both |
 /// | 1 | payloads: 0 none, 1 one a point |
 /// | 1 | 0 |
-/// | … | keys: `n` × i64, or `n` × (u32 length, UTF-8) |
+/// | … | keys: `n` × i64, or `n` × (u32 length, UTF-8); of both kinds as texts, of which one that reads as an i64 is one |
 /// | … | vectors: `n × d` elements, row-major |
 /// | … | payloads: `n` × (u32 length, UTF-8 of a JSON object); length 0 is a point without payload |
 ///
@@ -27,7 +27,7 @@ package struct PointFrame: Sendable, Equatable {
   /// Points in the frame.
   package var count: Int
   package var dimension: Int
-  /// One a point and all of one kind, or empty when the server gives out the keys.
+  /// One a point, or empty when the server gives out the keys.
   package var ids: [PointID]
   /// The form of vectors in the frame; `nil` when it has none.
   package var elementType: CollectionSchema.ElementType?
@@ -36,7 +36,7 @@ package struct PointFrame: Sendable, Equatable {
   /// JSON objects as text, one a point, "" for a point without; or empty when the frame has none.
   package var payloads: [String]
 
-  /// - Precondition: lengths fit each other; ids are of one kind.
+  /// - Precondition: lengths fit each other; where there are integers among the ids no string reads as one.
   package init(
     count: Int, dimension: Int, ids: [PointID] = [], elementType: CollectionSchema.ElementType? = .float32,
     vectors: [Float] = [], payloads: [String] = []
@@ -106,6 +106,7 @@ extension PointFrame {
     case none = 0
     case int64 = 1
     case string = 2
+    case mixed = 3
   }
 
   private static func code(of elementType: CollectionSchema.ElementType?) -> UInt8 {
@@ -116,19 +117,14 @@ extension PointFrame {
     }
   }
 
-  /// - Precondition: ids are of one kind; texts are shorter than 4 GiB.
+  /// - Precondition: texts are shorter than 4 GiB.
   package func encode() -> ByteBuffer {
     var buffer = ByteBuffer()
     let elementSize = elementType == .float16 ? 2 : 4
     let textBytes = payloads.reduce(0) { $0 + 4 + $1.utf8.count }
     buffer.reserveCapacity(Self.headerSizeBytes + count * 8 + vectors.count * elementSize + textBytes)
 
-    let keyForm: KeyForm =
-      switch ids.first {
-      case nil: .none
-      case .int64: .int64
-      case .string: .string
-      }
+    let keyForm = keyForm
     buffer.writeString(Self.magic)
     buffer.writeInteger(UInt32(count), endianness: .little)
     buffer.writeInteger(UInt32(dimension), endianness: .little)
@@ -140,8 +136,7 @@ extension PointFrame {
     for id in ids {
       switch (id, keyForm) {
       case (.int64(let value), .int64): buffer.writeInteger(value, endianness: .little)
-      case (.string(let text), .string): buffer.writeText(text)
-      default: preconditionFailure("keys of both kinds in one frame")
+      case (let id, _): buffer.writeText(id.description)
       }
     }
     switch elementType {
@@ -151,6 +146,12 @@ extension PointFrame {
     }
     for payload in payloads { buffer.writeText(payload) }
     return buffer
+  }
+
+  private var keyForm: KeyForm {
+    let integers = ids.count { if case .int64 = $0 { true } else { false } }
+    if ids.isEmpty { return .none }
+    return integers == ids.count ? .int64 : integers == 0 ? .string : .mixed
   }
 
   /// Decodes a whole frame. The bytes may come from anyone: nothing is allocated that they do not hold.
@@ -177,7 +178,7 @@ extension PointFrame {
       throw reader.failure("elements", "expected 0 (none), 1 (float32) or 2 (float16), got \(elements)")
     }
     guard let keyForm = KeyForm(rawValue: keys) else {
-      throw reader.failure("keys", "expected 0 (none), 1 (int64) or 2 (string), got \(keys)")
+      throw reader.failure("keys", "expected 0 (none), 1 (int64), 2 (string) or 3 (both), got \(keys)")
     }
     guard hasPayloads <= 1 else { throw reader.failure("payloads", "expected 0 or 1, got \(hasPayloads)") }
     guard reserved == 0 else { throw reader.failure("reserved", "expected 0, got \(reserved)") }
@@ -190,6 +191,7 @@ extension PointFrame {
     case .none: ids = []
     case .int64: ids = try reader.elements(count, "keys", Int64.self) { .int64($0) }
     case .string: ids = try reader.texts(count, "keys").map { .string($0) }
+    case .mixed: ids = try reader.texts(count, "keys").map { .mixed($0) }
     }
     switch elementType {
     case nil: vectors = []

@@ -165,6 +165,7 @@ extension AdminAPI {
     let after = try parameters.string("after").map { (text) throws(MoultError) -> PointID in
       switch schema.keyKind {
       case .string: return .string(text)
+      case .mixed: return .mixed(text)
       case .int64:
         guard let value = Int64(text) else {
           throw MoultError(

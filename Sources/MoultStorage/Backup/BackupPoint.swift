@@ -8,7 +8,7 @@ package import MoultModel
 /// |---|---|
 /// | 8 | row |
 /// | 8 | the batch in which it died; 0 while it lives |
-/// | 8, or 4 and so many | key: a number, or the length of a text and its UTF-8, by the schema's kind of keys |
+/// | 8, or 4 and so many | key: a number, or the length of a text and its UTF-8, by the schema's kind of keys; where keys are of both kinds a text |
 /// | 4 and so many | length of the payload and its UTF-8; 0xFFFFFFFF for none |
 struct BackupPoint: Equatable {
   var row: Int64
@@ -22,24 +22,24 @@ struct BackupPoint: Equatable {
   static let chunkBytesMax = 1 << 30
   private static let noPayload = UInt32.max
 
-  static func encode(_ points: [BackupPoint]) -> [UInt8] {
+  static func encode(_ points: [BackupPoint], keyKind: CollectionSchema.KeyKind) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.store(UInt32(points.count))
-    for point in points { point.append(to: &bytes) }
+    for point in points { point.append(to: &bytes, keyKind) }
     return bytes
   }
 
-  private func append(to bytes: inout [UInt8]) {
+  private func append(to bytes: inout [UInt8], _ keyKind: CollectionSchema.KeyKind) {
     bytes.store(row)
     bytes.store(died ?? 0)
     switch key {
-    case .int64(let number): bytes.store(number)
-    case .string(let text): bytes.store(text)
+    case .int64(let number) where keyKind != .mixed: bytes.store(number)
+    case let key: bytes.store(key.description)
     }
     if let payload { bytes.store(payload) } else { bytes.store(Self.noPayload) }
   }
 
-  /// Bytes that it takes.
+  /// Bytes that it takes, or a few less.
   var encodedBytes: Int {
     let keyBytes =
       switch key {
@@ -64,6 +64,7 @@ struct BackupPoint: Equatable {
         switch keyKind {
         case .int64: .int64(try reader.number())
         case .string: .string(try reader.text(length: try reader.number()))
+        case .mixed: .mixed(try reader.text(length: try reader.number()))
         }
       let length: UInt32 = try reader.number()
       var payload: String?

@@ -206,7 +206,7 @@ package final class BackupSource {
     }
     let name = BackupManifest.pointsName(collection.id, pointsPlace.number)
     pointsPlace = (last.row, pointsPlace.number + 1)
-    return try archive.entry(name, BackupPoint.encode(points))
+    return try archive.entry(name, BackupPoint.encode(points, keyKind: collection.schema.keyKind))
   }
 
   private func checksums(

@@ -40,9 +40,7 @@ extension PointStore {
         ORDER BY key LIMIT ? OFFSET ?
         """, arguments: StatementArguments(arguments + [limit, offset])
     ).map { row in
-      StoredPoint(
-        row: row[0], id: keyKind == .int64 ? .int64(row[1]) : .string(row[1]),
-        payload: payloads ? row[2] : nil)
+      StoredPoint(row: row[0], id: id(row, at: 1), payload: payloads ? row[2] : nil)
     }
   }
 
@@ -70,6 +68,15 @@ extension PointStore {
         arguments.append(
           try Self.json(
             ids.compactMap { if case .string(let text) = $0, !text.utf8.contains(0) { text } else { nil } }))
+      case .mixed:
+        arguments.append(
+          try Self.json(
+            ids.map { id -> PointFilter.Scalar in
+              switch id {
+              case .int64(let number): .int(number)
+              case .string(let text): .string(text)
+              }
+            }.filter { !$0.hasNUL }))
       }
       return "key IN (SELECT value FROM json_each(?))"
     case .idsBetween(let lower, let upper):

@@ -39,13 +39,22 @@ package struct PointStore: Sendable {
       sql: """
         CREATE TABLE \(table) (
           row INTEGER PRIMARY KEY,
-          key \(keyKind == .int64 ? "INTEGER" : "TEXT") NOT NULL,
+          key \(keyType) NOT NULL,
           payload TEXT,
           died INTEGER
         ) STRICT;
         CREATE UNIQUE INDEX \(table)_live ON \(table) (key) WHERE died IS NULL;
         CREATE INDEX \(table)_died ON \(table) (died) WHERE died IS NOT NULL;
         """)
+  }
+
+  /// SQLite itself sorts integers before texts where both are allowed.
+  private var keyType: String {
+    switch keyKind {
+    case .int64: "INTEGER"
+    case .string: "TEXT"
+    case .mixed: "ANY"
+    }
   }
 
   func dropTable(in db: Database) throws { try db.execute(sql: "DROP TABLE IF EXISTS \(table)") }
@@ -192,6 +201,12 @@ package struct PointStore: Sendable {
     switch keyKind {
     case .int64: .int64(row[column])
     case .string: .string(row[column])
+    case .mixed:
+      if case .int64(let number) = (row[column] as DatabaseValue).storage {
+        .int64(number)
+      } else {
+        .string(row[column])
+      }
     }
   }
 
@@ -214,9 +229,10 @@ package struct PointStore: Sendable {
   /// text would end.
   private func searchableKey(_ id: PointID) -> DatabaseValue? {
     switch (keyKind, id) {
-    case (.int64, .int64(let number)): number.databaseValue
-    case (.string, .string(let text)): text.utf8.contains(0) ? nil : text.databaseValue
-    default: nil
+    case (.int64, .int64(let number)), (.mixed, .int64(let number)): number.databaseValue
+    case (.string, .string(let text)), (.mixed, .string(let text)):
+      text.utf8.contains(0) ? nil : text.databaseValue
+    case (.int64, .string), (.string, .int64): nil
     }
   }
 }
