@@ -127,7 +127,7 @@ let package = Package(
         swiftProtobuf,
       ]),
     module(
-      "MoultQdrant", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, httpTypes]),
+      "MoultQdrant", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, nioCore, httpTypes]),
     module(
       "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(

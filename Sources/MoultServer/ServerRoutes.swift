@@ -26,15 +26,9 @@ struct ServerRoutes: Sendable {
   private var authenticator: Authenticator { Authenticator(tokens: configuration.tokens, engine: engine) }
 
   func router() -> Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self)
-    router.add(middleware: RequestLogging())
-    router.add(middleware: RequestMetrics(metrics: metrics))
-    router.add(middleware: ProtocolErrors(protocols: protocols))
-    router.add(middleware: Authentication(authenticator: authenticator))
-    router.add(middleware: RequesterNaming())
-
-    let requestGuard = RequestGuard(
-      bodyBytesMax: configuration.bodyBytesMax, budget: budget, secondsMax: configuration.requestSecondsMax)
+    let router = router(
+      protocols, Authentication(authenticator: authenticator, openPaths: [HealthRoutes.path]))
+    let requestGuard = requestGuard(bodyBytesMax: configuration.bodyBytesMax)
     HealthRoutes(version: configuration.version).add(to: router)
     MetricsRoutes(engine: engine, metrics: metrics, version: configuration.version)
       .add(to: GuardedRoutes(router.group(), requestGuard))
@@ -45,7 +39,47 @@ struct ServerRoutes: Sendable {
     return router
   }
 
+  /// Of a port with one protocol.
+  func router(of port: ProtocolPort) -> Router<BasicRequestContext> {
+    let router = router(
+      [port.wire],
+      Authentication(
+        authenticator: Authenticator(tokens: port.tokens, engine: engine), openPaths: port.wire.openPaths,
+        keyHeader: port.wire.keyHeader))
+    port.wire.addRoutes(
+      to: GuardedRoutes(
+        router.group(RouterPath(port.wire.root)), requestGuard(bodyBytesMax: port.bodyBytesMax),
+        checksUsers: port.wire.checksUsers))
+    return router
+  }
+
+  private func router(
+    _ protocols: [any WireAPI], _ authentication: Authentication
+  ) -> Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: RequestLogging())
+    router.add(middleware: RequestMetrics(metrics: metrics))
+    router.add(middleware: ProtocolErrors(protocols: protocols))
+    router.add(middleware: authentication)
+    router.add(middleware: RequesterNaming())
+    return router
+  }
+
+  private func requestGuard(bodyBytesMax: Int) -> RequestGuard {
+    RequestGuard(bodyBytesMax: bodyBytesMax, budget: budget, secondsMax: configuration.requestSecondsMax)
+  }
+
   func rpcTable(logger: Logger) -> RPCTable {
+    rpcTable(protocols, authenticator, logger)
+  }
+
+  func rpcTable(of port: ProtocolPort, logger: Logger) -> RPCTable {
+    rpcTable([port.wire], Authenticator(tokens: port.tokens, engine: engine), logger)
+  }
+
+  private func rpcTable(
+    _ protocols: [any WireAPI], _ authenticator: Authenticator, _ logger: Logger
+  ) -> RPCTable {
     RPCTable(
       methods: protocols.flatMap(\.rpcMethods), authenticator: authenticator, metrics: metrics,
       logger: logger,

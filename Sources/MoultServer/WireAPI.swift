@@ -19,6 +19,11 @@ package protocol WireAPI: Sendable {
   /// Whether its routes look at the privileges of users themselves; otherwise they are for users of the role `admin`.
   var checksUsers: Bool { get }
 
+  /// What everyone may ask for, without credentials, on a port of this protocol's own.
+  var openPaths: Set<String> { get }
+  /// A header that shows a token as it is, beside `Authorization`, on a port of this protocol's own.
+  var keyHeader: HTTPField.Name? { get }
+
   /// What can be called over gRPC. Authorization is the server's.
   var rpcMethods: [RPCMethod] { get }
 
@@ -32,6 +37,8 @@ extension WireAPI {
   package var headers: HTTPFields { [:] }
   package var answersPreflight: Bool { false }
   package var checksUsers: Bool { false }
+  package var openPaths: Set<String> { [] }
+  package var keyHeader: HTTPField.Name? { nil }
   package var rpcMethods: [RPCMethod] { [] }
 
   /// Whether a request belongs to this protocol.

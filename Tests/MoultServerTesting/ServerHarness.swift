@@ -35,13 +35,19 @@ package final class ServerHarness: Sendable {
   }
 
   package let engine: Engine
+  /// The port that is spoken to: that of the first further protocol, if there is one.
   package let port: Int
+  /// The server's own.
+  package let ownPort: Int
   package var url: String { "\(scheme)://127.0.0.1:\(port)" }
   private let scheme: String
   private let token: String?
   private let http: HTTPClient
 
-  private init(engine: Engine, scheme: String, port: Int, token: String?, http: HTTPClient) {
+  private init(
+    engine: Engine, scheme: String, port: Int, ownPort: Int, token: String?, http: HTTPClient
+  ) {
+    self.ownPort = ownPort
     self.scheme = scheme
     self.engine = engine
     self.port = port
@@ -60,6 +66,7 @@ package final class ServerHarness: Sendable {
     logger: Logger? = nil,
     configure: (inout ServerConfiguration) -> Void = { _ in },
     protocols: (Engine) -> [any WireAPI] = { _ in [] },
+    ports: (Engine) -> [ProtocolPort] = { _ in [] },
     _ body: @Sendable @escaping (ServerHarness) async throws -> Value
   ) async throws -> Value {
     let logger = logger ?? quietLogger
@@ -75,7 +82,7 @@ package final class ServerHarness: Sendable {
       logger: logger)
     let server = Server(
       engine: engine, configuration: serverConfiguration,
-      protocols: protocols(engine), logger: logger)
+      protocols: protocols(engine), ports: ports(engine), logger: logger)
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     let running = Task {
       defer { port.finish() }
@@ -97,7 +104,11 @@ package final class ServerHarness: Sendable {
     let outcome: Result<Value, any Error>
     do {
       outcome = .success(
-        try await body(ServerHarness(engine: engine, scheme: scheme, port: port, token: token, http: http)))
+        try await body(
+          ServerHarness(
+            engine: engine, scheme: scheme, port: server.protocolPorts.first ?? port, ownPort: port,
+            token: token,
+            http: http)))
     } catch {
       outcome = .failure(error)
     }

@@ -5,13 +5,15 @@ internal import MoultBenchmark
 internal import MoultEngine
 internal import MoultMilvus
 internal import MoultModel
+internal import MoultQdrant
 internal import MoultServer
 
 /// `moult serve`: the service itself.
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Serve a data directory: Milvus' REST and gRPC APIs and Moult's own, on one port.",
+    abstract:
+      "Serve a data directory: Milvus' REST and gRPC APIs and Moult's own on one port, Qdrant's on another.",
     discussion: """
       Runs until Ctrl-C or SIGTERM, then answers what is under way and ends. The data directory is made when \
       it is missing. Clients must show the token (\(ServerOptions.defaultToken), as Milvus' default user, \
@@ -33,6 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(
     help: "Folder whose files clients may import through Milvus' API; without it nothing is imported.")
   var importDirectory: String?
+  @OptionGroup(title: "Qdrant's protocol") var qdrant: QdrantOptions
   @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Limits of clients") var serving: ServingLimitOptions
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
@@ -61,6 +64,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     let choice = try access.choice(host: host)
     let certificates = try tls.certificates()
+    let qdrantChoice = try qdrant.choice(access: choice, host: host)
 
     let machine = MachineIdentity.current
     Console.say(
@@ -75,7 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
     configuration.certificates = certificates
     let server = Server(
       engine: engine, configuration: configuration, protocols: protocols(engine, configuration),
-      logger: logger)
+      ports: qdrant.ports(engine, tokens: qdrantChoice.tokens), logger: logger)
     if stopWithStdin { Self.stopWhenStdinEnds() }
     let address = host.contains(":") ? "[\(host)]" : host
     if let warning = serving.raiseFileLimit() { Console.say(warning) }
@@ -83,6 +87,10 @@ struct ServeCommand: AsyncParsableCommand {
     try await server.run { port in
       Console.say("data in \(data)")
       if let notice = choice.notice { Console.say(notice) }
+      if let port = server.protocolPorts.first {
+        if let notice = qdrantChoice.notice { Console.say(notice) }
+        Console.say("Qdrant's REST API on \(certificates == nil ? "http" : "https")://\(address):\(port)")
+      }
       Console.say(
         "\(ServerProcess.announcement)\(certificates == nil ? "http" : "https")://\(address):\(port)")
     }

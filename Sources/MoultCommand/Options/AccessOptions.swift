@@ -39,6 +39,8 @@ struct AccessOptions: ParsableArguments {
   struct Choice {
     /// `nil` serves everyone.
     var tokens: AccessTokens?
+    /// Whether the token for reading and writing is not the one that everyone knows.
+    var isOwn = false
     /// What to tell whoever started the server.
     var notice: String?
   }
@@ -64,7 +66,7 @@ struct AccessOptions: ParsableArguments {
       throw CommandFailure(.usage, "the token for reading must differ from the one for reading and writing")
     }
     let tokens = AccessTokens(readWrite: readWrite, readOnly: readOnly)
-    guard readWrite == ServerOptions.defaultToken else { return Choice(tokens: tokens) }
+    guard readWrite == ServerOptions.defaultToken else { return Choice(tokens: tokens, isOwn: true) }
     let notice =
       Self.isLoopback(host)
       ? "token \(ServerOptions.defaultToken), Milvus' default user; choose another with --token-file or MOULT_TOKEN"

@@ -6,6 +6,9 @@ enum Environment {
   static var token: String? { value("MOULT_TOKEN") }
   static var readOnlyToken: String? { value("MOULT_READ_ONLY_TOKEN") }
 
+  static var apiKey: String? { value("MOULT_API_KEY") }
+  static var readOnlyAPIKey: String? { value("MOULT_READ_ONLY_API_KEY") }
+
   static var caCertificate: String? { value("MOULT_CA_CERTIFICATE") }
 
   /// Who the history says it was; other characters than printable ASCII do not go into a header.

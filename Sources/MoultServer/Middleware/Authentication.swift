@@ -4,16 +4,19 @@ internal import MoultModel
 
 /// Notes what the caller may do: `Authorization: Bearer TOKEN`, or Basic with `user:password`.
 ///
-/// `/healthz` is open, and so is `OPTIONS`, which browsers send without authorization.
+/// `OPTIONS` is open, which browsers send without authorization.
 struct Authentication: RouterMiddleware {
   typealias Context = BasicRequestContext
 
   let authenticator: Authenticator
+  let openPaths: Set<String>
+  /// Another header that shows a token as it is.
+  var keyHeader: HTTPField.Name?
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
-    if request.uri.path == HealthRoutes.path || request.method == .options {
+    if openPaths.contains(request.uri.path) || request.method == .options {
       return try await next(request, context)
     }
     let caller = try await caller(of: request)
@@ -22,12 +25,19 @@ struct Authentication: RouterMiddleware {
 
   private func caller(of request: Request) async throws -> Caller {
     guard authenticator.tokens != nil else { return Authenticator.everyone }
+    if let keyHeader, let key = request.headers[keyHeader] {
+      return try await caller(showing: Array(key.utf8), keyHeader)
+    }
     guard let header = request.headers[.authorization] else {
       throw MoultError(
         .unauthenticated,
         "this server wants a token: send 'Authorization: Bearer TOKEN' (moult: --token, MOULT_TOKEN)")
     }
-    if let credentials = AccessTokens.credentials(header) {
+    return try await caller(showing: AccessTokens.credentials(header), .authorization)
+  }
+
+  private func caller(showing credentials: [UInt8]?, _ name: HTTPField.Name) async throws -> Caller {
+    if let credentials {
       switch authenticator.look(at: credentials) {
       case .known(let caller): return caller
       case .unchecked(let user, let password):
@@ -36,6 +46,6 @@ struct Authentication: RouterMiddleware {
       }
     }
     throw MoultError(
-      .unauthenticated, "the token in the header 'Authorization' is not one that this server wants")
+      .unauthenticated, "the token in the header '\(name.rawName)' is not one that this server wants")
   }
 }

@@ -23,5 +23,5 @@ struct RequestMetrics: RouterMiddleware {
   }
 
   /// Others are counted together: what clients make up must not become labels without end.
-  private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .delete, .options]
+  private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 }

@@ -17,6 +17,12 @@ package struct GuardedRoutes {
     self.requestGuard = requestGuard
   }
 
+  /// A route that everyone may ask, which tells nothing that is not known anyway. Its path is one of the protocol's
+  /// open ones.
+  package func open(_ method: HTTPRequest.Method, _ path: String, handler: @escaping Handler) {
+    group.on(RouterPath(path), method: method) { request, context in try await handler(request, context) }
+  }
+
   /// - Parameters:
   ///   - path: under the protocol's root.
   ///   - access: what the handler does. One that writes is not cancelled once it has begun; one that reads is, when its

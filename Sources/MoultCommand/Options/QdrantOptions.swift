@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import MoultEngine
+internal import MoultQdrant
+internal import MoultServer
+
+/// Where `moult serve` speaks Qdrant's protocol, and to whom.
+struct QdrantOptions: ParsableArguments {
+  @Option(help: "Port of Qdrant's REST API, 6333 as a rule; 0 does not speak it.")
+  var qdrantPort = 0
+  @Option(
+    help: """
+      What Qdrant's clients must show as api_key (environment: MOULT_API_KEY). Without, they show the server's token, \
+      and nothing where that is the one that everyone knows. Others of this machine can see a command line: prefer \
+      the environment.
+      """)
+  var apiKey: String?
+  @Option(help: "A second key, for clients that only read (environment: MOULT_READ_ONLY_API_KEY).")
+  var readOnlyKey: String?
+
+  func validate() throws {
+    guard (0...65_535).contains(qdrantPort) else {
+      throw ValidationError("--qdrant-port must lie in 0 … 65535, got \(qdrantPort)")
+    }
+    if apiKey == "" { throw ValidationError("--api-key must not be empty") }
+    if readOnlyKey == "" { throw ValidationError("--read-only-key must not be empty") }
+    if qdrantPort == 0 && (apiKey ?? readOnlyKey) != nil {
+      throw ValidationError("--api-key and --read-only-key are for Qdrant's clients: give --qdrant-port too")
+    }
+  }
+
+  /// - Parameters:
+  ///   - access: what the server's own port asks for.
+  ///   - host: the address that will be listened on.
+  /// - Throws: a usage failure: keys that cannot be used, or a port that would be open to other machines.
+  func choice(access: AccessOptions.Choice, host: String) throws -> AccessOptions.Choice {
+    guard qdrantPort != 0 else { return AccessOptions.Choice() }
+    let key = try given(apiKey, Environment.apiKey, "--api-key")
+    let readOnly = try given(readOnlyKey, Environment.readOnlyAPIKey, "--read-only-key")
+    guard let key else {
+      guard readOnly == nil else {
+        throw CommandFailure(.usage, "--read-only-key is a second key: give --api-key too")
+      }
+      if access.isOwn { return AccessOptions.Choice(tokens: access.tokens) }
+      // The server's own port has refused other machines, unless it was told to serve them.
+      return AccessOptions.Choice(
+        notice:
+          "Qdrant's clients need no key; everyone who reaches this address can read and write (--api-key)")
+    }
+    guard readOnly != key else {
+      throw CommandFailure(.usage, "the key for reading must differ from the one for reading and writing")
+    }
+    return AccessOptions.Choice(tokens: AccessTokens(readWrite: key, readOnly: readOnly))
+  }
+
+  private func given(_ text: String?, _ environment: String?, _ option: String) throws -> String? {
+    guard let key = text ?? environment else { return nil }
+    try TokenFile.check(key, option)
+    return key
+  }
+
+  func ports(_ engine: Engine, tokens: AccessTokens?) -> [ProtocolPort] {
+    guard qdrantPort != 0 else { return [] }
+    return [
+      ProtocolPort(
+        port: qdrantPort, wire: QdrantAPI(engine: engine), tokens: tokens,
+        bodyBytesMax: QdrantAPI.defaultBodyBytesMax)
+    ]
+  }
+}
