@@ -141,7 +141,7 @@ extension Engine {
 
   /// Runs `change` as the only writer of the collection that `name` stands for at that moment: whoever waited
   /// while a cut-over moved the name follows it to the new collection, so nothing is written to the old one.
-  private func withWriter(
+  func withWriter(
     of name: String, check: @escaping @Sendable (Collection) throws -> Void,
     change: @escaping @Sendable (CollectionWriter) throws -> [PointID]
   ) async throws -> WriteResult {
@@ -204,7 +204,7 @@ extension Engine {
     }
   }
 
-  private static func vectors(
+  static func vectors(
     ofRow row: Int64, in fields: [(Collection, CollectionSnapshot)]
   ) -> [String: [Float]] {
     var vectors: [String: [Float]] = [:]
