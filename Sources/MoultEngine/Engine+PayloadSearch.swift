@@ -35,7 +35,8 @@ extension Engine {
     var sizes: Set<Int> = []
     for query in request.queries {
       switch (query, request.scoring) {
-      case (.sparse(let indices, let values), .sparse): _ = try SparseVector(indices: indices, values: values)
+      case (.sparse(let indices, let values), .sparse), (.sparse(let indices, let values), .weightedSparse):
+        _ = try SparseVector(indices: indices, values: values)
       case (.text(let text), .bm25):
         guard text.utf8.count <= 65_535 else {
           throw MoultError(
@@ -50,6 +51,7 @@ extension Engine {
     }
     switch request.scoring {
     case .sparse: return .sparse
+    case .weightedSparse: return .weightedSparse
     case .bm25(let k1, let b, let stopWords):
       guard (0...3).contains(k1), (0...1).contains(b) else {
         throw MoultError(

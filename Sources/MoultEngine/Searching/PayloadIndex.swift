@@ -9,6 +9,8 @@ final class PayloadIndex: @unchecked Sendable {
   /// What of a search says which index it takes.
   enum Kind: Hashable {
     case sparse
+    /// With statistics of its indices.
+    case weightedSparse
     case bits(byteCount: Int)
     case text(stopWords: Set<String>)
   }
@@ -71,6 +73,10 @@ final class PayloadIndex: @unchecked Sendable {
       return sparse.search(
         try SparseVector(indices: indices, values: values), limit: count, live: live,
         dropRatio: request.dropRatio)
+    case (.sparse(let indices, let values), .weightedSparse):
+      return sparse.search(
+        statistics.query(try SparseVector(indices: indices, values: values)), limit: count, live: live,
+        dropRatio: request.dropRatio)
     case (.text(let text), .bm25(let k1, let b, let stopWords)):
       let asked = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords).words(in: text))
       return sparse.search(
@@ -98,7 +104,7 @@ final class PayloadIndex: @unchecked Sendable {
   ) throws {
     let end = snapshot.endRow
     let isCurrent = lock.reading {
-      nextRow > end || (nextRow == end && (!isText || countedLive == snapshot.liveCount))
+      nextRow > end || (nextRow == end && (!hasStatistics || countedLive == snapshot.liveCount))
     }
     if isCurrent { return }
     try lock.writing {
@@ -117,16 +123,19 @@ final class PayloadIndex: @unchecked Sendable {
         nextRow = last + 1
       }
       // A search that has waited knows less than is here: what it cannot see is not dead.
-      guard hasGrown || (isText && nextRow == end) else { return }
+      guard hasGrown || (hasStatistics && nextRow == end) else { return }
       let live = liveWords(in: snapshot)
       let liveCount = live.reduce(0) { $0 + $1.nonzeroBitCount }
       if rows.count > 1_024, rows.count > 2 * liveCount { keep(live) }
-      if isText { recount(liveWords(in: snapshot), of: snapshot) }
+      if hasStatistics { recount(liveWords(in: snapshot), of: snapshot) }
     }
   }
 
-  private var isText: Bool {
-    if case .text = kind { true } else { false }
+  private var hasStatistics: Bool {
+    switch kind {
+    case .text, .weightedSparse: true
+    case .sparse, .bits: false
+    }
   }
 
   /// What is not a value of the kind is none.
@@ -137,12 +146,13 @@ final class PayloadIndex: @unchecked Sendable {
       sparse.append(terms)
       counts.append(terms)
       isCounted.append(false)
-    case .sparse:
+    case .sparse, .weightedSparse:
       guard let data = Data(base64Encoded: text),
         let vector = data.withUnsafeBytes({ try? SparseVector(bytes: $0) })
       else { return }
       sparse.append(vector)
       counts.append(vector)
+      isCounted.append(false)
     case .bits(let byteCount):
       guard let data = Data(base64Encoded: text), data.count == byteCount else { return }
       bytes += data
@@ -156,12 +166,12 @@ final class PayloadIndex: @unchecked Sendable {
     switch kind {
     case .bits(let byteCount):
       bytes = places.flatMap { bytes[$0 * byteCount..<($0 + 1) * byteCount] }
-    case .sparse, .text:
+    case .sparse, .weightedSparse, .text:
       counts = places.map { counts[$0] }
       sparse = SparseInvertedIndex(counts)
     }
     rows = places.map { rows[$0] }
-    isCounted = [Bool](repeating: false, count: isText ? rows.count : 0)
+    isCounted = [Bool](repeating: false, count: hasStatistics ? rows.count : 0)
     statistics = TermStatistics()
   }
 

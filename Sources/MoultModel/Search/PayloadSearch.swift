@@ -14,6 +14,9 @@ public struct PayloadSearch: Sendable {
   public enum Scoring: Sendable, Hashable {
     /// Base64 of pairs of a 32-bit index and a float32, little-endian; inner product, higher is nearer.
     case sparse
+    /// As `sparse`, with each value of the query times how much its index tells: `ln(1 + (N − n + ½) / (n + ½))` for
+    /// n of the N points that have a vector.
+    case weightedSparse
     /// Base64 of bytes; in how many bits both differ, lower is nearer.
     case hamming
     /// Base64 of bytes; `1 − |a ∧ b| / |a ∨ b|`, lower is nearer.
@@ -23,7 +26,7 @@ public struct PayloadSearch: Sendable {
 
     public var higherIsNearer: Bool {
       switch self {
-      case .sparse, .bm25: true
+      case .sparse, .weightedSparse, .bm25: true
       case .hamming, .jaccard: false
       }
     }
