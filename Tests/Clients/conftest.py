@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -73,4 +74,65 @@ def client(server):
         for alias in client.list_aliases(name)["aliases"]:
             client.drop_alias(alias)
         client.drop_collection(name)
+    client.close()
+
+
+API_KEY = "key-of-the-tests"
+READ_ONLY_KEY = "key-for-reading"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class QdrantServer(Server):
+    """A server that speaks Qdrant's protocol on a port of its own."""
+
+    def __init__(self, directory: pathlib.Path, *arguments: str):
+        self.qdrant_port = free_port()
+        super().__init__(
+            directory, "--qdrant-port", str(self.qdrant_port), "--api-key", API_KEY, "--read-only-key", READ_ONLY_KEY,
+            *arguments)
+
+    @property
+    def qdrant_uri(self) -> str:
+        return f"http://127.0.0.1:{self.qdrant_port}"
+
+    def qdrant(self, key: str = API_KEY):
+        import warnings
+
+        from qdrant_client import QdrantClient
+
+        with warnings.catch_warnings():
+            # A key over plain HTTP.
+            warnings.simplefilter("ignore")
+            return QdrantClient(url=self.qdrant_uri, api_key=key, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def qdrant_server(tmp_path_factory):
+    server = QdrantServer(tmp_path_factory.mktemp("moult-qdrant"))
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def remote(qdrant_server):
+    client = qdrant_server.qdrant()
+    yield client
+    for collection in client.get_collections().collections:
+        client.delete_collection(collection.name)
+    client.close()
+
+
+@pytest.fixture
+def local():
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(":memory:")
+    yield client
     client.close()

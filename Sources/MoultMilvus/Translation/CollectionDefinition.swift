@@ -76,7 +76,8 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       guard info.fields.isEmpty else {
         throw MoultError(
           .unsupported,
-          "collection '\(info.name)' was made by a client of Qdrant with vectors by name; use it over Qdrant's protocol")
+          "collection '\(info.name)' was made by a client of Qdrant with vectors by name; use it over Qdrant's protocol"
+        )
       }
       self.init(quick: info.schema)
       return

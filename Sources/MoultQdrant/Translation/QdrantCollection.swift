@@ -18,9 +18,13 @@ struct QdrantCollection: Sendable {
   /// In the order of the definition, the sparse ones last.
   var vectors: [QdrantVector] {
     definition.vectors.map(described)
-      + definition.sparseVectors.map {
-        QdrantVector(name: $0.name, kind: .sparse, distance: .dot, target: $0.member)
-      }
+      + definition.sparseVectors.map(described)
+  }
+
+  private func described(_ vector: QdrantDefinition.SparseVector) -> QdrantVector {
+    QdrantVector(
+      name: vector.name, kind: .sparse, distance: .dot, target: vector.member,
+      weighsIndices: vector.given["modifier"] == .string("idf"))
   }
 
   private func described(_ vector: QdrantDefinition.Vector) -> QdrantVector {
@@ -39,7 +43,7 @@ struct QdrantCollection: Sendable {
     let name = name ?? ""
     if let dense = definition.vectors.first(where: { $0.name == name }) { return described(dense) }
     if let sparse = definition.sparseVectors.first(where: { $0.name == name }) {
-      return QdrantVector(name: name, kind: .sparse, distance: .dot, target: sparse.member)
+      return described(sparse)
     }
     throw .wrongInput("Not existing vector name error: \(name)")
   }

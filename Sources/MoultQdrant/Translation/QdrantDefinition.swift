@@ -45,6 +45,8 @@ struct QdrantDefinition: Equatable, Sendable {
   /// In the order in which they were given.
   var vectors: [Vector]
   var sparseVectors: [SparseVector] = []
+  /// Those that are gone included, so that none gets the member of one of them.
+  var sparseVectorsMade = 0
   /// `hnsw_config` and all the others, as they were given, without nulls.
   var settings = JSONObject()
   var payloadIndexes: [PayloadIndex] = []
@@ -109,11 +111,13 @@ struct QdrantDefinition: Equatable, Sendable {
 
   private init?(stored json: JSON) {
     guard json["qdrant"]?.int == 1, let isNamed = json["named"]?.bool, let vectors = json["vectors"]?.array,
-      let sparse = json["sparse"]?.array, let settings = json["settings"]?.object,
+      let sparse = json["sparse"]?.array, let made = json["sparseMade"]?.int,
+      let settings = json["settings"]?.object,
       let indexes = json["indexes"]?.array
     else { return nil }
     self.isNamed = isNamed
     self.settings = settings
+    sparseVectorsMade = Int(made)
     self.vectors = []
     for vector in vectors {
       guard let name = vector["name"]?.string, let field = vector["field"]?.string,
@@ -156,6 +160,7 @@ struct QdrantDefinition: Equatable, Sendable {
         ]))
     }
     json.endArray()
+    json.member("sparseMade", sparseVectorsMade)
     json.member("settings", .object(settings))
     json.key("indexes")
     json.beginArray()

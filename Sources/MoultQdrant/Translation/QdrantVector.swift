@@ -4,7 +4,7 @@ internal import MoultModel
 struct QdrantVector: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     case dense(dimension: Int)
-    /// Searched with `PayloadSearch` of ``QdrantVector/target``, scoring `.sparse`.
+    /// Searched with `PayloadSearch` of ``QdrantVector/target`` and ``QdrantVector/scoring``.
     case sparse
   }
 
@@ -16,8 +16,13 @@ struct QdrantVector: Sendable, Equatable {
   /// What the engine searches. Of a dense vector the collection's name, or `collection:field`; of a sparse one the
   /// member of the payload, in the collection.
   var target: String
+  /// Of sparse vectors: whether a query's values are weighted by how much their indices tell (`modifier` `idf`).
+  var weighsIndices = false
   /// The engine's name of the vector field; `nil` for the collection's first field and for sparse vectors.
   var field: String?
+
+  /// How a sparse vector is compared.
+  var scoring: PayloadSearch.Scoring { weighsIndices ? .weightedSparse : .sparse }
 
   /// What Qdrant calls the score that the engine gives.
   func score(_ own: Float) -> Float {

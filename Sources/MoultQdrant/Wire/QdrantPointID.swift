@@ -63,6 +63,12 @@ enum QdrantPointID {
       "\(path): value \(text) is not a valid point ID, valid values are either an unsigned integer or a UUID")
   }
 
+  /// As clients write it.
+  static func text(_ id: PointID) -> String {
+    if case .string(let text) = id, let number = largeNumber(text) { return String(number) }
+    return id.description
+  }
+
   /// The number that is kept as text; `nil` for a UUID, and for keys that other protocols have written.
   static func largeNumber(_ text: String) -> UInt64? {
     guard text.hasPrefix(largeMark), text.utf8.count == largeDigits + 1 else { return nil }

@@ -11,6 +11,8 @@ struct StoredPayload {
 
   static func isHidden(_ key: String) -> Bool { key.utf8.starts(with: hiddenPrefix.utf8) }
 
+  init(object: JSONObject) { self.object = object }
+
   /// - Throws: `corrupted` for a text that is no object; the engine has checked all that it stores.
   init(_ text: String?) throws {
     guard let text, !text.isEmpty else {
