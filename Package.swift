@@ -126,8 +126,16 @@ let package = Package(
         httpTypes,
         swiftProtobuf,
       ]),
+    .target(
+      name: "QdrantProto", dependencies: [swiftProtobuf], exclude: ["qdrant.proto", "generate"],
+      swiftSettings: strict),
     module(
-      "MoultQdrant", ["MoultModel", "MoultEngine", "MoultServer", hummingbird, nioCore, httpTypes]),
+      "MoultQdrant",
+      [
+        "QdrantProto", swiftProtobuf, "MoultModel", "MoultEngine", "MoultServer", hummingbird,
+        hummingbirdCore, nioCore,
+        httpTypes,
+      ]),
     module(
       "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(

@@ -4,7 +4,7 @@ package import MoultEngine
 package import MoultModel
 package import MoultServer
 
-/// The REST protocol of Qdrant, on a port of its own: its paths begin at the root.
+/// The protocols of Qdrant, REST and gRPC, on ports of their own: REST's paths begin at the root.
 package struct QdrantAPI: WireAPI {
   /// As many bytes as Qdrant takes.
   package static let defaultBodyBytesMax = 32 << 20
@@ -13,6 +13,7 @@ package struct QdrantAPI: WireAPI {
 
   let operations: QdrantOperations
   let bodyBytesMax: Int
+  let handlers = QdrantHandlers()
   let started = ContinuousClock.now
 
   package init(engine: Engine, bodyBytesMax: Int = QdrantAPI.defaultBodyBytesMax) {

@@ -74,17 +74,19 @@ struct ServerRoutes: Sendable {
   }
 
   func rpcTable(of port: ProtocolPort, logger: Logger) -> RPCTable {
-    rpcTable([port.wire], Authenticator(tokens: port.tokens, engine: engine), logger)
+    rpcTable(
+      [port.wire], Authenticator(tokens: port.tokens, engine: engine), logger,
+      keyHeader: port.wire.keyHeader?.canonicalName)
   }
 
   private func rpcTable(
-    _ protocols: [any WireAPI], _ authenticator: Authenticator, _ logger: Logger
+    _ protocols: [any WireAPI], _ authenticator: Authenticator, _ logger: Logger, keyHeader: String? = nil
   ) -> RPCTable {
     RPCTable(
       methods: protocols.flatMap(\.rpcMethods), authenticator: authenticator, metrics: metrics,
       logger: logger,
       budget: budget, queuedCallsMax: configuration.queuedCallsMax,
       secondsMax: configuration.requestSecondsMax,
-      pace: configuration.pace)
+      pace: configuration.pace, keyHeader: keyHeader)
   }
 }

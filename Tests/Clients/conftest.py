@@ -92,15 +92,16 @@ class QdrantServer(Server):
 
     def __init__(self, directory: pathlib.Path, *arguments: str):
         self.qdrant_port = free_port()
+        self.qdrant_grpc_port = free_port()
         super().__init__(
-            directory, "--qdrant-port", str(self.qdrant_port), "--api-key", API_KEY, "--read-only-key", READ_ONLY_KEY,
+            directory, "--qdrant-port", str(self.qdrant_port), "--qdrant-grpc-port", str(self.qdrant_grpc_port), "--api-key", API_KEY, "--read-only-key", READ_ONLY_KEY,
             *arguments)
 
     @property
     def qdrant_uri(self) -> str:
         return f"http://127.0.0.1:{self.qdrant_port}"
 
-    def qdrant(self, key: str = API_KEY):
+    def qdrant(self, key: str = API_KEY, grpc: bool = False):
         import warnings
 
         from qdrant_client import QdrantClient
@@ -108,7 +109,8 @@ class QdrantServer(Server):
         with warnings.catch_warnings():
             # A key over plain HTTP.
             warnings.simplefilter("ignore")
-            return QdrantClient(url=self.qdrant_uri, api_key=key, timeout=60)
+            return QdrantClient(
+                url=self.qdrant_uri, api_key=key, timeout=60, prefer_grpc=grpc, grpc_port=self.qdrant_grpc_port)
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +122,9 @@ def qdrant_server(tmp_path_factory):
         server.stop()
 
 
-@pytest.fixture
-def remote(qdrant_server):
-    client = qdrant_server.qdrant()
+@pytest.fixture(params=["rest", "grpc"])
+def remote(qdrant_server, request):
+    client = qdrant_server.qdrant(grpc=request.param == "grpc")
     yield client
     for collection in client.get_collections().collections:
         client.delete_collection(collection.name)

@@ -4,12 +4,13 @@ import math
 
 
 def plain(value):
-    """A reply as plain data; of versions of points only that there are some."""
+    """A reply as plain data; versions of points are left out."""
     if hasattr(value, "model_dump"):
         value = value.model_dump(exclude_none=True)
-        value.pop("version", None)
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        # gRPC has no word for what is there and empty.
+        return {key: plain(inner) for key, inner in value.items()
+                if key != "version" and not (key in ("payload", "vector") and inner == {})}
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
     return value

@@ -87,9 +87,9 @@ struct ServeCommand: AsyncParsableCommand {
     try await server.run { port in
       Console.say("data in \(data)")
       if let notice = choice.notice { Console.say(notice) }
-      if let port = server.protocolPorts.first {
-        if let notice = qdrantChoice.notice { Console.say(notice) }
-        Console.say("Qdrant's REST API on \(certificates == nil ? "http" : "https")://\(address):\(port)")
+      if let notice = qdrantChoice.notice { Console.say(notice) }
+      for (name, port) in zip(qdrant.protocolNames, server.protocolPorts) {
+        Console.say("Qdrant's \(name) API on \(certificates == nil ? "http" : "https")://\(address):\(port)")
       }
       Console.say(
         "\(ServerProcess.announcement)\(certificates == nil ? "http" : "https")://\(address):\(port)")

@@ -7,6 +7,8 @@ internal import MoultServer
 struct QdrantOptions: ParsableArguments {
   @Option(help: "Port of Qdrant's REST API, 6333 as a rule; 0 does not speak it.")
   var qdrantPort = 0
+  @Option(help: "Port of Qdrant's gRPC API, 6334 as a rule; 0 does not speak it.")
+  var qdrantGrpcPort = 0
   @Option(
     help: """
       What Qdrant's clients must show as api_key (environment: MOULT_API_KEY). Without, they show the server's token, \
@@ -18,14 +20,25 @@ struct QdrantOptions: ParsableArguments {
   var readOnlyKey: String?
 
   func validate() throws {
-    guard (0...65_535).contains(qdrantPort) else {
-      throw ValidationError("--qdrant-port must lie in 0 … 65535, got \(qdrantPort)")
+    for (name, port) in [("--qdrant-port", qdrantPort), ("--qdrant-grpc-port", qdrantGrpcPort)] {
+      guard (0...65_535).contains(port) else {
+        throw ValidationError("\(name) must lie in 0 … 65535, got \(port)")
+      }
     }
     if apiKey == "" { throw ValidationError("--api-key must not be empty") }
     if readOnlyKey == "" { throw ValidationError("--read-only-key must not be empty") }
-    if qdrantPort == 0 && (apiKey ?? readOnlyKey) != nil {
-      throw ValidationError("--api-key and --read-only-key are for Qdrant's clients: give --qdrant-port too")
+    if numbers.isEmpty && (apiKey ?? readOnlyKey) != nil {
+      throw ValidationError(
+        "--api-key and --read-only-key are for Qdrant's clients: give --qdrant-port or --qdrant-grpc-port too"
+      )
     }
+  }
+
+  /// Of the ports that are wanted, REST's first.
+  private var numbers: [Int] { [qdrantPort, qdrantGrpcPort].filter { $0 != 0 } }
+  /// What is spoken on each of ``numbers``.
+  var protocolNames: [String] {
+    (qdrantPort == 0 ? [] : ["REST"]) + (qdrantGrpcPort == 0 ? [] : ["gRPC"])
   }
 
   /// - Parameters:
@@ -33,7 +46,7 @@ struct QdrantOptions: ParsableArguments {
   ///   - host: the address that will be listened on.
   /// - Throws: a usage failure: keys that cannot be used, or a port that would be open to other machines.
   func choice(access: AccessOptions.Choice, host: String) throws -> AccessOptions.Choice {
-    guard qdrantPort != 0 else { return AccessOptions.Choice() }
+    guard !numbers.isEmpty else { return AccessOptions.Choice() }
     let key = try given(apiKey, Environment.apiKey, "--api-key")
     let readOnly = try given(readOnlyKey, Environment.readOnlyAPIKey, "--read-only-key")
     guard let key else {
@@ -59,11 +72,9 @@ struct QdrantOptions: ParsableArguments {
   }
 
   func ports(_ engine: Engine, tokens: AccessTokens?) -> [ProtocolPort] {
-    guard qdrantPort != 0 else { return [] }
-    return [
-      ProtocolPort(
-        port: qdrantPort, wire: QdrantAPI(engine: engine), tokens: tokens,
-        bodyBytesMax: QdrantAPI.defaultBodyBytesMax)
-    ]
+    let wire = QdrantAPI(engine: engine)
+    return numbers.map {
+      ProtocolPort(port: $0, wire: wire, tokens: tokens, bodyBytesMax: QdrantAPI.defaultBodyBytesMax)
+    }
   }
 }

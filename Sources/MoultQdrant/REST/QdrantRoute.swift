@@ -8,22 +8,36 @@ internal import NIOCore
 
 /// A request on its way through a route.
 struct QdrantCall: Sendable {
-  let request: Request
-  let context: BasicRequestContext
+  /// As it came.
+  enum Source: Sendable {
+    case http(Request, BasicRequestContext)
+    /// Over gRPC: the route's parameters, whether the client wants to be told when all is done, and the body.
+    case message(parameters: [String: String], waits: Bool, JSONObject)
+  }
+
+  let source: Source
+  /// Empty over gRPC.
   let body: ByteBuffer
   let start: ContinuousClock.Instant
 
   /// A part of the path, decoded.
   func path(_ name: String) throws -> String {
-    let raw = try context.parameters.require(name)
-    guard let text = raw.removingPercentEncoding else {
-      throw QdrantError.wrongInput("'\(raw.prefix(100))' in the path is not percent-encoded UTF-8")
+    switch source {
+    case .message(let parameters, _, _): return parameters[name] ?? ""
+    case .http(_, let context):
+      let raw = try context.parameters.require(name)
+      guard let text = raw.removingPercentEncoding else {
+        throw QdrantError.wrongInput("'\(raw.prefix(100))' in the path is not percent-encoded UTF-8")
+      }
+      return text
     }
-    return text
   }
 
   func query(_ name: String) -> String? {
-    request.uri.queryParameters.first { $0.key == name }.map { String($0.value) }
+    switch source {
+    case .message(_, let waits, _): name == "wait" ? String(waits) : nil
+    case .http(let request, _): request.uri.queryParameters.first { $0.key == name }.map { String($0.value) }
+    }
   }
 
   /// The body as JSON.
@@ -31,6 +45,7 @@ struct QdrantCall: Sendable {
   /// - Parameter floatKeys: names of members that hold vectors.
   /// - Throws: 400.
   func json(floatKeys: JSONFloatKeys = []) throws(QdrantError) -> JSON {
+    if case .message(_, _, let object) = source { return .object(object) }
     guard body.readableBytes > 0 else { throw .format("EOF while parsing a value at line 1 column 0") }
     do {
       return try body.json(floatKeys: floatKeys, keepsLarge: true)
@@ -67,12 +82,13 @@ extension QdrantAPI {
     _ method: HTTPRequest.Method, _ path: String, _ access: Access, to group: GuardedRoutes,
     answer: @escaping Answer
   ) {
+    handlers.add(answer, for: method, path)
     group.on(method, path, access) { request, context in
       let start = ContinuousClock.now
       let hasBody = [.post, .put, .patch].contains(method)
       let body = hasBody ? try await request.wholeBody(bodyBytesMax) : ByteBuffer()
       do {
-        return try await answer(QdrantCall(request: request, context: context, body: body, start: start))
+        return try await answer(QdrantCall(source: .http(request, context), body: body, start: start))
       } catch let error as QdrantError {
         return QdrantAnswer.failure(error, since: start)
       } catch let error as MoultError where error.code != .internalError && error.code != .corrupted {

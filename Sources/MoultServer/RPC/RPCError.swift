@@ -6,6 +6,8 @@ package struct RPCError: Error, Equatable {
   package enum Code: Int, Sendable {
     case invalidArgument = 3
     case deadlineExceeded = 4
+    case notFound = 5
+    case alreadyExists = 6
     case permissionDenied = 7
     case resourceExhausted = 8
     case unimplemented = 12

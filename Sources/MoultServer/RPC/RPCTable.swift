@@ -18,6 +18,8 @@ final class RPCTable: Sendable {
   /// Given to a call that does not ask for less.
   let secondsMax: Double
   let pace: Pace
+  /// Metadata that shows a token as it is, beside `authorization`.
+  private let keyHeader: String?
   private let gate: CallGate
   private let methods: [String: RPCMethod]
   private let authenticator: Authenticator
@@ -27,8 +29,9 @@ final class RPCTable: Sendable {
   init(
     methods: [RPCMethod], authenticator: Authenticator, metrics: ServerMetrics, logger: Logger,
     budget: ByteBudget, queuedCallsMax: Int, secondsMax: Double, pace: Pace,
-    messageBytesMax: Int = RPCTable.messageBytesMax
+    messageBytesMax: Int = RPCTable.messageBytesMax, keyHeader: String? = nil
   ) {
+    self.keyHeader = keyHeader
     self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.path, $0) })
     self.authenticator = authenticator
     self.metrics = metrics
@@ -45,6 +48,11 @@ final class RPCTable: Sendable {
   /// - Throws: `unauthenticated`.
   func look(at headers: HPACKHeaders) throws(RPCError) -> Authenticator.Look {
     guard authenticator.tokens != nil else { return .known(Authenticator.everyone) }
+    if let keyHeader, let key = headers.first(name: keyHeader) {
+      let look = authenticator.look(at: Array(key.utf8))
+      if look == .unknown { throw Self.unknownCaller }
+      return look
+    }
     guard let header = headers.first(name: "authorization") else {
       throw RPCError(.unauthenticated, "missing authorization in header")
     }
