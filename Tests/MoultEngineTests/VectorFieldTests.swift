@@ -102,6 +102,15 @@ struct VectorFieldTests {
     for field in info.fields {
       #expect(
         field.count == model.points.values.count { $0[field.name] != nil }, "\(field.name): \(comment())")
+      let filter = PointFilter.hasVector(ExactText(field.name))
+      #expect(try await engine.count(name, filter: filter).count == field.count, "\(comment())")
+      // Also where another field is searched.
+      let found = try await engine.search(
+        SearchRequest(
+          queries: random.floats(count: 16), dimension: 16, limit: 1_000, exact: true, filter: .not(filter)),
+        in: FieldName.joined(name, "title"))
+      let expected = model.points.filter { $0.value["title"] != nil && $0.value[field.name] == nil }.keys
+      #expect(Set(found.hits[0].map(\.id)) == Set(expected.map { .int64($0) }), "\(field.name): \(comment())")
     }
   }
 
@@ -448,6 +457,31 @@ struct VectorFieldTests {
         )
       } == .invalidArgument)
     #expect(try engine.describeCollection("words").count == 2)
+    try await harness.shutDown()
+  }
+
+  @Test("a filter on vectors is about the field of that name that there is now")
+  func filterAfterDrop() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    var random = SeededGenerator(seed: 5)
+    var model = Model()
+    try await create(engine)
+    try await upsert(Array(0..<60), to: "words", engine, &model, &random)
+    func found(_ field: String) async throws -> Int {
+      try await engine.search(
+        SearchRequest(
+          queries: [Float](repeating: 1, count: 24), dimension: 24, limit: 100,
+          filter: .hasVector(ExactText(field))), in: "words"
+      ).hits[0].count
+    }
+    #expect(try await found("title") == model.points.values.count { $0["title"] != nil })
+    #expect(try await found("vector") == 60)
+    #expect(try await found("other") == 0)
+    try await engine.dropVectorField("title", from: "words")
+    #expect(try await found("title") == 0)
+    try await engine.addVectorField(VectorField(name: "title", dimension: 4, metric: .cosine), to: "words")
+    #expect(try await found("title") == 0)
     try await harness.shutDown()
   }
 }

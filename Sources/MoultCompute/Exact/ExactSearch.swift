@@ -80,7 +80,7 @@ public enum ExactSearch {
   }
 
   /// Cuts the rows into at most about 64 parts of at least 8192 rows.
-  private static func parts(of segments: [ExactSegment]) -> [Part] {
+  static func parts(of segments: [ExactSegment]) -> [Part] {
     let total = segments.reduce(0) { $0 + $1.codes.count }
     let rows = (max(8192, (total + 63) / 64) + 1023) / 1024 * 1024
     var parts: [Part] = []

@@ -15,7 +15,7 @@ final class Collection: Sendable {
   /// Its annotations are those it was opened with; `info` has the present ones.
   let schema: CollectionSchema
   let createdAt: Int64
-  let points: PointStore
+  private let storedPoints: PointStore
   /// Held while rows are written, a generation is attached or exchanged, and for a reindex's cut-over.
   let writers = SerialGate()
   /// Encodes what every vector file holds: the full-precision row and its inverse norm.
@@ -37,6 +37,8 @@ final class Collection: Sendable {
     var nextKey: Int64
     var updatedAt: Int64
     var fields: [Collection] = []
+    /// What it is a vector field of.
+    weak var whole: Collection?
   }
 
   private let state: Mutex<State>
@@ -50,7 +52,7 @@ final class Collection: Sendable {
     self.parentID = parentID
     self.schema = schema
     self.createdAt = createdAt
-    self.points = points
+    storedPoints = points
     self.identityEncoder = identityEncoder
     recentQueries = RecentQueries(dimension: schema.dimension)
     state = Mutex(
@@ -81,7 +83,23 @@ final class Collection: Sendable {
   /// writers only.
   var fields: [Collection] { state.withLock { $0.fields } }
 
-  func setFields(_ fields: [Collection]) { state.withLock { $0.fields = fields.sorted { $0.id < $1.id } } }
+  func setFields(_ fields: [Collection]) {
+    for field in fields { field.state.withLock { $0.whole = self } }
+    state.withLock { $0.fields = fields.sorted { $0.id < $1.id } }
+  }
+
+  var points: PointStore {
+    var points = storedPoints
+    points.vectorRows = { [self] name in
+      let whole = state.withLock { $0.whole } ?? self
+      guard let field = whole.withFields.first(where: { $0.schema.vectorField == name }) else { return nil }
+      let snapshot = field.snapshot
+      return { row in
+        snapshot.place(ofRow: row).map { !snapshot.segments[$0.segment].isAbsent($0.place) } ?? false
+      }
+    }
+    return points
+  }
 
   /// The collection and its vector fields: all that a write changes.
   var withFields: [Collection] { [self] + fields }

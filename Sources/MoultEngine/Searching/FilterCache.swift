@@ -34,7 +34,8 @@ final class FilterCache: Sendable {
   func apply(
     _ filter: PointFilter, to snapshot: CollectionSnapshot, points: PointStore, directory: DataDirectory
   ) throws -> CollectionSnapshot {
-    let isKept = filter.valueCount <= Self.valueCountMax
+    // A vector field may be dropped, and another one made of the same name.
+    let isKept = filter.valueCount <= Self.valueCountMax && filter.vectorFields.isEmpty
     var known = isKept ? state.withLock { $0.entries[filter]?.segments } ?? [:] : [:]
     var filtered = snapshot
     var isNew = false

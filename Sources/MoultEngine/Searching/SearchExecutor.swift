@@ -77,24 +77,44 @@ enum SearchExecutor {
     _ snapshot: CollectionSnapshot, queries: UnsafePointer<Float>, queryCount: Int, dimension: Int,
     metric: Metric, count: Int, parallel: ParallelFor
   ) -> [[GlobalNeighbor]] {
-    // Numbered through from the first segment to the last: in the same order as row numbers, so that ties fall
-    // alike, but without their gaps.
-    var starts: [Int64] = [0]
-    let segments = snapshot.segments.map { segment in
-      defer { starts.append(starts.last! + Int64(segment.count)) }
-      return ExactSegment(codes: segment.vectors, live: segment.live.liveRows, firstRow: starts.last!)
-    }
+    let numbered = NumberedSegments(snapshot)
     let found = withExtendedLifetime(snapshot) {
       ExactSearch.search(
-        queries: queries, queryCount: queryCount, dimension: dimension, metric: metric, segments: segments,
-        k: count, parallel: parallel)
+        queries: queries, queryCount: queryCount, dimension: dimension, metric: metric,
+        segments: numbered.segments, k: count, parallel: parallel)
     }
-    return found.map { neighbors in
-      neighbors.map { neighbor in
-        let segment = starts.lastIndex { $0 <= neighbor.row }!
-        return GlobalNeighbor(
-          row: snapshot.segments[segment].rows[Int(neighbor.row - starts[segment])], score: neighbor.score)
+    return found.map { $0.map { numbered.neighbor($0, in: snapshot) } }
+  }
+
+  /// Search of the full-precision vectors by several examples.
+  static func examples(
+    _ snapshot: CollectionSnapshot, _ request: ExampleSearch, metric: Metric, parallel: ParallelFor
+  ) -> [GlobalNeighbor] {
+    let numbered = NumberedSegments(snapshot)
+    return withExtendedLifetime(snapshot) {
+      ExampleScan.search(request, metric: metric, segments: numbered.segments, parallel: parallel)
+    }.map { numbered.neighbor($0, in: snapshot) }
+  }
+
+  /// Segments with rows numbered through from the first to the last: in the same order as row numbers, so that ties fall
+  /// alike, but without their gaps.
+  private struct NumberedSegments {
+    private(set) var segments: [ExactSegment] = []
+    private var starts: [Int64] = [0]
+
+    init(_ snapshot: CollectionSnapshot) {
+      for segment in snapshot.segments {
+        segments.append(
+          ExactSegment(codes: segment.vectors, live: segment.live.liveRows, firstRow: starts.last!))
+        starts.append(starts.last! + Int64(segment.count))
       }
+    }
+
+    /// With the collection's row.
+    func neighbor(_ neighbor: GlobalNeighbor, in snapshot: CollectionSnapshot) -> GlobalNeighbor {
+      let segment = starts.lastIndex { $0 <= neighbor.row }!
+      return GlobalNeighbor(
+        row: snapshot.segments[segment].rows[Int(neighbor.row - starts[segment])], score: neighbor.score)
     }
   }
 

@@ -12,6 +12,18 @@ public indirect enum PointFilter: Sendable, Hashable {
   case all([PointFilter])
   case any([PointFilter])
   case not(PointFilter)
+  /// At least so many of these.
+  case atLeast(Int, [PointFilter])
+  /// One of the values that a path reaches fulfils a condition.
+  case values(ValuePath, ValueCondition)
+  /// An array that a path reaches has an object among its elements that matches, taken as a payload. Only conditions on
+  /// `values` and `elements` are possible inside; points have no ids there.
+  case elements(ValuePath, PointFilter)
+  /// Points of one of so many parts of equal size, by a hash of their ids: SipHash-2-4 without a key, of an integer's
+  /// eight bytes (little-endian) or a UUID's sixteen, otherwise of a text's UTF-8.
+  case slice(UInt64, of: UInt64)
+  /// Points that have a vector in a field of the collection.
+  case hasVector(ExactText)
 
   public enum Relation: String, Sendable, Hashable {
     case equal = "="
@@ -116,18 +128,31 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// How deep conditions lie in each other, 1 for a single one.
   public var depth: Int {
     switch self {
-    case .ids, .idsBetween, .field, .fields: 1
-    case .all(let parts), .any(let parts): 1 + (parts.map(\.depth).max() ?? 0)
+    case .ids, .idsBetween, .field, .fields, .values, .slice, .hasVector: 1
+    case .all(let parts), .any(let parts), .atLeast(_, let parts): 1 + (parts.map(\.depth).max() ?? 0)
     case .not(let part): 1 + part.depth
+    // A query inside a query; SQLite takes fewer of these.
+    case .elements(_, let part): 4 + part.depth
     }
   }
 
   /// Conditions in all, those that hold others included.
   public var conditionCount: Int {
     switch self {
-    case .ids, .idsBetween, .field, .fields: 1
-    case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.conditionCount }
-    case .not(let part): 1 + part.conditionCount
+    case .ids, .idsBetween, .field, .fields, .values, .slice, .hasVector: 1
+    case .all(let parts), .any(let parts), .atLeast(_, let parts): parts.reduce(1) { $0 + $1.conditionCount }
+    case .not(let part), .elements(_, let part): 1 + part.conditionCount
+    }
+  }
+
+  /// Vector fields that conditions are about.
+  public var vectorFields: Set<ExactText> {
+    switch self {
+    case .hasVector(let field): [field]
+    case .all(let parts), .any(let parts), .atLeast(_, let parts):
+      parts.reduce(into: []) { $0.formUnion($1.vectorFields) }
+    case .not(let part): part.vectorFields
+    case .ids, .idsBetween, .field, .fields, .values, .elements, .slice: []
     }
   }
 
@@ -139,9 +164,10 @@ public indirect enum PointFilter: Sendable, Hashable {
       .field(_, .containsAll(let values)),
       .field(_, .element(_, .isOneOf(let values))):
       values.count
-    case .idsBetween, .field, .fields: 2
-    case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.valueCount }
-    case .not(let part): part.valueCount
+    case .idsBetween, .field, .fields, .slice, .hasVector: 2
+    case .values(_, let condition): condition.valueCount
+    case .all(let parts), .any(let parts), .atLeast(_, let parts): parts.reduce(1) { $0 + $1.valueCount }
+    case .not(let part), .elements(_, let part): part.valueCount
     }
   }
 }

@@ -128,6 +128,7 @@ struct DatabaseFile {
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { db in
       try Self.reserve(db)
+      PointFunctions.add(to: db)
       // Random keys touch many pages a batch: fewer checkpoints, of 16 MB each, write them less often. Pages that
       // are given up are written too (`secure_delete`), so that each page of the file has a checksum.
       try db.execute(

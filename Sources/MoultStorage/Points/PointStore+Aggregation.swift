@@ -14,12 +14,14 @@ extension PointStore {
     var keys: [String] = []
     for key in order { keys.append(try Self.sql(key, try Self.sql(key.field, &arguments))) }
     // Without payloads, so that what is sorted is small.
-    let rows = try Int64.fetchAll(
-      db,
-      sql: """
-        SELECT row FROM \(table) WHERE \(condition) ORDER BY \((keys + ["key"]).joined(separator: ", "))
-        LIMIT ? OFFSET ?
-        """, arguments: StatementArguments(arguments + [limit, offset]))
+    let rows = try answering(filter, in: db) {
+      try Int64.fetchAll(
+        db,
+        sql: """
+          SELECT row FROM \(table) WHERE \(condition) ORDER BY \((keys + ["key"]).joined(separator: ", "))
+          LIMIT ? OFFSET ?
+          """, arguments: StatementArguments(arguments + [limit, offset]))
+    }
     let stored = try points(rows: rows, payloads: payloads, in: db)
     return rows.compactMap { stored[$0] }
   }
@@ -55,8 +57,10 @@ extension PointStore {
       \(order.isEmpty ? "" : "ORDER BY \(order.joined(separator: ", "))") LIMIT ? OFFSET ?
       """
     do {
-      return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments + [limit, offset]))
-        .map { row in row.databaseValues.map(Self.scalar) }
+      return try answering(filter, in: db) {
+        try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments + [limit, offset]))
+          .map { row in row.databaseValues.map(Self.scalar) }
+      }
     } catch let error as DatabaseError where error.message == "integer overflow" {
       throw MoultError(.invalidArgument, "a sum of integers is beyond 64 bits; sum up fewer, or as doubles")
     }

@@ -13,9 +13,11 @@ extension PointStore {
   ) throws -> [Int64] {
     var arguments: [(any DatabaseValueConvertible)?] = [from, to]
     let condition = try sql(filter, &arguments)
-    return try Int64.fetchAll(
-      db, sql: "SELECT row FROM \(table) WHERE row >= ? AND row < ? AND \(condition) ORDER BY row",
-      arguments: StatementArguments(arguments))
+    return try answering(filter, in: db) {
+      try Int64.fetchAll(
+        db, sql: "SELECT row FROM \(table) WHERE row >= ? AND row < ? AND \(condition) ORDER BY row",
+        arguments: StatementArguments(arguments))
+    }
   }
 
   /// Live points that match, in the order of their keys, after `after`.
@@ -33,13 +35,14 @@ extension PointStore {
       arguments.append(try storableKey(after))
     }
     if let filter { conditions.append(try sql(filter, &arguments)) }
-    return try Row.fetchAll(
-      db,
-      sql: """
-        SELECT row, key\(payloads ? ", payload" : "") FROM \(table) WHERE \(conditions.joined(separator: " AND "))
-        ORDER BY key LIMIT ? OFFSET ?
-        """, arguments: StatementArguments(arguments + [limit, offset])
-    ).map { row in
+    return try answering(filter, in: db) {
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT row, key\(payloads ? ", payload" : "") FROM \(table) WHERE \(conditions.joined(separator: " AND "))
+          ORDER BY key LIMIT ? OFFSET ?
+          """, arguments: StatementArguments(arguments + [limit, offset]))
+    }.map { row in
       StoredPoint(row: row[0], id: id(row, at: 1), payload: payloads ? row[2] : nil)
     }
   }
@@ -48,9 +51,11 @@ extension PointStore {
   package func liveCount(matching filter: PointFilter, in db: Database) throws -> Int {
     var arguments: [(any DatabaseValueConvertible)?] = []
     let condition = try sql(filter, &arguments)
-    return try Int.fetchOne(
-      db, sql: "SELECT count(*) FROM \(table) WHERE died IS NULL AND \(condition)",
-      arguments: StatementArguments(arguments)) ?? 0
+    return try answering(filter, in: db) {
+      try Int.fetchOne(
+        db, sql: "SELECT count(*) FROM \(table) WHERE died IS NULL AND \(condition)",
+        arguments: StatementArguments(arguments)) ?? 0
+    }
   }
 
   /// A condition that is 0 or 1, never NULL, so that NOT turns it round.
@@ -58,6 +63,18 @@ extension PointStore {
     _ filter: PointFilter, _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
     switch filter {
+    case .values(let path, let condition): return try sql(path, condition, in: "payload", &arguments)
+    case .elements(let path, let part): return try sql(path, part, in: "payload", &arguments)
+    case .atLeast(let count, let parts):
+      let sum = try join(parts, "+", empty: "0", &arguments)
+      arguments.append(count)
+      return "(\(sum) >= ?\(arguments.count))"
+    case .slice(let index, let count):
+      arguments += [Int64(bitPattern: count), Int64(bitPattern: index)]
+      return "(moult_slice(key, ?\(arguments.count - 1)) = ?\(arguments.count))"
+    case .hasVector(let field):
+      arguments.append(field.text)
+      return "moult_has_vector(?\(arguments.count), row)"
     case .ids(let ids):
       // An id of the other kind is no point's.
       switch keyKind {
@@ -118,7 +135,8 @@ extension PointStore {
     _ parts: [PointFilter], _ word: String, empty: String,
     _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
-    guard parts.count > 1 else { return try parts.first.map { try sql($0, &arguments) } ?? empty }
+    // In brackets: NOT binds weaker than "+".
+    guard parts.count > 1 else { return try parts.first.map { "(\(try sql($0, &arguments)))" } ?? empty }
     // As a balanced tree: SQLite bounds how deep an expression is.
     let middle = parts.count / 2
     let left = try join(Array(parts[..<middle]), word, empty: empty, &arguments)
@@ -268,7 +286,7 @@ extension PointStore {
   }
 
   /// `nil` for a number that JSON cannot say.
-  private static func json(_ values: [PointFilter.Scalar]) throws -> String? {
+  static func json(_ values: [PointFilter.Scalar]) throws -> String? {
     guard !values.contains(where: { if case .double(let number) = $0 { !number.isFinite } else { false } })
     else {
       return nil
@@ -292,7 +310,7 @@ extension PointStore {
 
 extension PointFilter.Scalar {
   /// SQLite's text ends at a NUL; no stored text holds one.
-  fileprivate var hasNUL: Bool { if case .string(let text) = self { text.utf8.contains(0) } else { false } }
+  var hasNUL: Bool { if case .string(let text) = self { text.utf8.contains(0) } else { false } }
 }
 
 extension PointStore {

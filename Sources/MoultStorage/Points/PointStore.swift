@@ -27,6 +27,9 @@ package struct PointStore: Sendable {
   package let collectionID: Int64
   package let keyKind: CollectionSchema.KeyKind
   let table: String
+  /// Of a vector field, which rows have a vector there; `nil` for a field that is not there. Vectors are not in the
+  /// database.
+  package var vectorRows: (@Sendable (_ field: String) -> (@Sendable (_ row: Int64) -> Bool)?)?
 
   package init(collectionID: Int64, keyKind: CollectionSchema.KeyKind) {
     self.collectionID = collectionID
