@@ -52,12 +52,12 @@ extension Engine {
     switch request.scoring {
     case .sparse: return .sparse
     case .weightedSparse: return .weightedSparse
-    case .bm25(let k1, let b, let stopWords):
+    case .bm25(let k1, let b, let stopWords, let stems):
       guard (0...3).contains(k1), (0...1).contains(b) else {
         throw MoultError(
           .invalidArgument, "BM25 takes k1 in 0 … 3 and b in 0 … 1, got \(k1) and \(b)")
       }
-      return .text(stopWords: stopWords)
+      return .text(stopWords: stopWords, stems: stems)
     case .hamming, .jaccard:
       guard sizes.count == 1, let size = sizes.first, (1...1 << 15).contains(size) else {
         throw MoultError(

@@ -1,14 +1,17 @@
 /// Cuts text into words as Milvus' `standard` analyzer does: the longest runs of letters and digits, in lower case,
-/// in the order of the text.
+/// in the order of the text. With stems and ``englishStopWords`` it is the `english` one.
 ///
 /// Letters and digits are the characters that Unicode calls alphabetic or numeric, of any script. There are no
 /// words in writing without spaces: a run of Chinese is one.
 public struct StandardAnalyzer: Sendable, Equatable {
-  /// In lower case; left out.
+  /// In lower case; left out. Where words are stemmed, it is stems that are compared with these.
   public var stopWords: Set<String>
+  /// Whether words are brought to their English stems.
+  public var stems: Bool
 
-  public init(stopWords: Set<String> = []) {
+  public init(stopWords: Set<String> = [], stems: Bool = false) {
     self.stopWords = stopWords
+    self.stems = stems
   }
 
   /// What Milvus (and Lucene) mean by `_english_`.
@@ -24,7 +27,7 @@ public struct StandardAnalyzer: Sendable, Equatable {
     var word = String.UnicodeScalarView()
     func end() {
       guard !word.isEmpty else { return }
-      let text = String(word)
+      let text = stems ? EnglishStemmer.stem(String(word)) : String(word)
       word.removeAll(keepingCapacity: true)
       if !stopWords.contains(text) { words.append(text) }
     }

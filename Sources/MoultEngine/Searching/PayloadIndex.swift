@@ -12,7 +12,7 @@ final class PayloadIndex: @unchecked Sendable {
     /// With statistics of its indices.
     case weightedSparse
     case bits(byteCount: Int)
-    case text(stopWords: Set<String>)
+    case text(stopWords: Set<String>, stems: Bool = false)
   }
 
   private static let pageRows = 8_192
@@ -77,8 +77,8 @@ final class PayloadIndex: @unchecked Sendable {
       return sparse.search(
         statistics.query(try SparseVector(indices: indices, values: values)), limit: count, live: live,
         dropRatio: request.dropRatio)
-    case (.text(let text), .bm25(let k1, let b, let stopWords)):
-      let asked = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords).words(in: text))
+    case (.text(let text), .bm25(let k1, let b, let stopWords, let stems)):
+      let asked = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords, stems: stems).words(in: text))
       return sparse.search(
         statistics.query(asked), limit: count,
         scoring: .bm25(BM25(k1: k1, b: b, averageLength: statistics.averageLength)), live: live,
@@ -141,8 +141,8 @@ final class PayloadIndex: @unchecked Sendable {
   /// What is not a value of the kind is none.
   private func append(_ text: String, _ row: Int64) {
     switch kind {
-    case .text(let stopWords):
-      let terms = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords).words(in: text))
+    case .text(let stopWords, let stems):
+      let terms = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords, stems: stems).words(in: text))
       sparse.append(terms)
       counts.append(terms)
       isCounted.append(false)

@@ -21,8 +21,8 @@ public struct PayloadSearch: Sendable {
     case hamming
     /// Base64 of bytes; `1 − |a ∧ b| / |a ∨ b|`, lower is nearer.
     case jaccard
-    /// Text; BM25 over its words, higher is nearer. `stopWords` are left out, in lower case.
-    case bm25(k1: Double, b: Double, stopWords: Set<String> = [])
+    /// Text; BM25 over its words, or their English stems, higher is nearer. `stopWords` are left out, in lower case.
+    case bm25(k1: Double, b: Double, stopWords: Set<String> = [], stems: Bool = false)
 
     public var higherIsNearer: Bool {
       switch self {
