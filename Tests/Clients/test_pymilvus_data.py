@@ -341,10 +341,11 @@ def test_what_cannot_be_kept_is_refused(client):
     schema = client.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("v", DataType.SPARSE_FLOAT_VECTOR)
+    schema.add_field("place", DataType.GEOMETRY)
     with pytest.raises(MilvusException) as caught:
-        client.create_collection("sparse", schema=schema)
-    assert "SparseFloatVector" in caught.value.message
-    assert not client.has_collection("sparse")
+        client.create_collection("places", schema=schema)
+    assert "field place of type Geometry is not supported" in caught.value.message
+    assert not client.has_collection("places")
 
 
 def test_the_older_interface(server, client):

@@ -326,6 +326,67 @@ def test_boost(client, metric):
         name="b", function_type=FunctionType.RERANK, input_field_names=[], params={"reranker": "boost"}))
 
 
+def test_a_search_in_another_order(server, shop):
+    """The scores say which hits, the fields in which order; null comes first where it ascends."""
+    client, name, rows = shop
+    query = [1.0, 0, 0, 0]
+    best = [pk for pk, _ in ranking("IP", rows, query, 30)]
+
+    def ordered(field, descending, keys):
+        valued = [pk for pk in keys if rows[pk][field] is not None]
+        valued.sort(key=lambda pk: rows[pk][field], reverse=descending)
+        if descending:  # equal ones stay in the order of their scores
+            valued = [pk for value in sorted({rows[pk][field] for pk in valued}, reverse=True)
+                      for pk in keys if rows[pk][field] == value]
+        without = [pk for pk in keys if rows[pk][field] is None]
+        return valued + without if descending else without + valued
+
+    for field in ("price", "kind", "weight", "light", "sold", "shop"):
+        for order in ("asc", "desc"):
+            found = client.search(name, [query], limit=30, order_by_fields=[{"field": field, "order": order}])[0]
+            assert [hit["pk"] for hit in found] == ordered(field, order == "desc", best), (field, order)
+    found = client.search(name, [query, query], limit=10, offset=5, order_by_fields=[{"field": "pk", "order": "desc"}])
+    assert [[hit["pk"] for hit in hits] for hits in found] == [sorted(best[5:15], reverse=True)] * 2
+    answer = server.rest("entities/search", {
+        "collectionName": name, "data": [query], "limit": 30, "orderByFields": ["kind:desc", "pk"]})
+    assert [row["pk"] for row in answer["data"]] == sorted(best, key=lambda pk: (-ord(rows[pk]["kind"]), pk))
+    for by, says in (("nothing", "field nothing not exist"), ("meta", "unsupported data type JSON"),
+                     ("v", "unsupported data type FloatVector")):
+        refused(says, client.search, name, [query], limit=3, order_by_fields=[{"field": by, "order": "asc"}])
+    refused("goes with neither grouping", client.search, name, [query], limit=3, group_by_field="kind",
+            order_by_fields=[{"field": "pk", "order": "asc"}])
+
+
+def test_random_scores(shop):
+    client, name, rows = shop
+    query = [1.0, 0, 0, 0]
+
+    def boost(random_score):
+        return Function(name="r", function_type=FunctionType.RERANK, input_field_names=[], params={
+            "reranker": "boost", "weight": 1, "random_score": random_score})
+
+    def found(random_score):
+        hits = client.search(name, [query], limit=60, ranker=boost(random_score))[0]
+        return {hit["pk"]: hit["distance"] for hit in hits}
+
+    plain = dict(ranking("IP", rows, query, 60))
+    first = found({"seed": 7, "field": "pk"})
+    assert first == found({"seed": 7, "field": "pk"}) and first.keys() == plain.keys()
+    assert first != found({"seed": 8, "field": "pk"})
+    factors = [first[pk] / score for pk, score in plain.items() if score]
+    assert all(0 <= factor < 1 for factor in factors) and 0.3 < sum(factors) / len(factors) < 0.7
+    # The same value has the same factor.
+    by_kind = found({"seed": 7, "field": "kind"})
+    for kind in "abcd":
+        own = {round(by_kind[pk] / score, 4) for pk, score in plain.items() if score > 0.1 and rows[pk]["kind"] == kind}
+        assert len(own) == 1, own
+    assert found({"seed": 1}) == found({"seed": 1})
+    refused("random_score takes an object", client.search, name, [query], limit=3, ranker=boost({"sed": 1}))
+    refused("should be an integer", client.search, name, [query], limit=3, ranker=boost({"seed": "x"}))
+    refused("field nothing of random_score", client.search, name, [query], limit=3,
+            ranker=boost({"seed": 1, "field": "nothing"}))
+
+
 def test_what_would_change_the_answer_is_refused(shop):
     """Members of messages and parameters that this version does not know are not passed over in silence."""
     client, name, _ = shop
@@ -334,8 +395,7 @@ def test_what_would_change_the_answer_is_refused(shop):
     refused("search_aggregation is not supported", client.search, name, query, search_aggregation=aggregation)
     highlighter = LexicalHighlighter(pre_tags=["<b>"], post_tags=["</b>"], highlight_search_text=True)
     refused("highlighter is not supported", client.search, name, query, highlighter=highlighter)
-    refused(
-        "order_by_fields of a search", client.search, name, query, order_by_fields=[{"field": "price", "order": "asc"}])
+    refused("group_by_fields of a search", client.search, name, query, group_by_fields=["kind"])
 
 
 def test_the_older_interface(server, shop):

@@ -90,7 +90,11 @@ struct CollectionRouteTests {
       (#""dimension":2,"metricType":"HAMMING""#, "HAMMING"),
       (#""dimension":2,"idType":"Float""#, "idType can only be [Int64, VarChar]"),
       (#""dimension":40000"#, "40000"), (#""dimension":-1"#, "-1"),
-      (#""dimension":2,"vectorFieldType":"BinaryVector""#, "BinaryVector"),
+      (#""dimension":2,"vectorFieldType":"BinaryVector""#, "binary vector dimension should be multiple of 8"),
+      (#""dimension":8,"vectorFieldType":"BinaryVector","metricType":"COSINE""#, "COSINE"),
+      (#""vectorFieldType":"SparseFloatVector","metricType":"L2""#, "only IP&BM25"),
+      (#""vectorFieldType":"SparseFloatVector","metricType":"BM25""#, "only BM25 Function output"),
+      (#""dimension":8,"vectorFieldType":"VarChar""#, "VarChar"),
       (#""dimension":2,"vectorFieldName":"id""#, "duplicated field name"),
       (#""dimension":2,"primaryFieldName":"a b""#, "a b"),
       (#""dimension":2,"params":{"enableDynamicField":false}"#, "enableDynamicField"),
@@ -101,8 +105,20 @@ struct CollectionRouteTests {
         "max_length"
       ),
       (
-        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"v","dataType":"BinaryVector","elementTypeParams":{"dim":8}}]}"#,
-        "BinaryVector"
+        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"v","dataType":"FloatVector","elementTypeParams":{"dim":8}},{"fieldName":"g","dataType":"Geometry"}]}"#,
+        "Geometry"
+      ),
+      (
+        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"v","dataType":"BinaryVector","elementTypeParams":{"dim":12}}]}"#,
+        "binary vector dimension should be multiple of 8"
+      ),
+      (
+        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"v","dataType":"SparseFloatVector","elementTypeParams":{"dim":12}}]}"#,
+        "dim should not be specified for sparse vector field v"
+      ),
+      (
+        #""schema":{"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true},{"fieldName":"_placeholder_vector","dataType":"SparseFloatVector"}]}"#,
+        "is taken by Moult"
       ),
       (
         #""schema":{"enableDynamicField":true,"fields":[{"fieldName":"a","dataType":"Int64","isPrimary":true}]}"#,

@@ -43,6 +43,22 @@ struct HybridRankerTests {
     #expect(abs(Double(ranked[1].score) - expected) < 1e-6 && ranked[0].score == 1)
   }
 
+  @Test("BM25, whose scores are not negative, fills 0 to 1; distances of bits are turned round")
+  func payloadMetrics() {
+    let ranker = HybridRanker.weighted([1], normalizes: true)
+    func normalized(_ score: Float, _ metric: MilvusMetric) -> Double {
+      Double(ranker.fused([hits([(1, score)])], metrics: [metric])[0].score)
+    }
+    #expect(abs(normalized(3, .bm25) - 2 * atan(3) / .pi) < 1e-6)
+    #expect(abs(normalized(3, .innerProduct) - (0.5 + atan(3) / .pi)) < 1e-6)
+    #expect(abs(normalized(5, .hamming) - (1 - 2 * atan(5) / .pi)) < 1e-6)
+    #expect(abs(normalized(0.25, .jaccard) - (1 - 2 * atan(0.25) / .pi)) < 1e-6)
+    let plain = HybridRanker.weighted([1, 1], normalizes: false)
+    #expect(
+      plain.fused([hits([(1, 2), (2, 9)]), hits([(2, 1)])], metrics: [.hamming, .jaccard]).map(\.hit.id)
+        == [.int64(1), .int64(2)])
+  }
+
   @Test(
     "without normalization scores stay; distances alone ascend, beside similarities they are turned round")
   func plain() {

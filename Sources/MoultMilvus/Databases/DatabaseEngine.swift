@@ -190,4 +190,8 @@ struct DatabaseEngine: Sendable {
   func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
     try await whole.search(request, in: own(name))
   }
+
+  func search(_ request: PayloadSearch, in name: String) async throws -> SearchResponse {
+    try await whole.search(request, in: own(name))
+  }
 }

@@ -72,7 +72,13 @@ extension ProtoDescribeCollectionResponse {
     schema.autoID = info.schema.automaticKeys
     schema.enableDynamicField = definition.isDynamic
     schema.dbName = database.name
-    schema.fields = definition.fields.map { ProtoFieldSchema($0, id: definition.id(of: $0)) }
+    let outputs = definition.functionOutputs
+    schema.fields = definition.fields.map { field in
+      var described = ProtoFieldSchema(field, id: definition.id(of: field))
+      described.isFunctionOutput = outputs.contains(field.name)
+      return described
+    }
+    schema.functions = definition.allFunctions.enumerated().map { ProtoFunctionSchema($1, $0, definition) }
     collectionID = info.id
     collectionName = name
     aliases = info.aliases
@@ -86,6 +92,38 @@ extension ProtoDescribeCollectionResponse {
     properties = definition.properties.map(ProtoKeyValuePair.init)
     dbName = database.name
     dbID = database.id
+  }
+}
+
+extension ProtoFunctionSchema {
+  fileprivate init(
+    _ function: CollectionDefinition.Function, _ place: Int, _ definition: CollectionDefinition
+  ) {
+    self.init()
+    func ids(_ names: [String]) -> [Int64] {
+      names.compactMap(definition.field).map { definition.id(of: $0) }
+    }
+    id = Int64(CollectionDefinition.firstFunctionID + place)
+    name = function.name
+    description_p = function.summary
+    type = .bm25
+    inputFieldNames = function.inputs
+    inputFieldIds = ids(function.inputs)
+    outputFieldNames = function.outputs
+    outputFieldIds = ids(function.outputs)
+    params = function.parameters.map(ProtoKeyValuePair.init)
+  }
+}
+
+extension CollectionDefinition.Function {
+  /// - Throws: 1100 for another type than BM25.
+  fileprivate init(_ function: ProtoFunctionSchema) throws {
+    try CollectionDefinition.checkFunction(
+      type: function.type == .bm25 ? "BM25" : "\(function.type)", name: function.name)
+    self.init(
+      name: function.name, summary: function.description_p, inputs: function.inputFieldNames,
+      outputs: function.outputFieldNames,
+      parameters: function.params.map(CollectionDefinition.Parameter.init))
   }
 }
 
@@ -149,13 +187,12 @@ extension ProtoCreateCollectionRequest {
     } catch {
       throw MilvusError.invalidParameter("the schema cannot be read: \(error)")
     }
-    guard schema.functions.isEmpty else {
-      throw MilvusError.invalidParameter(
-        "function \(schema.functions[0].name) is not supported by this version of Moult")
-    }
     var fields = try schema.fields.filter { !$0.isDynamic }.map { try CollectionDefinition.Field($0) }
     if schema.autoID, let key = fields.firstIndex(where: \.isPrimary) { fields[key].automaticKeys = true }
     var definition = CollectionDefinition(fields: fields, isDynamic: schema.enableDynamicField)
+    if !schema.functions.isEmpty {
+      definition.functions = try schema.functions.map(CollectionDefinition.Function.init)
+    }
     definition.consistencyLevel = consistencyLevel.rawValue
     definition.properties = properties.map(CollectionDefinition.Parameter.init)
     try MilvusOperations.check(properties: definition.properties)

@@ -1,21 +1,25 @@
+internal import Foundation
 internal import MilvusProto
 internal import MoultModel
 internal import MoultServer
 internal import SwiftProtobuf
 
-/// Columns of `Insert` and `Upsert` as a batch of points: the key, the vector, and everything else as payload.
+/// Columns of `Insert` and `Upsert` as a batch of points: the key, the dense vectors, and everything else as payload.
 struct ColumnReader {
   private let schema: CollectionSchema
   private let definition: CollectionDefinition
   private let count: Int
   private let columns: [String: ProtoFieldData]
   private let vectorFields: [VectorTarget]
+  private let placeholder: [Float]
 
   /// - Throws: 1100 for columns that stand twice, or that no field has.
   init(_ fields: [ProtoFieldData], count: Int, of collection: DescribedCollection) throws {
     schema = collection.info.schema
     definition = collection.definition
     vectorFields = collection.vectors
+    placeholder = collection.placeholder
+    let outputs = definition.functionOutputs
     self.count = count
     var columns: [String: ProtoFieldData] = [:]
     for field in fields {
@@ -25,6 +29,10 @@ struct ColumnReader {
       }
       guard definition.field(name) != nil || (field.isDynamic && definition.isDynamic) else {
         throw MilvusError.invalidParameter("fieldData of \(name): the collection has no such field")
+      }
+      guard !outputs.contains(name) else {
+        throw MilvusError.invalidParameter(
+          "field \(name) is the output of a function, and no data may be given for it")
       }
     }
     self.columns = columns
@@ -36,6 +44,7 @@ struct ColumnReader {
         "num_rows should be greater than 0", expected: "greater than 0", actual: "0")
     }
     var batch = PointBatch(ids: try keys(), vectors: [], dimension: schema.dimension)
+    if let zero = placeholder.first { batch.vectors = [Float](repeating: zero, count: count) }
     for target in vectorFields {
       let column = try VectorColumn(target, columns[target.field.name], count: count)
       if target.field.name == schema.vectorField {
@@ -62,8 +71,8 @@ struct ColumnReader {
     let vectors = try vectorFields.compactMap { target in
       try columns[target.field.name].map { try VectorColumn(target, $0, count: count) }
     }
-    let scalars = try definition.scalars.compactMap { field in
-      try columns[field.name].map { (field.name, try ScalarColumn(field, $0, count: count)) }
+    let scalars = try definition.payloadFields.compactMap { field in
+      try columns[field.name].map { (field.name, try PayloadColumn(field, $0, count: count)) }
     }
     let dynamic = try columns[CollectionDefinition.dynamicField].map(dynamicRows)
     return try ids.enumerated().map { place, id in
@@ -100,7 +109,9 @@ struct ColumnReader {
   // MARK: Payload
 
   private func payloads() throws -> [String] {
-    let scalars = try definition.scalars.map { try ScalarColumn($0, columns[$0.name], count: count) }
+    let scalars = try definition.payloadFields.map {
+      try PayloadColumn($0, columns[$0.name], count: count)
+    }
     let dynamic = try columns[CollectionDefinition.dynamicField].map(dynamicRows)
     guard !scalars.isEmpty || dynamic != nil else { return [] }
     return try (0..<count).map { row in
@@ -165,8 +176,8 @@ struct ColumnReader {
   }
 }
 
-/// Values of one field beside key and vector. Where rows are null, only the others stand in the column.
-private struct ScalarColumn {
+/// Values of one field that stands in the payload. Where rows are null, only the others stand in the column.
+private struct PayloadColumn {
   private let field: CollectionDefinition.Field
   private let value: ((Int) throws -> JSON)?
   /// Place in the column by row; `nil` when every row has one.
@@ -183,7 +194,9 @@ private struct ScalarColumn {
       places = nil
       return
     }
-    let (valueCount, value) = try Self.values(field, column.scalars)
+    let (valueCount, value) =
+      field.type.isPayloadVector
+      ? try Self.vectors(field, column.vectors) : try Self.values(field, column.scalars)
     self.value = value
     guard !column.validData.isEmpty else {
       places = nil
@@ -242,6 +255,43 @@ private struct ScalarColumn {
   {
     .invalidParameter(
       "the num_rows (\(actual)) of field (\(field.name)) is not equal to passed num_rows (\(expected))")
+  }
+
+  /// How many vectors a column has, and each as the base64 that the payload keeps.
+  private static func vectors(
+    _ field: CollectionDefinition.Field, _ vectors: ProtoVectorField
+  ) throws -> (Int, (Int) throws -> JSON) {
+    func text(_ bytes: Data) throws -> JSON {
+      do { return .string(try PayloadVector.text(bytes, field)) } catch {
+        throw MilvusError.invalidParameter("field \(field.name): \(error.text)")
+      }
+    }
+    switch (field.type, vectors.data) {
+    case (.sparseFloatVector, .sparseFloatVector(let array)?):
+      return (array.contents.count, { try text(array.contents[$0]) })
+    case (.binaryVector, .binaryVector(let bytes)?):
+      let size = field.byteCount
+      guard vectors.dim == Int64(size * 8) else {
+        throw MilvusError.invalidParameter(
+          "the dim (\(vectors.dim)) of field data(\(field.name)) is not equal to schema dim (\(size * 8))")
+      }
+      guard bytes.count.isMultiple(of: size) else {
+        throw MilvusError.invalidParameter(
+          "the column of field \(field.name) ends within a vector: \(bytes.count) bytes, a vector has \(size)"
+        )
+      }
+      return (
+        bytes.count / size,
+        { place in
+          let start = bytes.startIndex + place * size
+          return try text(Data(bytes[start..<start + size]))
+        }
+      )
+    case (_, nil): return (0, { _ in .null })
+    default:
+      throw MilvusError.invalidParameter(
+        "the column of field \(field.name) has another type", expected: field.type.name, actual: "other")
+    }
   }
 
   /// How many values a column has, and each as JSON.

@@ -46,6 +46,10 @@ struct ColumnWriter {
         let rows = vectors.map { $0[field.name] }
         column.vectors = ProtoVectorField(rows, target)
         if field.isNullable { column.validData = rows.map { $0 != nil } }
+      } else if field.type.isPayloadVector {
+        let rows = objects.map { PayloadVector.bytes($0.object[field.name]) }
+        column.vectors = ProtoVectorField(rows, field)
+        if field.isNullable { column.validData = rows.map { $0 != nil } }
       } else {
         let values = objects.map { $0.object[field.name] ?? .null }
         column.scalars = Self.scalars(values, field.type, field.elementType)

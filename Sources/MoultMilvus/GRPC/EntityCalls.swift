@@ -123,7 +123,7 @@ extension MilvusAPI {
     try UnknownMembers.refuse(UnknownMembers.ofSearch, in: request)
     let parameters = try SearchParameters(request.searchParams)
     let search = try parameters.search(
-      request, queries: try await queries(of: request, try collection.vector(parameters.field), collection))
+      request, queries: try await queries(of: request, try collection.target(parameters.field), collection))
     let output = try OutputFields(request.outputFields, of: collection)
     let ranking = try MilvusRanking(
       request.functionScore.rankFunctions, parameters: request.functionScore.rankParameters, in: collection)
@@ -161,7 +161,7 @@ extension MilvusAPI {
       try UnknownMembers.refuse(UnknownMembers.ofSearch, in: part)
       let own = try SearchParameters(part.searchParams)
       var search = try own.search(
-        part, queries: try await queries(of: part, try collection.vector(own.field), collection))
+        part, queries: try await queries(of: part, try collection.target(own.field), collection))
       if !request.partitionNames.isEmpty { search.partitions = request.partitionNames }
       searches.append(search)
     }
@@ -184,16 +184,16 @@ extension MilvusAPI {
   }
 
   private func queries(
-    of request: ProtoSearchRequest, _ target: VectorTarget, _ collection: DescribedCollection
-  ) async throws -> [Float] {
+    of request: ProtoSearchRequest, _ target: SearchTarget, _ collection: DescribedCollection
+  ) async throws -> SearchQueries {
     switch (request.searchInput, collection.info.schema.keyKind) {
     case (.placeholderGroup(let bytes)?, _): return try SearchParameters.queries(bytes, target)
     case (.ids(let ids)?, .int64):
-      return try await operations.vectors(of: ids.intID.data.map { .int64($0) }, target, in: collection)
+      return try await operations.queries(of: ids.intID.data.map { .int64($0) }, target, in: collection)
     case (.ids(let ids)?, .string):
-      return try await operations.vectors(of: ids.strID.data.map { .string($0) }, target, in: collection)
+      return try await operations.queries(of: ids.strID.data.map { .string($0) }, target, in: collection)
     case (.ids(let ids)?, .mixed):
-      return try await operations.vectors(of: ids.strID.data.map { .mixed($0) }, target, in: collection)
+      return try await operations.queries(of: ids.strID.data.map { .mixed($0) }, target, in: collection)
     case (nil, _): throw MilvusError.invalidParameter("a search takes query vectors or ids")
     }
   }

@@ -82,7 +82,7 @@ struct SearchParameters {
   /// The vector field that is searched; empty where it is not said.
   var field: String { texts["anns_field"] ?? "" }
 
-  func search(_ request: ProtoSearchRequest, queries: [Float]) throws -> MilvusSearch {
+  func search(_ request: ProtoSearchRequest, queries: SearchQueries) throws -> MilvusSearch {
     let iteration = try iteration()
     var search = MilvusSearch(
       queries: queries,
@@ -94,8 +94,10 @@ struct SearchParameters {
     search.field = field
     search.metricType = texts["metric_type"] ?? ""
     search.groupingField = texts["group_by_field"] ?? ""
-    for name in ["order_by_fields", "group_by_fields"] where texts[name]?.isEmpty == false {
-      throw MilvusError.invalidParameter("\(name) of a search is not supported by this version of Moult")
+    search.order = MilvusQuery.list(texts["order_by_fields"] ?? "")
+    if texts["group_by_fields"]?.isEmpty == false {
+      throw MilvusError.invalidParameter(
+        "group_by_fields of a search is not supported by this version of Moult")
     }
     search.groupSize = try integer("group_size") ?? 1
     // Before anything is multiplied with it.
@@ -110,6 +112,9 @@ struct SearchParameters {
     search.parameters.oversampling = try inner.double("oversampling")
     search.parameters.radius = try inner.double("radius")
     search.parameters.rangeFilter = try inner.double("range_filter")
+    search.parameters.dropRatio = try inner.double(PayloadTarget.dropRatio)
+    search.parameters.k1 = try inner.double(PayloadTarget.k1)
+    search.parameters.b = try inner.double(PayloadTarget.b)
     return search
   }
 
@@ -123,7 +128,7 @@ struct SearchParameters {
     return Float((Double(score) * scale).rounded() / scale)
   }
 
-  static func queries(_ bytes: Data, _ target: VectorTarget) throws -> [Float] {
+  static func queries(_ bytes: Data, _ target: SearchTarget) throws -> SearchQueries {
     let placeholders: [ProtoPlaceholderValue]
     do {
       placeholders = try ProtoPlaceholderGroup(serializedBytes: bytes).placeholders
@@ -133,12 +138,45 @@ struct SearchParameters {
     guard let placeholder = placeholders.first, placeholders.count == 1, !placeholder.values.isEmpty else {
       throw MilvusError.invalidParameter("a search takes one placeholder with its query vectors")
     }
-    let type = target.field.type
-    guard placeholder.type.rawValue == type.rawValue else {
-      throw MilvusError.invalidParameter(
-        "vector type must be the same, field \(target.field.name) - type \(type.name), search info type \(placeholder.type)"
-      )
+    switch target {
+    case .dense(let target):
+      return .dense(try floats(placeholder, target), dimension: target.dimension)
+    case .payload(let target):
+      try check(placeholder.type, target)
+      return .payload(try placeholder.values.map(target.query))
     }
+  }
+
+  private static func check(_ type: ProtoPlaceholderType, _ target: PayloadTarget) throws {
+    let wanted: ProtoPlaceholderType
+    switch target.content {
+    case .sparse: wanted = .sparseFloatVector
+    case .bits: wanted = .binaryVector
+    case .text:
+      guard type == .varChar else {
+        throw MilvusError.invalidParameter(
+          "please provide varchar/text for BM25 Function based search, got \(name(type))")
+      }
+      return
+    }
+    guard type == wanted else { throw mismatch(type, target.field) }
+  }
+
+  private static func name(_ type: ProtoPlaceholderType) -> String {
+    MilvusType(rawValue: type.rawValue)?.name ?? "\(type.rawValue)"
+  }
+
+  private static func mismatch(
+    _ type: ProtoPlaceholderType, _ field: CollectionDefinition.Field
+  ) -> MilvusError {
+    .invalidParameter(
+      "vector type must be the same, field \(field.name) - type \(field.type.name), search info type \(name(type))"
+    )
+  }
+
+  private static func floats(_ placeholder: ProtoPlaceholderValue, _ target: VectorTarget) throws -> [Float] {
+    let type = target.field.type
+    guard placeholder.type.rawValue == type.rawValue else { throw mismatch(placeholder.type, target.field) }
     let size = target.dimension * DenseVectors.entryBytes(type)
     if let other = placeholder.values.first(where: { $0.count != size }) {
       throw MilvusError.invalidParameter(

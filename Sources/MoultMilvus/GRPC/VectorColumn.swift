@@ -110,3 +110,21 @@ extension ProtoVectorField {
     }
   }
 }
+
+extension ProtoVectorField {
+  /// A column of sparse vectors or of bits.
+  ///
+  /// - Parameter rows: the bytes that clients sent; null ones are left out, as clients expect.
+  init(_ rows: [Data?], _ field: CollectionDefinition.Field) {
+    self.init()
+    let present = rows.compactMap(\.self)
+    if field.type == .binaryVector {
+      dim = Int64(field.byteCount * 8)
+      binaryVector = present.reduce(into: Data()) { $0 += $1 }
+    } else {
+      dim = Int64(present.compactMap { try? SparseEntries(bytes: $0).dimension }.max() ?? 0)
+      sparseFloatVector.dim = dim
+      sparseFloatVector.contents = present
+    }
+  }
+}

@@ -192,7 +192,7 @@ final class NumpyRows: ImportRows {
         "expected '\(schema.keyField).npy' with int64 keys; other keys are read from .json and .jsonl")
     }
     keys = try Self.integers(keyFile, schema.keyField, count: vectors.rowCount)
-    for field in collection.definition.scalars {
+    for field in collection.definition.payloadFields {
       guard let file = columns.removeValue(forKey: field.name) else {
         guard field.isNullable || field.defaultValue != nil else {
           throw MoultError(.invalidArgument, "field '\(field.name)' has no file '\(field.name).npy'")
@@ -228,7 +228,7 @@ final class NumpyRows: ImportRows {
     var floats = [Float](repeating: 0, count: rows.count * dimension)
     try floats.withUnsafeMutableBufferPointer { try vectors.readRows(rows, into: $0) }
     var batch = PointBatch(ids: rows.map { .int64(keys[$0]) }, vectors: floats, dimension: dimension)
-    let defaults = collection.definition.scalars.filter { field in
+    let defaults = collection.definition.payloadFields.filter { field in
       field.defaultValue != nil && !scalars.contains { $0.field.name == field.name }
     }
     guard !scalars.isEmpty || !defaults.isEmpty else { return (batch, rows.count) }

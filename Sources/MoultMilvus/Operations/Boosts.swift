@@ -1,12 +1,11 @@
-internal import MoultModel
-internal import MoultServer
-
 /// Functions that change the scores of hits which match a filter, before anything is ranked.
 struct Boosts {
   struct Boost {
     var weight: Float
     /// Empty matches all.
     var filter: String
+    /// What the weight is multiplied with.
+    var random: RandomScore?
   }
 
   /// How numbers are brought together.
@@ -25,13 +24,13 @@ struct Boosts {
       guard function.inputs.isEmpty else {
         throw MilvusError.invalidParameter("The boost function does not support input parameters")
       }
-      guard function.parameters["random_score"] == nil else {
-        throw MilvusError.invalidParameter("random_score is not supported by this version of Moult")
-      }
       guard let weight = try function.number("weight") else {
         throw MilvusError.invalidParameter("must set weight params for weight scorer")
       }
-      boosts.append(Boost(weight: Float(weight), filter: function.parameters["filter"] ?? ""))
+      boosts.append(
+        Boost(
+          weight: Float(weight), filter: function.parameters["filter"] ?? "",
+          random: try function.parameters["random_score"].map(RandomScore.init)))
     }
     functionMode = try Self.mode("function_mode", parameters) ?? .multiply
     boostMode = try Self.mode("boost_mode", parameters) ?? .multiply
@@ -45,17 +44,25 @@ struct Boosts {
     return mode
   }
 
-  /// - Parameter matches: for each boost whether it matches the hit.
-  func score(_ score: Float, matches: [Bool]) -> Float {
+  /// Whether hits have to come with their payload.
+  func needPayload(key: String) -> Bool {
+    boosts.contains { boost in boost.random?.field.map { $0 != key } ?? false }
+  }
+
+  /// - Parameters:
+  ///   - matches: for each boost whether it matches the hit.
+  ///   - key: the name of the primary field.
+  func score(_ hit: FoundPoints.Hit, matches: [Bool], key: String) -> Float {
     var total: Float?
     for (boost, matches) in zip(boosts, matches) where matches {
+      let weight = boost.weight * (boost.random?.value(hit, key: key) ?? 1)
       switch (total, functionMode) {
-      case (nil, _): total = boost.weight
-      case (let so?, .multiply): total = so * boost.weight
-      case (let so?, .sum): total = so + boost.weight
+      case (nil, _): total = weight
+      case (let so?, .multiply): total = so * weight
+      case (let so?, .sum): total = so + weight
       }
     }
-    guard let total else { return score }
-    return boostMode == .multiply ? score * total : score + total
+    guard let total else { return hit.score }
+    return boostMode == .multiply ? hit.score * total : hit.score + total
   }
 }

@@ -28,7 +28,8 @@ enum HybridRanker: Equatable {
   ///   - values: of the field that ``decay(_:)`` looks at.
   /// - Returns: every hit once, best first; ties by id.
   func fused(
-    _ rankings: [[FoundPoints.Hit]], metrics: [Metric], values: (FoundPoints.Hit) -> Double? = { _ in nil }
+    _ rankings: [[FoundPoints.Hit]], metrics: [MilvusMetric],
+    values: (FoundPoints.Hit) -> Double? = { _ in nil }
   ) -> [Ranked] {
     let turned = Set(metrics.map(\.higherIsNearer)).count > 1
     let ascends: Bool
@@ -66,7 +67,7 @@ enum HybridRanker: Equatable {
 
   /// What a hit of one ranking adds.
   private func part(
-    _ score: Float, rank: Int, _ ranking: Int, _ metric: Metric, turned: Bool
+    _ score: Float, rank: Int, _ ranking: Int, _ metric: MilvusMetric, turned: Bool
   ) -> Float {
     switch self {
     case .reciprocal(let k): 1 / (k + Float(rank))
@@ -89,16 +90,17 @@ enum HybridRanker: Equatable {
   private static let pi = Float(Double.pi)
 
   /// 0 … 1, higher is nearer.
-  private static func normalized(_ score: Float, _ metric: Metric) -> Float {
+  private static func normalized(_ score: Float, _ metric: MilvusMetric) -> Float {
     switch metric {
     case .cosine: (1 + score) * 0.5
     case .innerProduct: 0.5 + Float(atan(Double(score))) / pi
-    case .squaredEuclidean: turned(score, metric)
+    case .bm25: 2 * Float(atan(Double(score))) / pi
+    case .squaredEuclidean, .hamming, .jaccard: turned(score, metric)
     }
   }
 
   /// Higher is nearer; similarities are so already.
-  private static func turned(_ score: Float, _ metric: Metric) -> Float {
+  private static func turned(_ score: Float, _ metric: MilvusMetric) -> Float {
     metric.higherIsNearer ? score : 1 - 2 * Float(atan(Double(score))) / pi
   }
 }

@@ -85,6 +85,22 @@ extension MilvusOperations {
     return try query.order.map { try order($0, of: collection) }
   }
 
+  /// What `order_by_fields` of a search asks for; `nil` for nothing.
+  func order(_ search: MilvusSearch, of collection: DescribedCollection) throws -> HitOrder? {
+    guard !search.order.isEmpty else { return nil }
+    guard search.iteration == nil, search.groupingField.isEmpty else {
+      throw MilvusError.invalidParameter(
+        "order_by_fields of a search goes with neither grouping nor an iterator in this version of Moult")
+    }
+    return HitOrder(
+      try search.order.map { spec in
+        var key = try order(spec, of: collection)
+        // Unlike those of queries, nulls come before all values.
+        if spec.count(where: { $0 == ":" }) < 2 { key.nullsFirst = !key.isDescending }
+        return key
+      })
+  }
+
   private static func fieldName(_ spec: String) -> String {
     spec.prefix { $0 != ":" }.trimmingCharacters(in: .whitespaces)
   }

@@ -14,12 +14,15 @@ extension MilvusOperations {
     -> FoundPoints
   {
     let count = hybrid.searches.count
-    let targets = try hybrid.searches.map { try collection.vector($0.field) }
-    let queryCounts = zip(hybrid.searches, targets).map { $0.queries.count / $1.dimension }
-    guard (1...Self.searchCountMax).contains(count), Set(queryCounts).count == 1 else {
+    let targets = try hybrid.searches.map { try collection.target($0.field) }
+    guard (1...Self.searchCountMax).contains(count), Set(hybrid.searches.map(\.queries.count)).count == 1
+    else {
       throw MilvusError.invalidParameter(
         "hybrid search takes 1 to \(Self.searchCountMax) searches with the same number of queries, got \(count)"
       )
+    }
+    guard hybrid.searches.allSatisfy(\.order.isEmpty) else {
+      throw MilvusError.invalidParameter("order_by_fields is not supported in hybrid search")
     }
     try check(hybrid.ranker, searchCount: count)
     try Self.check(limit: hybrid.limit, offset: hybrid.offset)
@@ -56,16 +59,22 @@ extension MilvusOperations {
       return try await self.search(search, in: collection, output: output)
     }
     if let ranker = ranking.ranker { try check(ranker, searchCount: 1) }
-    guard search.iteration == nil, search.groupingField.isEmpty else {
+    guard search.iteration == nil, search.groupingField.isEmpty, search.order.isEmpty else {
       throw MilvusError.invalidParameter(
-        "a search with a rerank function takes no grouping and is no iterator")
+        "a search with a rerank function takes no grouping and no order_by_fields, and is no iterator")
+    }
+    for boost in ranking.boosts.boosts {
+      guard let field = boost.random?.field, collection.definition.field(field) == nil else { continue }
+      throw MilvusError.invalidParameter("field \(field) of random_score not exist")
     }
     try Self.check(limit: search.limit, offset: search.offset)
     var whole = search
     (whole.limit, whole.offset) = (search.limit + search.offset, 0)
     var response = try await self.search(
-      whole, in: collection, output: output, needsPayload: ranking.ranker?.needsPayload ?? false)
-    let metric = try collection.vector(search.field).metric
+      whole, in: collection, output: output,
+      needsPayload: ranking.ranker?.needsPayload == true
+        || ranking.boosts.needPayload(key: collection.info.schema.keyField))
+    let metric = try collection.target(search.field).metric
     try await boost(&response.hits, ranking.boosts, metric, in: collection)
     let values = ranking.ranker?.values(in: collection)
     response.hits = response.hits.map { hits in
@@ -79,7 +88,8 @@ extension MilvusOperations {
 
   /// Changes the scores of hits that match, and orders them anew.
   private func boost(
-    _ hits: inout [[FoundPoints.Hit]], _ boosts: Boosts, _ metric: Metric, in collection: DescribedCollection
+    _ hits: inout [[FoundPoints.Hit]], _ boosts: Boosts, _ metric: MilvusMetric,
+    in collection: DescribedCollection
   ) async throws {
     guard !boosts.boosts.isEmpty else { return }
     let ids = Array(Set(hits.joined().map(\.id)))
@@ -103,7 +113,8 @@ extension MilvusOperations {
     hits = hits.map { hits in
       hits.map { hit in
         var hit = hit
-        hit.score = boosts.score(hit.score, matches: matches.map { $0?.contains(hit.id) ?? true })
+        hit.score = boosts.score(
+          hit, matches: matches.map { $0?.contains(hit.id) ?? true }, key: collection.info.schema.keyField)
         return hit
       }.sorted { left, right in
         if left.score == right.score { return left.id < right.id }

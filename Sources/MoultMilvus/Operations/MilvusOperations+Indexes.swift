@@ -28,6 +28,8 @@ extension MilvusOperations {
     guard let field = collection.definition.field(fieldName) else {
       throw MilvusError.invalidParameter("cannot create index on non-exist field: \(fieldName)")
     }
+    let payload = field.type.isPayloadVector ? try PayloadTarget(field, collection.definition) : nil
+    let defaultMetric = payload?.defaultMetric ?? .cosine
     var index = CollectionDefinition.Index(
       name: name.isEmpty ? fieldName : name, field: fieldName, parameters: parameters)
     if !index.parameters.contains(where: { $0.key == "index_type" }),
@@ -36,7 +38,7 @@ extension MilvusOperations {
       index.parameters.append(.init(key: "index_type", value: "AUTOINDEX"))
     }
     if let present = collection.definition.indexes.first(where: { $0.field == fieldName }) {
-      guard present == index || (present.name == index.name && isSame(present, index)) else {
+      guard present == index || (present.name == index.name && isSame(present, index, defaultMetric)) else {
         throw MilvusError.invalidParameter("at most one distinct index is allowed per field")
       }
       return
@@ -47,9 +49,13 @@ extension MilvusOperations {
     }
     if field.type.isVector {
       if IndexKind.value("metric_type", in: index) == nil {
-        index.parameters.append(.init(key: "metric_type", value: "COSINE"))
+        index.parameters.append(.init(key: "metric_type", value: defaultMetric.rawValue))
       }
-      try await build(index, try collection.vector(fieldName))
+      if let payload {
+        try payload.check(index)
+      } else {
+        try await build(index, try collection.vector(fieldName))
+      }
     } else {
       let type = IndexKind.value("index_type", in: index) ?? ""
       guard IndexKind.scalar.contains(type.uppercased()) else {
@@ -63,9 +69,11 @@ extension MilvusOperations {
   }
 
   /// Whether two say the same in another order.
-  private func isSame(_ left: CollectionDefinition.Index, _ right: CollectionDefinition.Index) -> Bool {
+  private func isSame(
+    _ left: CollectionDefinition.Index, _ right: CollectionDefinition.Index, _ defaultMetric: MilvusMetric
+  ) -> Bool {
     func sorted(_ index: CollectionDefinition.Index) -> [String] {
-      index.parameters.filter { $0.key != "metric_type" || $0.value != "COSINE" }
+      index.parameters.filter { $0.key != "metric_type" || $0.value != defaultMetric.rawValue }
         .map { "\($0.key)=\($0.value)" }.sorted()
     }
     return sorted(left) == sorted(right)
@@ -74,7 +82,7 @@ extension MilvusOperations {
   private func build(_ index: CollectionDefinition.Index, _ target: VectorTarget) async throws {
     let type = IndexKind.value("index_type", in: index) ?? "AUTOINDEX"
     guard let kind = IndexKind(rawValue: type.uppercased()) else {
-      throw MilvusError.invalidParameter("invalid index type: \(type)")
+      throw IndexKind.misfit(type, target.field)
     }
     let metricName = IndexKind.value("metric_type", in: index) ?? "COSINE"
     guard let metric = Metric(milvusName: metricName) else {
@@ -186,12 +194,16 @@ extension MilvusOperations {
     }
     index.parameters += set
     let changesForm = set.contains { $0.key != "mmap.enabled" }
-    if changesForm, collection.definition.field(index.field)?.type.isVector == true {
+    if changesForm, let field = collection.definition.field(index.field), field.type.isVector {
       let before = IndexKind.value("metric_type", in: collection.definition.indexes[place])
       guard IndexKind.value("metric_type", in: index) == before else {
         throw MilvusError.invalidParameter("the metric type of an index cannot be altered")
       }
-      try await build(index, try collection.vector(index.field))
+      if field.type.isPayloadVector {
+        try PayloadTarget(field, collection.definition).check(index)
+      } else {
+        try await build(index, try collection.vector(index.field))
+      }
     } else if collection.definition.isLoaded {
       throw MilvusError(
         code: MilvusError.Code.collectionLoaded,

@@ -30,8 +30,8 @@ extension MilvusOperations {
   /// Adds a scalar or vector field, which is null in the points that are there.
   func add(_ field: CollectionDefinition.Field, to name: String) async throws {
     let collection = try describe(name)
-    try NameCheck.field(field.name)
-    guard field.type.isKeptScalar || field.type.isDenseVector, !field.isPrimary else {
+    try CollectionDefinition.checkNames([field])
+    guard field.type.isKeptScalar || field.type.isVector, !field.isPrimary else {
       throw MilvusError.invalidParameter(
         "field \(field.name) of type \(field.type.name) cannot be added by this version of Moult")
     }
@@ -39,7 +39,8 @@ extension MilvusOperations {
       throw MilvusError.invalidParameter(
         "added field must be nullable, and have no default value in this version of Moult: \(field.name)")
     }
-    if field.type.isVector, collection.definition.field(field.name) == nil {
+    try CollectionDefinition.checkVectors([field])
+    if field.type.isDenseVector, collection.definition.field(field.name) == nil {
       let wanted = try CollectionDefinition.vectorField(field)
       // It may be there already where a crash came before the definition was written.
       let isThere = collection.info.fields.contains {
@@ -53,6 +54,7 @@ extension MilvusOperations {
       }
       definition.fields.append(field)
       try CollectionDefinition.checkLengths(definition.fields)
+      try CollectionDefinition.checkVectors(definition.fields)
     }
   }
 
@@ -96,7 +98,7 @@ extension MilvusOperations {
       var others: [String: [[Float]?]] = [:]
       for (row, point) in zip(rows, stored) {
         let (vectors, payload) = try row.merged(with: point, of: collection)
-        batch.vectors += vectors[collection.info.schema.vectorField] ?? []
+        batch.vectors += vectors[collection.info.schema.vectorField] ?? collection.placeholder
         for field in collection.info.fields { others[field.name, default: []].append(vectors[field.name]) }
         batch.payloads.append(
           partition.isEmpty

@@ -2,7 +2,7 @@ internal import MoultServer
 
 /// A search that is understood but for the collection it goes to.
 struct MilvusSearch {
-  var queries: [Float]
+  var queries: SearchQueries
   var limit: Int
   var offset = 0
   var filter = ""
@@ -14,6 +14,8 @@ struct MilvusSearch {
   var groupingField = ""
   var groupSize = 1
   var partitions: [String] = []
+  /// `field` or `field:desc`: what the hits are put in the order of.
+  var order: [String] = []
   /// Set in a step of an iterator.
   var iteration: Iteration?
 
@@ -31,5 +33,9 @@ struct MilvusSearch {
     var oversampling: Double?
     var radius: Double?
     var rangeFilter: Double?
+    /// Of fields that stand in the payload.
+    var dropRatio: Double?
+    var k1: Double?
+    var b: Double?
   }
 }

@@ -1,6 +1,6 @@
 internal import MoultModel
 
-/// One vector field of a collection, and how the engine calls it.
+/// One dense vector field of a collection, and how the engine calls it.
 struct VectorTarget {
   var field: CollectionDefinition.Field
   /// The collection's name for its first vector field, `collection:field` for the others.
@@ -15,7 +15,7 @@ struct VectorTarget {
 extension DescribedCollection {
   /// In the order of the definition.
   var vectors: [VectorTarget] {
-    definition.vectors.compactMap { field in
+    definition.denseVectors.compactMap { field in
       if field.name == info.schema.vectorField {
         return VectorTarget(
           field: field, path: info.name, dimension: info.schema.dimension, metric: info.schema.metric,
@@ -28,24 +28,32 @@ extension DescribedCollection {
     }
   }
 
+  /// - Throws: 1100 for a field that is no dense vector.
+  func vector(_ name: String) throws -> VectorTarget {
+    guard let target = vectors.first(where: { $0.field.name == name }) else { throw Self.missing(name) }
+    return target
+  }
+
   /// The field that a search is about.
   ///
   /// - Parameter name: may be empty where there is one field only.
   /// - Throws: 1100 for none.
-  func vector(_ name: String) throws -> VectorTarget {
-    let vectors = vectors
-    if name.isEmpty {
-      guard let only = vectors.first, vectors.count == 1 else {
-        throw MilvusError.invalidParameter(
-          "multiple anns_fields exist, please specify a anns_field in search_params")
-      }
-      return only
-    }
-    guard let target = vectors.first(where: { $0.field.name == name }) else {
+  func target(_ name: String) throws -> SearchTarget {
+    let fields = definition.vectors
+    guard !name.isEmpty || fields.count == 1 else {
       throw MilvusError.invalidParameter(
-        "failed to create query plan: failed to get field schema by name: fieldName(\(name)) not found")
+        "multiple anns_fields exist, please specify a anns_field in search_params")
     }
-    return target
+    guard let field = name.isEmpty ? fields.first : fields.first(where: { $0.name == name }) else {
+      throw Self.missing(name)
+    }
+    guard field.type.isDenseVector else { return .payload(try PayloadTarget(field, definition)) }
+    return .dense(try vector(field.name))
+  }
+
+  private static func missing(_ name: String) -> MilvusError {
+    .invalidParameter(
+      "failed to create query plan: failed to get field schema by name: fieldName(\(name)) not found")
   }
 }
 

@@ -42,22 +42,33 @@ struct CreateCollectionRequest {
         name: collection, definition: definition,
         summary: schema.description.isEmpty ? description : schema.description)
     }
-    guard dimension != 0 else {
+    let type: MilvusType? = vectorFieldType.isEmpty ? .floatVector : MilvusType(name: vectorFieldType)
+    guard let type, type.isVector else {
+      throw MilvusError.invalidParameter(
+        "vectorFieldType \(vectorFieldType) is no vector type",
+        expected: "FloatVector, Float16Vector, BFloat16Vector, Int8Vector, BinaryVector, SparseFloatVector",
+        actual: vectorFieldType)
+    }
+    guard dimension != 0 || type == .sparseFloatVector else {
       throw MilvusError.missing(
         """
         dimension is required for quickly create collection(default metric type: COSINE): \
         invalid parameter[expected=collectionName & dimension][actual=collectionName]
         """)
     }
-    let metric = try Self.metric(metricType)
+    // Of the other types what the index says is checked below.
+    let metric = type.isDenseVector ? try Self.metric(metricType) : nil
     let key = keyField.isEmpty ? "id" : keyField
     let quick = CollectionSchema(
-      dimension: dimension, metric: metric, keyKind: try Self.keyKind(idType), automaticKeys: automaticKeys,
+      dimension: dimension, metric: metric ?? .squaredEuclidean, keyKind: try Self.keyKind(idType),
+      automaticKeys: automaticKeys,
       keyField: key, vectorField: vectorField.isEmpty ? "vector" : vectorField, summary: description)
     var definition = CollectionDefinition(quick: quick)
-    if let type = MilvusType(name: vectorFieldType) {
-      for place in definition.fields.indices where definition.fields[place].type.isVector {
-        definition.fields[place].type = type
+    for place in definition.fields.indices where definition.fields[place].type.isVector {
+      definition.fields[place].type = type
+      if type == .sparseFloatVector { definition.fields[place].parameters = [] }
+      if type.isPayloadVector {
+        definition.indexes = [try Self.index(of: definition.fields[place], metricType, definition)]
       }
     }
     return NewCollection(
@@ -71,12 +82,6 @@ struct CreateCollectionRequest {
 
   /// What would change the meaning of data and cannot be kept yet must not be passed over.
   private func refuseWhatIsNotKept() throws {
-    guard vectorFieldType.isEmpty || MilvusType(name: vectorFieldType)?.isDenseVector == true else {
-      throw MilvusError.invalidParameter(
-        "vectorFieldType \(vectorFieldType) is not supported by this version of Moult",
-        expected: "FloatVector, Float16Vector, BFloat16Vector, Int8Vector",
-        actual: vectorFieldType)
-    }
     if let dynamic = params?["enableDynamicField"], dynamic == .bool(false) || dynamic == .string("false") {
       throw MilvusError.invalidParameter(
         "enableDynamicField cannot be switched off in this version of Moult", expected: "true",
@@ -85,6 +90,21 @@ struct CreateCollectionRequest {
     if let ttl = params?["ttlSeconds"], ttl != .int(0) && ttl != .string("0") {
       throw MilvusError.invalidParameter("ttlSeconds is not supported by this version of Moult")
     }
+  }
+
+  /// HAMMING of bits and IP of sparse vectors, unless another one is named.
+  private static func index(
+    of field: CollectionDefinition.Field, _ metricType: String, _ definition: CollectionDefinition
+  ) throws -> CollectionDefinition.Index {
+    var bare = definition
+    bare.indexes = []
+    let target = try PayloadTarget(field, bare)
+    let metric = metricType.isEmpty ? target.defaultMetric.rawValue : metricType.uppercased()
+    let index = CollectionDefinition.Index(
+      name: field.name, field: field.name,
+      parameters: [.init(key: "index_type", value: "AUTOINDEX"), .init(key: "metric_type", value: metric)])
+    try target.check(index)
+    return index
   }
 
   private static func metric(_ text: String) throws -> Metric {

@@ -44,7 +44,7 @@ struct HybridSearchRequest {
     var searches: [MilvusSearch] = []
     for part in parts {
       searches.append(
-        try await part.search(try collection.vector(part.field), collection.info.schema) { _ in [] })
+        try await part.search(try collection.target(part.field), collection.info.schema) { _ in .none })
     }
     var search = HybridSearch(
       searches: searches, ranker: try ranker(in: collection), limit: limit, offset: offset)

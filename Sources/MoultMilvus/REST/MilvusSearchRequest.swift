@@ -22,7 +22,7 @@ struct MilvusSearchRequest {
     ids = try values.array("ids")
     outputFields = try fields.strings("outputFields") ?? []
     consistencyLevel = try fields.string("consistencyLevel")
-    search = MilvusSearch(queries: [], limit: try values.int("limit") ?? 100)
+    search = MilvusSearch(queries: .none, limit: try values.int("limit") ?? 100)
     search.offset = try values.int("offset") ?? 0
     search.field = try fields.string("annsField")
     search.filter = try fields.string("filter")
@@ -30,6 +30,7 @@ struct MilvusSearchRequest {
     search.groupingField = try fields.string("groupingField")
     search.groupSize = try values.int("groupSize") ?? 1
     search.partitions = try fields.strings("partitionNames") ?? []
+    search.order = try fields.strings("orderByFields") ?? []
     try readParameters(try values.fields("searchParams"))
     (functions, functionParameters) = try RankFunction.list(try values.fields("functionScore"))
   }
@@ -43,7 +44,7 @@ struct MilvusSearchRequest {
     outputFields = []
     consistencyLevel = ""
     data = try Self.vectors(values)
-    search = MilvusSearch(queries: [], limit: try values.int("limit") ?? limit)
+    search = MilvusSearch(queries: .none, limit: try values.int("limit") ?? limit)
     search.field = try fields.string("annsField")
     search.filter = try fields.string("filter")
     search.templates = MilvusFields.templates(try values.fields("exprParams"))
@@ -70,6 +71,9 @@ struct MilvusSearchRequest {
       search.parameters.oversampling = try level.double("oversampling") ?? search.parameters.oversampling
       search.parameters.radius = try level.double("radius") ?? search.parameters.radius
       search.parameters.rangeFilter = try level.double("range_filter") ?? search.parameters.rangeFilter
+      search.parameters.dropRatio = try level.double(PayloadTarget.dropRatio) ?? search.parameters.dropRatio
+      search.parameters.k1 = try level.double(PayloadTarget.k1) ?? search.parameters.k1
+      search.parameters.b = try level.double(PayloadTarget.b) ?? search.parameters.b
     }
   }
 
@@ -82,9 +86,10 @@ struct MilvusSearchRequest {
     }
   }
 
-  /// - Parameter vectors: looks up what is stored under ids.
+  /// - Parameter stored: looks up what is stored under ids.
   func search(
-    _ target: VectorTarget, _ schema: CollectionSchema, vectors: ([PointID]) async throws -> [Float]
+    _ target: SearchTarget, _ schema: CollectionSchema,
+    stored: ([PointID]) async throws -> SearchQueries
   ) async throws -> MilvusSearch {
     if data?.isEmpty == false, ids?.isEmpty == false {
       throw MilvusError.invalidParameter("either data or ids may be given, not both")
@@ -101,7 +106,7 @@ struct MilvusSearchRequest {
     }
     var search = search
     if let ids, !ids.isEmpty {
-      search.queries = try await vectors(try keys(ids, schema))
+      search.queries = try await stored(try keys(ids, schema))
     } else {
       search.queries = try queries(data ?? [], target)
     }
@@ -118,12 +123,40 @@ struct MilvusSearchRequest {
     }
   }
 
-  private func queries(_ data: [JSON], _ target: VectorTarget) throws -> [Float] {
+  private func queries(_ data: [JSON], _ target: SearchTarget) throws -> SearchQueries {
     guard data.count <= MilvusOperations.countMax else {
       throw MilvusError.invalidParameter(
         "nq [\(data.count)] is invalid, nq (number of search vector per search request) should be in range [1, 16384], but got \(data.count)"
       )
     }
+    switch target {
+    case .dense(let target): return .dense(try floats(data, target), dimension: target.dimension)
+    case .payload(let target):
+      var queries: [PayloadSearch.Query] = []
+      for (index, value) in data.enumerated() {
+        do { queries.append(try Self.query(value, target)) } catch {
+          throw MilvusError.badFormat("field 'data[\(index)]': \(error.text)")
+        }
+      }
+      return .payload(queries)
+    }
+  }
+
+  private static func query(_ value: JSON, _ target: PayloadTarget) throws(VectorFault) -> PayloadSearch.Query
+  {
+    switch target.content {
+    case .sparse: return PayloadTarget.query(try SparseEntries(value))
+    case .bits: return .bits(Array(try PayloadVector.bits(value, target.field)))
+    case .text:
+      guard let text = value.string else {
+        throw VectorFault(
+          text: "please provide varchar/text for BM25 Function based search, got \(value.kind)")
+      }
+      return .text(text)
+    }
+  }
+
+  private func floats(_ data: [JSON], _ target: VectorTarget) throws -> [Float] {
     var queries: [Float] = []
     for (index, value) in data.enumerated() {
       guard let query = value.floats else {

@@ -6,6 +6,7 @@ struct SchemaForm {
   var enableDynamicField: Bool
   var description: String
   var fields: [CollectionDefinition.Field] = []
+  private var functions: [CollectionDefinition.Function] = []
 
   init(_ schema: RequestFields) throws {
     automaticKeys = try schema.bool("autoID") ?? false
@@ -18,6 +19,25 @@ struct SchemaForm {
       fields.append(
         try Self.field(RequestFields(object, path: "schema.fields[\(index)].", ignoresCase: true)))
     }
+    for (index, value) in (try schema.array("functions") ?? []).enumerated() {
+      guard let object = value.object else {
+        throw schema.mismatch("functions[\(index)]", expected: "an object", value)
+      }
+      functions.append(
+        try Self.function(
+          RequestFields(object, path: "schema.functions[\(index)].", ignoresCase: true)))
+    }
+  }
+
+  private static func function(_ fields: RequestFields) throws -> CollectionDefinition.Function {
+    let name = try fields.string("name") ?? ""
+    try CollectionDefinition.checkFunction(type: try fields.string("type") ?? "", name: name)
+    let lists = MilvusFields(fields, type: "")
+    return CollectionDefinition.Function(
+      name: name, summary: try fields.string("description") ?? "",
+      inputs: try lists.strings("inputFieldNames") ?? [],
+      outputs: try lists.strings("outputFieldNames") ?? [],
+      parameters: JSONParameter.list(try fields.fields("params")))
   }
 
   private static func field(_ fields: RequestFields) throws -> CollectionDefinition.Field {
@@ -48,6 +68,8 @@ struct SchemaForm {
   func definition() throws -> CollectionDefinition {
     var fields = fields
     if automaticKeys, let key = fields.firstIndex(where: \.isPrimary) { fields[key].automaticKeys = true }
-    return CollectionDefinition(fields: fields, isDynamic: enableDynamicField)
+    var definition = CollectionDefinition(fields: fields, isDynamic: enableDynamicField)
+    if !functions.isEmpty { definition.functions = functions }
+    return definition
   }
 }

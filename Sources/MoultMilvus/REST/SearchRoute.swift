@@ -15,9 +15,9 @@ extension MilvusAPI {
     } answer: { input, call in
       let (response, output) = try await operations.reading(input.collection) { collection in
         let output = try OutputFields(input.outputFields, of: collection)
-        let target = try collection.vector(input.field)
+        let target = try collection.target(input.field)
         let search = try await input.search(target, collection.info.schema) {
-          try await operations.vectors(of: $0, target, in: collection)
+          try await operations.queries(of: $0, target, in: collection)
         }
         let ranking = try input.ranking(in: collection)
         return (

@@ -43,6 +43,8 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   var indexes: [Index] = []
   var isLoaded = false
   var properties: [Parameter] = []
+  /// `nil` for none.
+  var functions: [Function]?
   /// Milvus' number; reads see all writes that were answered whatever it is.
   var consistencyLevel = CollectionDefinition.bounded
 
@@ -135,12 +137,8 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     }
   }
 
+  /// Of every type.
   var vectors: [Field] { fields.filter(\.type.isVector) }
-  /// The one that every point has: the engine's own, the others stand beside it.
-  var firstVector: Field? { vectors.first { !$0.isNullable } }
-
-  /// Fields beside key and vectors.
-  var scalars: [Field] { fields.filter { !$0.isPrimary && !$0.type.isVector } }
   func field(_ name: String) -> Field? { fields.first { $0.name == name } }
   func id(of field: Field) -> Int64 {
     Int64(Self.firstFieldID + (fields.firstIndex { $0.name == field.name } ?? 0))
@@ -148,7 +146,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
 
   /// Whether both describe the same kind of points; indexes and state apart.
   func hasFields(of other: CollectionDefinition) -> Bool {
-    fields == other.fields && isDynamic == other.isDynamic
+    fields == other.fields && isDynamic == other.isDynamic && allFunctions == other.allFunctions
   }
 
   /// The engine's schema.
@@ -156,13 +154,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   /// - Parameter metric: `nil` while no index says it.
   /// - Throws: 1100 for what cannot be kept.
   func schema(metric: Metric?, summary: String) throws -> CollectionSchema {
-    let later = "is not supported by this version of Moult, which holds dense vectors and scalar fields"
-    for (place, field) in fields.enumerated() {
-      try NameCheck.field(field.name)
-      if fields[..<place].contains(where: { $0.name == field.name }) {
-        throw MilvusError.invalidParameter("duplicated field name: \(field.name)")
-      }
-    }
+    try Self.checkNames(fields)
     let keys = fields.filter(\.isPrimary)
     guard let key = keys.first else { throw MilvusError.invalidParameter("primary key is not specified") }
     guard keys.count == 1 else {
@@ -173,37 +165,20 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
       throw MilvusError.invalidParameter("schema does not contain vector field")
     }
     if let other = fields.first(where: {
-      $0.name != key.name && !$0.type.isKeptScalar && !$0.type.isDenseVector
+      $0.name != key.name && !$0.type.isKeptScalar && !$0.type.isVector
     }) {
-      throw MilvusError.invalidParameter("field \(other.name) of type \(other.type.name) \(later)")
-    }
-    guard let vector = firstVector else {
       throw MilvusError.invalidParameter(
-        "field \(vectors[0].name): at least one vector field must not be null in this version of Moult")
+        "field \(other.name) of type \(other.type.name) is not supported by this version of Moult")
     }
-    guard vectors.count <= Self.vectorsMax else {
-      throw MilvusError.invalidParameter(
-        "maximum vector field's number should be limited to \(Self.vectorsMax)")
-    }
+    try Self.checkVectors(fields)
     try Self.checkLengths(fields)
+    try checkFunctions()
     try checkPartitionKey()
     return CollectionSchema(
-      dimension: try Self.dimension(vector), metric: metric ?? .squaredEuclidean,
+      dimension: try firstVector.map(Self.dimension) ?? 1, metric: metric ?? .squaredEuclidean,
       keyKind: try Self.keyKind(key), automaticKeys: key.automaticKeys, keyField: key.name,
-      vectorField: vector.name, summary: summary, annotations: try annotations)
-  }
-
-  /// Those beside the first; their indexes say the metric later.
-  ///
-  /// - Throws: 1100 for a dimension that cannot be.
-  var otherVectors: [VectorField] {
-    get throws { try vectors.filter { $0.name != firstVector?.name }.map(Self.vectorField) }
-  }
-
-  static func vectorField(_ field: Field) throws -> VectorField {
-    VectorField(
-      name: field.name, dimension: try dimension(field), metric: .squaredEuclidean,
-      elementType: field.type == .float16Vector ? .float16 : .float32)
+      vectorField: firstVector?.name ?? Self.placeholderVector, summary: summary, annotations: try annotations
+    )
   }
 
   /// - Throws: 1100 for a VarChar without a length that can be.
@@ -219,15 +194,6 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
         )
       }
     }
-  }
-
-  private static func dimension(_ field: Field) throws -> Int {
-    let text = field.parameter("dim") ?? ""
-    guard let dimension = Int(text), CollectionSchema.dimensionRange.contains(dimension) else {
-      throw MilvusError.invalidParameter(
-        "invalid dimension: \(text). should be in range 1 ~ \(CollectionSchema.dimensionRange.upperBound)")
-    }
-    return dimension
   }
 
   private static func keyKind(_ field: Field) throws -> CollectionSchema.KeyKind {

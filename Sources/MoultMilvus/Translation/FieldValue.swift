@@ -11,6 +11,8 @@ extension CollectionDefinition.Field {
   private func fault(of value: JSON, as type: MilvusType) -> String? {
     switch (type, value) {
     case (.json, _), (.bool, .bool), (.double, .int), (.double, .double): return nil
+    // Base64, which was made of what is checked already.
+    case (.sparseFloatVector, .string), (.binaryVector, .string): return nil
     case (.int8, .int(let number)), (.int16, .int(let number)), (.int32, .int(let number)),
       (.int64, .int(let number)):
       guard let range = type.integerRange, !range.contains(number) else { return nil }

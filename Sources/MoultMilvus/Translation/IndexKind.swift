@@ -19,6 +19,16 @@ enum IndexKind: String, CaseIterable {
   /// Those of scalar fields, which are described as given and not built: filters read the stored values.
   static let scalar = ["", "INVERTED", "BITMAP", "STL_SORT", "TRIE", "NGRAM", "AUTOINDEX"]
 
+  /// Those of fields in the payload, which are described as given; what is searched is Moult's own.
+  static let payload = ["SPARSE_INVERTED_INDEX", "SPARSE_WAND", "BIN_FLAT", "BIN_IVF_FLAT"]
+
+  static func misfit(_ type: String, _ field: CollectionDefinition.Field) -> MilvusError {
+    let isKnown = payload.contains(type.uppercased()) || IndexKind(rawValue: type.uppercased()) != nil
+    return .invalidParameter(
+      isKnown
+        ? "data type \(field.type.name) can't build with this index \(type)" : "invalid index type: \(type)")
+  }
+
   /// Parameters from both places where clients write them: flat, and as one JSON text under `params`.
   static func value(_ key: String, in index: CollectionDefinition.Index) -> String? {
     if let value = index.parameter(key) { return value }

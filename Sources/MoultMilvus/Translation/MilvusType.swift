@@ -64,6 +64,9 @@ enum MilvusType: Int, Codable, Sendable {
     }
   }
 
+  /// Vectors that stand in the payload.
+  var isPayloadVector: Bool { self == .sparseFloatVector || self == .binaryVector }
+
   /// What a field beside key and vectors can have so far.
   var isKeptScalar: Bool {
     switch self {

@@ -7,14 +7,22 @@ struct OutputFields {
   private let definition: CollectionDefinition
   private let names: Set<String>
   let all: Bool
+  /// Dense ones; the others stand in the payload.
+  private let vectors: Set<String>
+  /// What functions make, which nobody reads.
+  private let outputs: Set<String>
 
-  /// - Throws: 1100 for a field that is not there, where there are no dynamic ones.
+  /// - Throws: 1100 for a field that is not there, where there are no dynamic ones, and for what a function makes.
   init(_ names: [String], of collection: DescribedCollection) throws {
     schema = collection.info.schema
     definition = collection.definition
-    vectors = Set(definition.vectors.map(\.name))
+    vectors = Set(definition.denseVectors.map(\.name))
+    outputs = definition.functionOutputs
     self.names = Set(names)
     all = names.contains("*")
+    if let output = names.first(where: outputs.contains) {
+      throw MilvusError.invalidParameter("not allowed to retrieve raw data of field \(output)")
+    }
     guard !definition.isDynamic else { return }
     for name in names
     where name != "*" && definition.field(name) == nil && name != MilvusOperations.countField {
@@ -22,11 +30,9 @@ struct OutputFields {
     }
   }
 
-  func includes(_ name: String) -> Bool { all || names.contains(name) }
+  func includes(_ name: String) -> Bool { (all && !outputs.contains(name)) || names.contains(name) }
   /// Every member of the dynamic field.
   var includesAllDynamic: Bool { all || names.contains(CollectionDefinition.dynamicField) }
-
-  private let vectors: Set<String>
 
   var includesVector: Bool { all || !names.isDisjoint(with: vectors) }
   /// Whether vectors of other fields than `field` are wanted.
@@ -45,7 +51,7 @@ struct OutputFields {
     if includesPayload {
       write(payload: payload ?? "{}", beside: distance, int64AsText: int64AsText, to: &json)
     }
-    for field in definition.vectors where includes(field.name) {
+    for field in definition.denseVectors where includes(field.name) {
       if let vector = vectors[field.name] {
         json.member(field.name, vector)
       } else if field.isNullable {
@@ -71,6 +77,13 @@ struct OutputFields {
       switch definition.field(member.key)?.type {
       // Text that holds JSON.
       case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
+      case .sparseFloatVector where member.value != .null:
+        // What nobody can read was not written by Milvus' clients.
+        if let entries = PayloadVector.bytes(member.value).flatMap({ try? SparseEntries(bytes: $0) }) {
+          entries.write(to: &json)
+        } else {
+          json.null()
+        }
       case .int64 where int64AsText && member.value != .null:
         json.value(String(decoding: bytes[member.text], as: UTF8.self))
       case .array where member.value != .null:
@@ -80,7 +93,7 @@ struct OutputFields {
       default: json.raw(bytes[member.text])
       }
     }
-    for field in definition.scalars where includes(field.name) && object[field.name] == nil {
+    for field in definition.payloadFields where includes(field.name) && object[field.name] == nil {
       json.key(field.name)
       json.null()
     }

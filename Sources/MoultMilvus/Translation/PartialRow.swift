@@ -18,7 +18,7 @@ struct PartialRow: Sendable {
   ) {
     var merged = stored?.vectors(collection.info.schema) ?? [:]
     for (field, vector) in vectors { merged[field] = vector }
-    for field in collection.definition.vectors where merged[field.name] == nil && !field.isNullable {
+    for field in collection.definition.denseVectors where merged[field.name] == nil && !field.isNullable {
       throw missing(field.name)
     }
     var texts: [String: String] = [:]
@@ -39,7 +39,7 @@ struct PartialRow: Sendable {
     for member in members where written.insert(member.name).inserted {
       json.member(member.name, raw: texts[member.name] ?? member.text)
     }
-    for field in collection.definition.scalars where !written.contains(field.name) {
+    for field in collection.definition.payloadFields where !written.contains(field.name) {
       if let value = field.defaultValue, stored == nil {
         json.member(field.name, raw: value)
       } else if !field.isNullable, stored == nil {

@@ -2,11 +2,13 @@ internal import MoultModel
 internal import MoultServer
 internal import NIOCore
 
-/// Rows of `insert` and `upsert`: the key, the vector, and everything else as payload.
+/// Rows of `insert` and `upsert`: the key, the dense vectors, and everything else as payload.
 struct RowTranslation {
   let schema: CollectionSchema
   let definition: CollectionDefinition
   private let vectors: [VectorTarget]
+  private let outputs: Set<String>
+  private let placeholder: [Float]
   /// The request, of which payload is taken byte for byte.
   let body: ByteBuffer
 
@@ -14,6 +16,8 @@ struct RowTranslation {
     schema = collection.info.schema
     definition = collection.definition
     vectors = collection.vectors
+    outputs = collection.definition.functionOutputs
+    placeholder = collection.placeholder
     self.body = body
   }
 
@@ -31,6 +35,7 @@ struct RowTranslation {
       for target in vectors where target.field.name == schema.vectorField {
         batch.vectors += try vector(of: target, row, index) ?? []
       }
+      batch.vectors += placeholder
       for place in others.indices {
         others[place].vectors.append(try vector(of: others[place].target, row, index))
       }
@@ -124,7 +129,7 @@ struct RowTranslation {
     for member in row.members where !isOwn(member.key) {
       json.member(member.key, raw: try checkedText(of: member, index))
     }
-    for field in definition.scalars where row[field.name] == nil {
+    for field in definition.payloadFields where row[field.name] == nil {
       if let value = field.defaultValue {
         json.member(field.name, raw: value)
       } else if !field.isNullable {
@@ -145,11 +150,21 @@ extension RowTranslation {
       return String(number)
     }
     try check(member, index)
+    if let field = definition.field(member.key), field.type.isPayloadVector, member.value != .null {
+      do { return "\"\(try PayloadVector.text(member.value, field))\"" } catch {
+        throw .insertData("row \(index): field '\(field.name)': \(error.text)")
+      }
+    }
     return body.text(member.text)
   }
 
   private func check(_ member: JSONObject.Member, _ index: Int) throws(MilvusError) {
     if let field = definition.field(member.key) {
+      guard !outputs.contains(field.name) else {
+        throw .insertData(
+          "row \(index): field '\(field.name)' is the output of a function, and no data may be given for it")
+      }
+      if field.type.isPayloadVector, member.value != .null { return }
       if let fault = field.fault(of: member.value) {
         throw .insertData("row \(index): field '\(field.name)': \(fault)")
       }

@@ -43,10 +43,15 @@ enum SchemaTranslation {
     json.member("enableDynamicField", definition.isDynamic)
     json.key("fields")
     json.beginArray()
-    for field in definition.fields { write(field, id: definition.id(of: field), to: &json) }
+    let outputs = definition.functionOutputs
+    for field in definition.fields {
+      write(field, id: definition.id(of: field), isOutput: outputs.contains(field.name), to: &json)
+    }
     json.endArray()
     json.key("functions")
-    json.value(strings: [])
+    json.beginArray()
+    for (place, function) in definition.allFunctions.enumerated() { write(function, place, to: &json) }
+    json.endArray()
     json.key("indexes")
     json.beginArray()
     for index in definition.indexes {
@@ -83,7 +88,26 @@ enum SchemaTranslation {
     json.endArray()
   }
 
-  private static func write(_ field: CollectionDefinition.Field, id: Int64, to json: inout JSONWriter) {
+  private static func write(
+    _ function: CollectionDefinition.Function, _ place: Int, to json: inout JSONWriter
+  ) {
+    json.beginObject()
+    json.member("description", function.summary)
+    json.member("id", CollectionDefinition.firstFunctionID + place)
+    json.key("inputFieldNames")
+    json.value(strings: function.inputs)
+    json.member("name", function.name)
+    json.key("outputFieldNames")
+    json.value(strings: function.outputs)
+    json.key("params")
+    write(function.parameters, to: &json)
+    json.member("type", CollectionDefinition.bm25)
+    json.endObject()
+  }
+
+  private static func write(
+    _ field: CollectionDefinition.Field, id: Int64, isOutput: Bool, to json: inout JSONWriter
+  ) {
     json.beginObject()
     json.member("autoId", field.automaticKeys)
     json.member("clusteringKey", field.isClusteringKey)
@@ -94,6 +118,7 @@ enum SchemaTranslation {
     json.member("description", field.summary)
     if let type = field.elementType { json.member("elementType", type.name) }
     json.member("id", id)
+    if isOutput { json.member("isFunctionOutput", true) }
     json.member("name", field.name)
     json.member("nullable", field.isNullable)
     if !field.parameters.isEmpty {

@@ -1,0 +1,168 @@
+import Foundation
+import MoultServer
+import MoultTesting
+import Testing
+
+@testable import MoultMilvus
+
+@Suite("Milvus: sparse vectors and bits on the wire")
+struct SparseEntriesTests {
+  private func json(_ text: String) throws -> JSON { try JSONReader.parse(text) }
+
+  @Test(
+    "bytes, and both forms of JSON in any order, are the same vector",
+    arguments: 1...20 as ClosedRange<UInt64>)
+  func forms(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    var entries: [UInt32: Float] = [:]
+    for _ in 0..<Int.random(in: 0...12, using: &random) {
+      let index = Bool.random(using: &random) ? UInt32.random(in: 0..<20, using: &random) : UInt32.max - 1
+      entries[index] = Float.random(in: 0...4, using: &random)
+    }
+    let pairs = entries.shuffled(using: &random)
+    let object = "{" + pairs.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ",") + "}"
+    let arrays =
+      "{\"values\": [\(pairs.map { "\($0.value)" }.joined(separator: ","))], "
+      + "\"indices\": [\(pairs.map { "\($0.key)" }.joined(separator: ","))]}"
+    let vector = try SparseEntries(try json(object))
+    #expect(vector.indices == entries.keys.sorted())
+    #expect(vector.values == entries.keys.sorted().map { entries[$0]! })
+    #expect(try SparseEntries(try json(arrays)) == vector)
+    #expect(vector.bytes.count == 8 * entries.count)
+    #expect(try SparseEntries(bytes: vector.bytes) == vector)
+    var writer = JSONWriter()
+    vector.write(to: &writer)
+    #expect(try SparseEntries(try JSONReader.parse(writer.bytes)) == vector)
+  }
+
+  @Test("the bytes are those of Milvus' messages")
+  func golden() throws {
+    let vector = try SparseEntries(try json(#"{"258": 1.5, "1": 2}"#))
+    #expect(vector.bytes == Data([1, 0, 0, 0, 0, 0, 0, 0x40, 2, 1, 0, 0, 0, 0, 0xC0, 0x3F]))
+    #expect(vector.dimension == 259)
+  }
+
+  @Test(
+    "what Milvus refuses is refused, and says why",
+    arguments: [
+      ("[1]", "expected a sparse vector"), ("\"1\"", "expected a sparse vector"),
+      (#"{"a": 1}"#, "expected an integer from 0 to 2^32-2, got 'a'"), (#"{"-1": 1}"#, "got '-1'"),
+      (#"{"1.5": 1}"#, "got '1.5'"), (#"{"4294967295": 1}"#, "must be less than 2^32-1"),
+      (#"{"4294967296": 1}"#, "4294967296"), (#"{"1": -0.5}"#, "negative value"),
+      (#"{"1": 1e300}"#, "infinity"),
+      (#"{"1": "x"}"#, "expected a number"), (#"{"1": null}"#, "expected a number"),
+      (#"{"1": 1, "01": 2}"#, "unsorted or same indices"), (#"{"indices": [1]}"#, "invalid JSON input"),
+      (#"{"indices": [1], "values": [1], "more": 1}"#, "invalid JSON input"),
+      (#"{"indices": [1], "values": 1}"#, "invalid JSON input"),
+      (#"{"indices": [1, 2], "values": [1]}"#, "length mismatch: 2 and 1"),
+      (#"{"indices": [1, 1], "values": [1, 2]}"#, "unsorted or same indices"),
+      (#"{"indices": [1.5], "values": [1]}"#, "got a number"),
+      (#"{"indices": [-2], "values": [1]}"#, "got -2"),
+      (#"{"indices": ["1"], "values": [1]}"#, "got a string"),
+    ])
+  func refusedJSON(text: String, says: String) throws {
+    let json = try json(text)
+    let fault = #expect(throws: VectorFault.self) { try SparseEntries(json) }
+    #expect(fault?.text.contains(says) == true, "\(fault?.text ?? "")")
+  }
+
+  @Test("bytes that nobody vouches for are checked to the last entry")
+  func refusedBytes() throws {
+    func bytes(_ entries: [(UInt32, UInt32)]) -> Data {
+      entries.reduce(into: Data()) { data, entry in
+        for bits in [entry.0, entry.1] {
+          withUnsafeBytes(of: bits.littleEndian) { data.append(contentsOf: $0) }
+        }
+      }
+    }
+    let one = Float(1).bitPattern
+    let cases: [(Data, String)] = [
+      (Data([1, 2, 3]), "invalid data length in sparse float vector: 3"),
+      (bytes([(2, one), (1, one)]), "unsorted"), (bytes([(2, one), (2, one)]), "unsorted or same"),
+      (bytes([(1, one), (UInt32.max, one)]), "less than 2^32-1"), (bytes([(1, Float.nan.bitPattern)]), "nan"),
+      (bytes([(1, Float.infinity.bitPattern)]), "inf"), (bytes([(1, Float(-1).bitPattern)]), "negative"),
+    ]
+    for (data, says) in cases {
+      let fault = #expect(throws: VectorFault.self) { try SparseEntries(bytes: data) }
+      #expect(fault?.text.contains(says) == true, "\(fault?.text ?? "")")
+      // A slice whose indices do not begin at 0 is read alike.
+      let slice = (Data([9, 9, 9]) + data).dropFirst(3)
+      let again = #expect(throws: VectorFault.self) { try SparseEntries(bytes: slice) }
+      #expect(again == fault)
+    }
+  }
+
+  @Test("bits are an array of bytes, or their base64")
+  func bits() throws {
+    var field = CollectionDefinition.Field(name: "b", type: .binaryVector)
+    field.parameters = [.init(key: "dim", value: "16")]
+    #expect(try PayloadVector.bits(try json("[1, 255]"), field) == Data([1, 255]))
+    #expect(try PayloadVector.bits(.floats([1, 255]), field) == Data([1, 255]))
+    #expect(try PayloadVector.bits(.string("Af8="), field) == Data([1, 255]))
+    for (text, says) in [
+      ("[1]", "[]byte size 1 doesn't equal to vector dimension 16 of BinaryVector"), ("[]", "[]byte size 0"),
+      ("[1, 256]", "got 256"), ("[1, -1]", "got -1"), ("[1, 0.5]", "got 0.5"), ("[1, \"2\"]", "got a string"),
+      ("\"???\"", "expected base64 of 2 bytes"), ("\"AQ==\"", "[]byte size 1"), ("7", "got an integer"),
+    ] {
+      let json = try json(text)
+      let fault = #expect(throws: VectorFault.self) { try PayloadVector.bits(json, field) }
+      #expect(fault?.text.contains(says) == true, "\(fault?.text ?? "")")
+    }
+  }
+}
+
+@Suite("Milvus: analyzers")
+struct TextAnalyzerTests {
+  private func analyzer(_ parameters: String?) throws -> TextAnalyzer {
+    var field = CollectionDefinition.Field(name: "text", type: .varChar)
+    if let parameters { field.parameters = [.init(key: "analyzer_params", value: parameters)] }
+    return try TextAnalyzer(of: field)
+  }
+
+  @Test("standard, with stop words from both places")
+  func known() throws {
+    #expect(try analyzer(nil).stopWords.isEmpty)
+    #expect(try analyzer("{}").stopWords.isEmpty)
+    #expect(try analyzer(#"{"type": "standard"}"#).stopWords.isEmpty)
+    #expect(try analyzer(#"{"type": "standard", "stop_words": ["of", "to"]}"#).stopWords == ["of", "to"])
+    let english = try analyzer(#"{"stop_words": "_english_"}"#).stopWords
+    #expect(english.contains("the") && english.count == 33)
+    let custom = try analyzer(
+      #"{"tokenizer": "standard", "filter": ["lowercase", {"type": "stop", "stop_words": ["of", "_english_"]}]}"#
+    )
+    #expect(custom.stopWords == english.union(["of"]))
+    #expect(try analyzer(#"{"tokenizer": {"type": "standard"}, "filter": ["lowercase"]}"#).stopWords.isEmpty)
+    #expect(!custom.stems)
+    let whole = try analyzer(#"{"type": "english", "stop_words": ["of", "fox"]}"#)
+    #expect(whole.stems && whole.stopWords == english.union(["fox"]))
+    #expect(
+      try analyzer(
+        #"{"tokenizer": "standard", "filter": ["lowercase", {"type": "stemmer", "language": "english"}, {"type": "stop", "stop_words": ["_english_", "fox"]}]}"#
+      ) == whole)
+  }
+
+  @Test(
+    "what Moult does not have is refused, and what it has is said",
+    arguments: [
+      (#"{"type": "chinese"}"#, "analyzer chinese"), (#"{"tokenizer": "jieba"}"#, "tokenizer jieba"),
+      (#"{"tokenizer": "standard"}"#, "lowercase"), ("[]", "no JSON object"), ("x", "no JSON object"),
+      (#"{"tokenizer": "standard", "filter": ["lowercase", "asciifolding"]}"#, "filter asciifolding"),
+      (#"{"tokenizer": "standard", "filter": ["lowercase", {"type": "stop"}]}"#, "without stop_words"),
+      (#"{"stop_words": ["_german_"]}"#, "_german_"), (#"{"stop_words": [1]}"#, "no list of texts"),
+      (
+        #"{"tokenizer": "standard", "filter": ["lowercase", {"type": "stop", "stop_words": ["a"]}, {"type": "stemmer", "language": "english"}]}"#,
+        "before the stemmer"
+      ),
+      (
+        #"{"tokenizer": "standard", "filter": ["lowercase", {"type": "stemmer", "language": "german"}]}"#,
+        "stemmer of language 'german'"
+      ),
+      (#"{"type": "standard", "max_token_length": 3}"#, "max_token_length"),
+      (#"{"tokenizer": "standard", "filter": ["lowercase"], "alias": 1}"#, "alias"),
+    ])
+  func unknown(parameters: String, says: String) {
+    let error = #expect(throws: MilvusError.self) { try analyzer(parameters) }
+    #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
+    #expect(error?.message.contains(#"this version of Moult has {"type": "standard"}"#) == true)
+  }
+}
