@@ -249,15 +249,3 @@ struct QdrantQueryRun: Sendable {
     return Array(hits.prefix { higherIsNearer ? $0.score > threshold : $0.score < threshold })
   }
 }
-
-extension JSON {
-  init(_ value: PointFilter.Scalar) {
-    switch value {
-    case .string(let text): self = .string(text)
-    case .int(let number): self = .int(number)
-    case .double(let number): self = .double(number)
-    case .bool(let bool): self = .bool(bool)
-    case .null: self = .null
-    }
-  }
-}
