@@ -1,5 +1,8 @@
 """Collections, names of vectors and aliases, with unmodified qdrant-client."""
 
+import random
+import time
+
 import grpc
 import pytest
 import requests
@@ -156,7 +159,8 @@ def test_vectors_are_added_and_removed_online(remote):
     assert record.vector == {"old": [2, 0, 0, 0], "new": [1, 2], "words": sparse} and record.payload == {"n": 2}
     remote.delete_vector_name("c", "new")
     remote.delete_vector_name("c", "words")
-    assert remote.retrieve("c", [2], with_vectors=True)[0].vector == {"old": [2, 0, 0, 0]}
+    record = remote.retrieve("c", [2], with_vectors=True)[0]
+    assert record.vector == {"old": [2, 0, 0, 0]} and record.payload == {"n": 2}
     # The names come back empty.
     remote.create_vector_name("c", "new", dense(2))
     remote.create_vector_name("c", "words", models.SparseVectorNameConfig(sparse=models.SparseVectorConfig()))
@@ -185,10 +189,30 @@ def test_service_and_keys(qdrant_server, remote):
     reader.close()
 
 
-def test_another_quantization_is_a_switch(remote):
-    import random
-    import time
+def wait_until_green(remote, name):
+    deadline = time.monotonic() + 120
+    while remote.get_collection(name).status == models.CollectionStatus.YELLOW and time.monotonic() < deadline:
+        time.sleep(0.1)
+    info = remote.get_collection(name)
+    assert info.status == models.CollectionStatus.GREEN and info.optimizer_status == "ok"
 
+
+def test_a_quantization_given_at_creation_comes_into_effect(remote):
+    draw = random.Random(6)
+    scalar = models.ScalarQuantization(scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8))
+    remote.create_collection(
+        "of-int8", vectors_config={"v-1": models.VectorParams(size=8, distance=models.Distance.DOT)},
+        quantization_config=scalar)
+    points = [models.PointStruct(id=n, vector={"v-1": [draw.gauss(0, 1) for _ in range(8)]}) for n in range(1_200)]
+    remote.upsert("of-int8", points[:900])
+    assert remote.get_optimizations("of-int8", with_="completed").completed == []
+    remote.upsert("of-int8", points[900:])
+    wait_until_green(remote, "of-int8")
+    done = remote.get_optimizations("of-int8", with_="completed").completed
+    assert [(one.optimizer, one.status) for one in done] == [("switch", "done")]
+
+
+def test_another_quantization_is_a_switch(remote):
     random.seed(5)
     size = 32
     remote.create_collection("c", vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE))
@@ -198,11 +222,7 @@ def test_another_quantization_is_a_switch(remote):
     binary = models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
     assert remote.update_collection("c", quantization_config=binary)
     assert remote.get_collection("c").config.quantization_config == binary
-    deadline = time.monotonic() + 120
-    while remote.get_collection("c").status == models.CollectionStatus.YELLOW and time.monotonic() < deadline:
-        time.sleep(0.1)
-    info = remote.get_collection("c")
-    assert info.status == models.CollectionStatus.GREEN and info.optimizer_status == "ok"
+    wait_until_green(remote, "c")
     done = remote.get_optimizations("c", with_="completed")
     assert (done.completed[0].optimizer, done.completed[0].status) == ("switch", "done")
     # Placement alone begins nothing.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import MoultModel
 import MoultServer
 import Testing

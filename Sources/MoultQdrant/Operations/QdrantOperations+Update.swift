@@ -54,8 +54,11 @@ extension QdrantOperations {
 
   /// A collection is created with a quantization before there is anything to learn it from: this begins once there is,
   /// and again when there is twice as much, should it have failed.
+  ///
+  /// - Parameter name: the engine's own.
   func startWantedSwitches(of name: String) async {
-    guard let collection = try? describe(name), collection.info.count >= Self.rowsToLearnFrom,
+    guard let info = try? engine.describeCollection(name), let collection = try? QdrantCollection(info),
+      collection.info.count >= Self.rowsToLearnFrom,
       collection.info.schema.annotations?.contains("\"quantization_config\"") == true
     else { return }
     let isDue = Self.tried.withLock { tried in
