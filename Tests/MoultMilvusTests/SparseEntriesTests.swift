@@ -1,4 +1,5 @@
 import Foundation
+import MilvusProto
 import MoultServer
 import MoultTesting
 import Testing
@@ -108,6 +109,37 @@ struct SparseEntriesTests {
       let fault = #expect(throws: VectorFault.self) { try PayloadVector.bits(json, field) }
       #expect(fault?.text.contains(says) == true, "\(fault?.text ?? "")")
     }
+  }
+
+  @Test("what a payload holds in the place of a vector moves no other row's out of its place")
+  func unsound() throws {
+    var bits = CollectionDefinition.Field(name: "b", type: .binaryVector)
+    bits.parameters = [.init(key: "dim", value: "16")]
+    let sparse = CollectionDefinition.Field(name: "s", type: .sparseFloatVector)
+    let values: [JSON?] = [
+      .string("Af8="), .string("AQ=="), .string("no base64!"), .int(7), .null, nil, .string("AgM="),
+    ]
+    let rows = values.map { PayloadVector.bytes($0, bits) }
+    #expect(rows == [Data([1, 255]), nil, nil, nil, nil, nil, Data([2, 3])])
+    let column = ProtoVectorField(rows, bits)
+    #expect(column.dim == 16)
+    #expect(column.binaryVector == Data([1, 255] + [UInt8](repeating: 0, count: 10) + [2, 3]))
+    bits.isNullable = true
+    #expect(ProtoVectorField(rows, bits).binaryVector == Data([1, 255, 2, 3]))
+    let vector = try SparseEntries(try json(#"{"5": 1}"#)).bytes
+    let stored = [JSON.string(vector.base64EncodedString()), .string("AQ=="), .string("")].map {
+      PayloadVector.bytes($0, sparse)
+    }
+    #expect(ProtoVectorField(stored, sparse).sparseFloatVector.contents == [vector, Data(), Data()])
+    #expect(ProtoVectorField(stored, sparse).dim == 6)
+    var writer = JSONWriter()
+    writer.beginArray()
+    for value in [JSON.string(vector.base64EncodedString()), .string("AQ=="), .null] {
+      PayloadVector.write(value, as: sparse, to: &writer)
+    }
+    PayloadVector.write(.string("AQ=="), as: bits, to: &writer)
+    writer.endArray()
+    #expect(String(decoding: writer.bytes, as: UTF8.self) == #"[{"5":1.0},null,null,null]"#)
   }
 }
 

@@ -47,7 +47,7 @@ struct ColumnWriter {
         column.vectors = ProtoVectorField(rows, target)
         if field.isNullable { column.validData = rows.map { $0 != nil } }
       } else if field.type.isPayloadVector {
-        let rows = objects.map { PayloadVector.bytes($0.object[field.name]) }
+        let rows = objects.map { PayloadVector.bytes($0.object[field.name], field) }
         column.vectors = ProtoVectorField(rows, field)
         if field.isNullable { column.validData = rows.map { $0 != nil } }
       } else {

@@ -114,10 +114,12 @@ extension ProtoVectorField {
 extension ProtoVectorField {
   /// A column of sparse vectors or of bits.
   ///
-  /// - Parameter rows: the bytes that clients sent; null ones are left out, as clients expect.
+  /// - Parameter rows: the bytes that clients sent; null ones are left out, as clients expect, or stand as nothing where the
+  ///   field has no null, so that every row has its place.
   init(_ rows: [Data?], _ field: CollectionDefinition.Field) {
     self.init()
-    let present = rows.compactMap(\.self)
+    let nothing = Data(count: field.type == .binaryVector ? field.byteCount : 0)
+    let present = field.isNullable ? rows.compactMap(\.self) : rows.map { $0 ?? nothing }
     if field.type == .binaryVector {
       dim = Int64(field.byteCount * 8)
       binaryVector = present.reduce(into: Data()) { $0 += $1 }

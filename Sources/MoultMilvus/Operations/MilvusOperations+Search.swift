@@ -151,7 +151,7 @@ extension MilvusOperations {
         try points.map { point in
           // It was checked when it was stored.
           let object = (try? JSONReader.parse(point.payload ?? "{}"))?.object
-          guard let bytes = PayloadVector.bytes(object?[target.member]) else {
+          guard let bytes = PayloadVector.bytes(object?[target.member], target.field) else {
             throw MilvusError.invalidParameter(
               "entity \(point.id) has no vector in field \(target.field.name)")
           }

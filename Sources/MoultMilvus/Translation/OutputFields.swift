@@ -77,13 +77,8 @@ struct OutputFields {
       switch definition.field(member.key)?.type {
       // Text that holds JSON.
       case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
-      case .sparseFloatVector where member.value != .null:
-        // What nobody can read was not written by Milvus' clients.
-        if let entries = PayloadVector.bytes(member.value).flatMap({ try? SparseEntries(bytes: $0) }) {
-          entries.write(to: &json)
-        } else {
-          json.null()
-        }
+      case let type? where type.isPayloadVector:
+        PayloadVector.write(member.value, as: definition.field(member.key), to: &json)
       case .int64 where int64AsText && member.value != .null:
         json.value(String(decoding: bytes[member.text], as: UTF8.self))
       case .array where member.value != .null:

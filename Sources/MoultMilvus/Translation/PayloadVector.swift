@@ -20,8 +20,22 @@ enum PayloadVector {
     return bytes.base64EncodedString()
   }
 
-  /// What stands in a payload; `nil` for what is no such vector.
-  static func bytes(_ json: JSON?) -> Data? { json?.string.flatMap { Data(base64Encoded: $0) } }
+  /// What stands in a payload; `nil` for what is no vector of the field, which only Moult's own API can have written.
+  static func bytes(_ json: JSON?, _ field: CollectionDefinition.Field) -> Data? {
+    guard let bytes = json?.string.flatMap({ Data(base64Encoded: $0) }) else { return nil }
+    let isSound =
+      field.type == .sparseFloatVector
+      ? (try? SparseEntries(bytes: bytes)) != nil : bytes.count == field.byteCount
+    return isSound ? bytes : nil
+  }
+
+  /// An object of a sparse vector, base64 of bits, as REST's clients read them; null for what is neither.
+  static func write(_ json: JSON, as field: CollectionDefinition.Field?, to writer: inout JSONWriter) {
+    guard let field, let bytes = bytes(json, field) else { return writer.null() }
+    guard field.type == .sparseFloatVector else { return writer.value(bytes.base64EncodedString()) }
+    guard let entries = try? SparseEntries(bytes: bytes) else { return writer.null() }
+    entries.write(to: &writer)
+  }
 
   /// - Parameter json: an array of bytes, or their base64.
   static func bits(_ json: JSON, _ field: CollectionDefinition.Field) throws(VectorFault) -> Data {
