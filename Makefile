@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers bench-peers-milvus clean
+.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers bench-peers-milvus \
+	bench-peers-qdrant clean
 
 MOULT := .build/release/moult
 # Of the soak: times are judged in a release build only.
@@ -73,6 +74,9 @@ bench-peers: build ## Peers and Moult in turn on DATA=directory; SETS=… and ON
 
 bench-peers-milvus: build ## Moult, milvus-lite and Milvus 2.3.5 in turn through pymilvus, DATA=directory. Writes Benchmarks/Results.
 	@DATA="$(DATA)" SETS="$(SETS)" ONLY="$(ONLY)" ROWS="$(ROWS)" SWAPS="$(SWAPS)" Benchmarks/Milvus/run
+
+bench-peers-qdrant: build ## Moult through qdrant-client beside qdrant-edge-py, DATA=directory. Writes Benchmarks/Results.
+	@DATA="$(DATA)" SETS="$(SETS)" ROWS="$(ROWS)" Benchmarks/Qdrant/run
 
 clean: ## Remove what was built.
 	rm -rf .build
