@@ -92,7 +92,7 @@ package final class Server: Sendable {
       await engine.close()
       throw MoultError(
         .invalidArgument,
-        "cannot listen on \(configuration.host), port \(portList): \(error); is another server running there?"
+        "cannot listen on \(addresses): \(error); is another server running there?"
       )
     } catch {
       await engine.close()
@@ -101,8 +101,8 @@ package final class Server: Sendable {
     await engine.close()
   }
 
-  private var portList: String {
-    ([configuration.port] + ports.map(\.port)).map(String.init).joined(separator: " or ")
+  private var addresses: String {
+    ([configuration.port] + ports.map(\.port)).map { "\(configuration.host):\($0)" }.joined(separator: " or ")
   }
 
   /// What listens on one port.
