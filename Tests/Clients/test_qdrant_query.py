@@ -4,6 +4,7 @@ import random
 
 import pytest
 from qdrant_client import models
+from qdrant_client.http.exceptions import UnexpectedResponse
 from qdrant_oracle import Both, difference, plain
 
 D = models.Distance
@@ -77,8 +78,9 @@ def test_nearest(both):
         assert len(both.query_points("c", query=vector(draw), using="a", limit=100, score_threshold=threshold).points) <= 100
     both.query_points("c", query=0, using="b")
     both.query_points("c", query=COUNT + 1, using="a")
-    both.query_points("c", query=[1.0], using="a")
     both.query_points("c", query=vector(draw), using="other")
+    with pytest.raises(UnexpectedResponse, match="Vector dimension error: expected dim: 16, got 1"):
+        both.remote.query_points("c", query=[1.0], using="a")
 
 
 def test_sparse(both):

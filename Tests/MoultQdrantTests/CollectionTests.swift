@@ -54,7 +54,7 @@ struct CollectionTests {
   @Test("everything is there after a restart")
   func restart() async throws {
     let directory = TemporaryDirectory()
-    try await withQdrant(directory: directory) { server in
+    try await withQdrant(directory: directory) { (server) async throws in
       let body =
         #"{"vectors":{"a":{"size":2,"distance":"Cosine"}},"sparse_vectors":{"w":{}},"metadata":{"m":1}}"#
       let made = try await server.put("/collections/my-words", body)
@@ -67,7 +67,7 @@ struct CollectionTests {
       let alias = #"{"actions":[{"create_alias":{"collection_name":"my-words","alias_name":"now!"}}]}"#
       #expect(try await server.post("/collections/aliases", alias).status == 200)
     }
-    try await withQdrant(directory: directory) { server in
+    try await withQdrant(directory: directory) { (server) async throws in
       let page = try await server.post("/collections/now!/points/scroll", #"{"with_vector":true}"#)
       #expect(
         page.text.contains(

@@ -127,7 +127,7 @@ struct EnvelopeTests {
 
   @Test("nothing of the server's own port is spoken here")
   func ownPort() async throws {
-    try await withQdrant { server in
+    try await withQdrant { (server) async throws in
       #expect(server.port != server.ownPort)
       let own = try await server.get("/moult/v1/collections")
       #expect(own.status == 404)

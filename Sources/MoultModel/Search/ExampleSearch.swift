@@ -41,14 +41,13 @@ public struct ExampleSearch: Sendable {
   /// Only points that match are found; `nil` finds all.
   public var filter: PointFilter?
   public var includePayload: Bool
-  public var includeVectors: Bool
 
   /// Examples at most.
   public static let exampleCountMax = 4_096
 
   public init(
     examples: [Float], dimension: Int, combination: Combination, similarity: Similarity = .metric, limit: Int,
-    filter: PointFilter? = nil, includePayload: Bool = false, includeVectors: Bool = false
+    filter: PointFilter? = nil, includePayload: Bool = false
   ) {
     self.examples = examples
     self.dimension = dimension
@@ -57,12 +56,11 @@ public struct ExampleSearch: Sendable {
     self.limit = limit
     self.filter = filter
     self.includePayload = includePayload
-    self.includeVectors = includeVectors
   }
 
   /// - Throws: `dimensionMismatch`; `invalidArgument` for too many examples, or another number than they are combined
   ///   by, or values that are not finite.
-  public func check(dimension expected: Int, limitMax: Int) throws(MoultError) {
+  public func check(dimension expected: Int) throws(MoultError) {
     guard dimension == expected, dimension > 0, examples.count % dimension == 0 else {
       throw MoultError(
         .dimensionMismatch,
@@ -74,9 +72,6 @@ public struct ExampleSearch: Sendable {
       throw MoultError(
         .invalidArgument,
         "\(count) examples, at most \(Self.exampleCountMax), cannot be combined so: \(combination)")
-    }
-    guard (1...limitMax).contains(limit) else {
-      throw MoultError(.invalidArgument, "limit must be in 1 … \(limitMax), got \(limit)")
     }
     guard examples.allSatisfy(\.isFinite) else {
       throw MoultError(.invalidVector, "an example has a value that is not a finite number")

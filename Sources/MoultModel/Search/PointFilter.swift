@@ -130,9 +130,7 @@ public indirect enum PointFilter: Sendable, Hashable {
     switch self {
     case .ids, .idsBetween, .field, .fields, .values, .slice, .hasVector: 1
     case .all(let parts), .any(let parts), .atLeast(_, let parts): 1 + (parts.map(\.depth).max() ?? 0)
-    case .not(let part): 1 + part.depth
-    // A query inside a query; SQLite takes fewer of these.
-    case .elements(_, let part): 4 + part.depth
+    case .not(let part), .elements(_, let part): 1 + part.depth
     }
   }
 

@@ -15,7 +15,7 @@ extension QdrantOperations {
   /// - Parameter body: the request's, whose bytes the members' places are in.
   func upsert(_ fields: QdrantFields, body: ByteBuffer, to collection: QdrantCollection) async throws {
     let mode = try updateMode(fields)
-    let condition = try filter(fields, "update_filter")?.pointFilter
+    let condition = try filter(fields, "update_filter")?.pointFilter(in: collection)
     let translation = PointTranslation(collection: collection, body: body)
     let points = try translation.points(fields)
     guard !points.isEmpty else { throw QdrantError.badRequest("Empty update request") }
@@ -71,7 +71,7 @@ extension QdrantOperations {
   }
 
   /// `points` or `filter` of a request.
-  func selection(_ fields: QdrantFields) throws -> PointSelection {
+  func selection(_ fields: QdrantFields, in collection: QdrantCollection) throws -> PointSelection {
     if let list = try fields.array("points") {
       var ids: [PointID] = []
       var seen: Set<PointID> = []
@@ -84,11 +84,11 @@ extension QdrantOperations {
     guard let filter = try filter(fields) else {
       throw QdrantError.format("data did not match any variant: expected `points` or `filter`")
     }
-    return .matching(try filter.pointFilter)
+    return .matching(try filter.pointFilter(in: collection))
   }
 
   func delete(_ fields: QdrantFields, from collection: QdrantCollection) async throws {
-    switch try selection(fields) {
+    switch try selection(fields, in: collection) {
     case .ids(let ids): _ = try await engine.delete(ids, from: collection.name)
     case .matching(let filter): _ = try await engine.delete(matching: filter, from: collection.name)
     }
@@ -140,7 +140,7 @@ extension QdrantOperations {
   func updateVectors(_ fields: QdrantFields, in collection: QdrantCollection) async throws {
     let list = try fields.required("points", try fields.array("points"))
     guard !list.isEmpty else { throw QdrantError.validation("[points: must specify points to update]") }
-    let condition = try filter(fields, "update_filter")?.pointFilter
+    let condition = try filter(fields, "update_filter")?.pointFilter(in: collection)
     var given: [PointID: PointVectors] = [:]
     var ids: [PointID] = []
     for (index, json) in list.enumerated() {
@@ -168,7 +168,7 @@ extension QdrantOperations {
     guard !names.isEmpty else {
       throw QdrantError.validation("[vector: must specify vector names to delete]")
     }
-    let selection = try selection(fields)
+    let selection = try selection(fields, in: collection)
     let vectors = try names.map { try collection.vector(using: $0) }
     guard vectors.allSatisfy({ $0.kind == .sparse || $0.field != nil }) else {
       throw QdrantError.badRequest(

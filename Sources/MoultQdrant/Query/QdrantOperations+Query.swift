@@ -50,7 +50,8 @@ struct QdrantQueryRun: Sendable {
       return try await rescored(sources, by: formula, filter).prefix(query.limit + query.offset).filter {
         $0.score >= query.scoreThreshold ?? -.infinity
       }.dropFirst(query.offset).map(\.self)
-    case .nearest, .recommend, .discover, .context, .feedback, .orderBy, .sample, nil:
+    case nil: throw QdrantError.badRequest("A query is needed to merge the prefetches.")
+    case .nearest, .recommend, .discover, .context, .feedback, .orderBy, .sample:
       let ids = Set(sources.joined().map(\.id))
       if ids.isEmpty { return [] }
       return try await found(
@@ -178,11 +179,10 @@ struct QdrantQueryRun: Sendable {
       try vector.check(values, dimension: dimension)
       if vector.distance == .manhattan {
         scale = -1
-        var search = ExampleSearch(
-          examples: values, dimension: dimension, combination: .weighted([1]), similarity: .manhattan,
-          limit: try wanted(limit, offset), filter: filter, includePayload: payload)
-        search.includeVectors = false
-        let found = try await engine.search(search, in: vector.target)
+        let found = try await engine.search(
+          ExampleSearch(
+            examples: values, dimension: dimension, combination: .weighted([1]), similarity: .manhattan,
+            limit: try wanted(limit, offset), filter: filter, includePayload: payload), in: vector.target)
         response = SearchResponse(
           hits: found.hits.map { Array($0.dropFirst(offset)) }, servedBy: found.servedBy)
       } else {
@@ -196,7 +196,7 @@ struct QdrantQueryRun: Sendable {
       if sparse.indices.isEmpty { return [] }
       response = try await engine.search(
         PayloadSearch(
-          field: vector.target, scoring: .sparse,
+          field: vector.target, scoring: vector.scoring,
           queries: [.sparse(indices: sparse.indices, values: sparse.values)], limit: limit, offset: offset,
           filter: filter, includePayload: payload), in: collection.name)
     default: throw vector.mismatch

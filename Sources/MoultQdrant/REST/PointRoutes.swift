@@ -129,7 +129,7 @@ extension QdrantAPI {
 
   private func edit(_ edit: PayloadEdit, _ fields: QdrantFields, in collection: QdrantCollection) async throws
   {
-    try await operations.edit(edit, try operations.selection(fields), in: collection)
+    try await operations.edit(edit, try operations.selection(fields, in: collection), in: collection)
   }
 
   private func payload(_ fields: QdrantFields) throws(QdrantError) -> JSONObject {

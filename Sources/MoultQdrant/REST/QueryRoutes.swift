@@ -3,67 +3,152 @@ internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
 
-/// Searches: `points/query` and what came before it.
+/// Queries: `points/query`, the forms that came before it, and matrices of distances.
 extension QdrantAPI {
   private static let points = "collections/{name}/points"
 
   func addQueryRoutes(to group: GuardedRoutes) {
-    route(.post, Self.points + "/query", .read, to: group) { call in
-      let (collection, fields) = try query(call)
-      let search = try nearest(fields, query: fields["query"], using: fields.string("using"))
-      let records = try await operations.nearest(search, in: collection)
-      return try call.answer { json in
-        json.beginObject()
-        json.key("points")
-        try write(records, search, collection, to: &json)
-        json.endObject()
+    addQueryRoutes("query", .query, to: group)
+    addQueryRoutes("search", .search, to: group)
+    addQueryRoutes("recommend", .recommend, to: group)
+    addQueryRoutes("discover", .discover, to: group)
+    addMatrixRoutes(to: group)
+  }
+
+  private func addQueryRoutes(_ path: String, _ form: QdrantRequest.Form, to group: GuardedRoutes) {
+    let path = "\(Self.points)/\(path)"
+    route(.post, path, .read, to: group) { call in
+      let request = try QdrantRequest(try call.object(floatKeys: QdrantQuery.floatKeys), form)
+      return try await operations.reading(try call.path("name")) { collection in
+        let records = try await found(request, in: collection)
+        return try call.answer { try write(records, request, form, collection, to: &$0) }
       }
     }
-    route(.post, Self.points + "/search", .read, to: group) { call in
-      let (collection, fields) = try query(call)
-      let named = fields["vector"]?.object.map { QdrantFields($0, at: "vector") }
-      let search = try nearest(
-        fields, query: named?["vector"] ?? fields["vector"], using: try named?.string("name"))
-      let records = try await operations.nearest(search, in: collection)
-      return try call.answer { try write(records, search, collection, to: &$0) }
+    route(.post, path + "/batch", .read, to: group) { call in
+      let fields = try call.object(floatKeys: QdrantQuery.floatKeys)
+      var requests: [QdrantRequest] = []
+      for (index, json) in try fields.required("searches", try fields.array("searches")).enumerated() {
+        requests.append(
+          try QdrantRequest(try QdrantFields(json, at: fields.place("searches[\(index)]")), form))
+      }
+      return try await operations.reading(try call.path("name")) { [requests] collection in
+        var answers: [[QdrantRecord]] = []
+        for request in requests { answers.append(try await found(request, in: collection)) }
+        return try call.answer { json in
+          json.beginArray()
+          for (records, request) in zip(answers, requests) {
+            try write(records, request, form, collection, to: &json)
+          }
+          json.endArray()
+        }
+      }
+    }
+    // Qdrant has no groups of discoveries.
+    guard form != .discover else { return }
+    route(.post, path + "/groups", .read, to: group) { call in
+      let fields = try call.object(floatKeys: QdrantQuery.floatKeys)
+      let request = try QdrantRequest(fields, form)
+      let grouping = try QdrantGrouping(fields)
+      let lookup = try grouping.lookup.map { try operations.describe($0.collection) }
+      return try await operations.reading(try call.path("name")) { collection in
+        let groups = try await operations.groups(
+          request.query, grouping, in: collection, lookup: lookup, vectors: request.vector.isWanted)
+        return try call.answer { json in
+          json.beginObject()
+          json.key("groups")
+          json.beginArray()
+          for group in groups {
+            json.beginObject()
+            json.member("id", JSON(group.value))
+            json.key("hits")
+            try write(group.hits, request, collection, to: &json)
+            if let record = group.lookup, let lookup, let wanted = grouping.lookup {
+              json.key("lookup")
+              try record.write(lookup, payload: wanted.payload, vector: wanted.vector, to: &json)
+            }
+            json.endObject()
+          }
+          json.endArray()
+          json.endObject()
+        }
+      }
     }
   }
 
-  private func query(_ call: QdrantCall) throws -> (QdrantCollection, QdrantFields) {
-    let collection = try operations.describe(try call.path("name"))
-    return (collection, try call.object(floatKeys: ["query", "nearest", "vector"]))
-  }
-
-  private func nearest(
-    _ fields: QdrantFields, query: JSON?, using: String?
-  ) throws -> QdrantOperations.Nearest {
-    guard let query else { throw QdrantError.badRequest("expected `query`") }
-    let parameters = try fields.fields("params")
-    let quantization = try parameters?.fields("quantization")
-    var search = QdrantOperations.Nearest(
-      query: query["nearest"] ?? query, using: using, filter: nil,
-      limit: try fields.count("limit", atLeast: 1) ?? fields.count("top", atLeast: 1) ?? 10,
-      offset: try fields.count("offset") ?? 0,
-      threshold: try fields.double("score_threshold").map(Float.init),
-      payload: try WithPayload(fields["with_payload"], default: false),
-      vector: try WithVector(fields["with_vector"] ?? fields["with_vectors"]))
-    search.isExact =
-      try parameters?.bool("exact") ?? false || quantization?.bool("ignore") ?? false
-    search.ef = try parameters?.count("hnsw_ef", atLeast: 1)
-    search.oversampling =
-      try quantization?.bool("rescore") == false ? 1 : quantization?.double("oversampling")
-    search.filter = try operations.filter(fields)?.pointFilter
-    return search
+  private func found(
+    _ request: QdrantRequest, in collection: QdrantCollection
+  ) async throws -> [QdrantRecord] {
+    try await operations.query(
+      request.query, in: collection, payload: request.payload.isWanted, vectors: request.vector.isWanted)
   }
 
   private func write(
-    _ records: [QdrantRecord], _ search: QdrantOperations.Nearest, _ collection: QdrantCollection,
+    _ records: [QdrantRecord], _ request: QdrantRequest, _ form: QdrantRequest.Form,
+    _ collection: QdrantCollection, to json: inout JSONWriter
+  ) throws {
+    guard form == .query else { return try write(records, request, collection, to: &json) }
+    json.beginObject()
+    json.key("points")
+    try write(records, request, collection, to: &json)
+    json.endObject()
+  }
+
+  private func write(
+    _ records: [QdrantRecord], _ request: QdrantRequest, _ collection: QdrantCollection,
     to json: inout JSONWriter
   ) throws {
     json.beginArray()
     for record in records {
-      try record.write(collection, payload: search.payload, vector: search.vector, to: &json)
+      try record.write(collection, payload: request.payload, vector: request.vector, to: &json)
     }
     json.endArray()
+  }
+
+  private func addMatrixRoutes(to group: GuardedRoutes) {
+    route(.post, Self.points + "/search/matrix/pairs", .read, to: group) { call in
+      let request = try QdrantMatrix.Request(try call.object())
+      return try await operations.reading(try call.path("name")) { collection in
+        let matrix = try await operations.matrix(request, in: collection)
+        return call.answer { json in
+          json.beginObject()
+          json.key("pairs")
+          json.beginArray()
+          for (id, neighbors) in zip(matrix.ids, matrix.neighbors) {
+            for neighbor in neighbors {
+              json.beginObject()
+              json.key("a")
+              json.pointID(id)
+              json.key("b")
+              json.pointID(neighbor.id)
+              json.member("score", neighbor.score)
+              json.endObject()
+            }
+          }
+          json.endArray()
+          json.endObject()
+        }
+      }
+    }
+    route(.post, Self.points + "/search/matrix/offsets", .read, to: group) { call in
+      let request = try QdrantMatrix.Request(try call.object())
+      return try await operations.reading(try call.path("name")) { collection in
+        let matrix = try await operations.matrix(request, in: collection)
+        let places = Dictionary(uniqueKeysWithValues: matrix.ids.enumerated().map { ($1, $0) })
+        let pairs = matrix.neighbors.enumerated().flatMap { row, neighbors in
+          neighbors.compactMap { hit in places[hit.id].map { (row, $0, hit.score) } }
+        }
+        return call.answer { json in
+          json.beginObject()
+          json.member("offsets_row", JSON.array(pairs.map { .int(Int64($0.0)) }))
+          json.member("offsets_col", JSON.array(pairs.map { .int(Int64($0.1)) }))
+          json.member("scores", pairs.map(\.2))
+          json.key("ids")
+          json.beginArray()
+          for id in matrix.ids { json.pointID(id) }
+          json.endArray()
+          json.endObject()
+        }
+      }
+    }
   }
 }

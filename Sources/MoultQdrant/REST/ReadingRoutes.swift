@@ -40,8 +40,9 @@ extension QdrantAPI {
     }
     route(.post, Self.points + "/count", .read, to: group) { call in
       let fields = try call.object()
-      let filter = try operations.filter(fields)?.pointFilter
+      let given = try operations.filter(fields)
       return try await operations.reading(try call.path("name")) { collection in
+        let filter = try given?.pointFilter(in: collection)
         let count = try await operations.count(filter, of: collection)
         return call.answer { $0.value(.object(["count": .int(Int64(count))])) }
       }
@@ -49,9 +50,10 @@ extension QdrantAPI {
     route(.post, "collections/{name}/facet", .read, to: group) { call in
       let fields = try call.object()
       let key = try fields.required("key", try fields.string("key"))
-      let filter = try operations.filter(fields)?.pointFilter
+      let given = try operations.filter(fields)
       let limit = try fields.count("limit", atLeast: 1) ?? 10
       return try await operations.reading(try call.path("name")) { collection in
+        let filter = try given?.pointFilter(in: collection)
         let hits = try await operations.facet(key, filter: filter, limit: limit, of: collection)
         return call.answer { json in
           json.beginObject()
@@ -71,18 +73,19 @@ extension QdrantAPI {
   }
 
   private func scroll(_ call: QdrantCall, _ fields: QdrantFields) async throws -> Response {
-    let filter = try operations.filter(fields)?.pointFilter
+    let given = try operations.filter(fields)
     let limit = try fields.count("limit", atLeast: 1) ?? 10
     let payload = try WithPayload(fields["with_payload"], default: true)
     let vector = try WithVector(fields["with_vector"] ?? fields["with_vectors"])
     let offset = try fields["offset"].map { try QdrantPointID.read($0, at: "offset") }
-    let order = try fields["order_by"].map { try QdrantOperations.Order($0, at: "order_by") }
+    let order = try fields["order_by"].map { try QdrantOrder($0, at: "order_by") }
     if order != nil, offset != nil {
       throw QdrantError.badRequest(
         "Cannot use an `offset` when using `order_by`. The alternative for paging is to use `order_by.start_from` and a "
           + "filter to exclude the IDs that you've already seen for the `order_by.start_from` value")
     }
     return try await operations.reading(try call.path("name")) { collection in
+      let filter = try given?.pointFilter(in: collection)
       let page: QdrantOperations.Page
       if let order {
         page = QdrantOperations.Page(

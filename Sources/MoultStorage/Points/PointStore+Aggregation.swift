@@ -14,7 +14,7 @@ extension PointStore {
     var keys: [String] = []
     for key in order { keys.append(try Self.sql(key, try Self.sql(key.field, &arguments))) }
     // Without payloads, so that what is sorted is small.
-    let rows = try answering(filter, in: db) {
+    let rows = try answering(filter, arguments, in: db) {
       try Int64.fetchAll(
         db,
         sql: """
@@ -57,7 +57,7 @@ extension PointStore {
       \(order.isEmpty ? "" : "ORDER BY \(order.joined(separator: ", "))") LIMIT ? OFFSET ?
       """
     do {
-      return try answering(filter, in: db) {
+      return try answering(filter, arguments, in: db) {
         try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments + [limit, offset]))
           .map { row in row.databaseValues.map(Self.scalar) }
       }

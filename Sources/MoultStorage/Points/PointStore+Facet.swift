@@ -12,41 +12,32 @@ extension PointStore {
     _ segments: [FieldPath], matching filter: PointFilter?, limit: Int, in db: Database
   ) throws -> [(value: PointFilter.Scalar, count: Int)] {
     precondition(!segments.isEmpty && !segments[0].names.isEmpty, "a place has a name")
-    var tables = [table]
-    var arguments: [(any DatabaseValueConvertible)?] = []
-    var conditions = ["died IS NULL"]
-    var conditionArguments: [(any DatabaseValueConvertible)?] = []
-    var source = "\(table).payload"
-    for (place, segment) in segments.enumerated() {
-      let isLast = place == segments.count - 1
-      // The elements themselves are what is counted.
-      if isLast, segment.names.isEmpty { break }
-      let path = segment.names.isEmpty ? "$" : try Self.jsonPath(segment.names)
-      tables.append("json_each(\(source), ?) AS e\(place)")
-      arguments.append(path)
-      // `json_each` would walk over the members of an object.
-      conditions.append(
-        isLast
-          ? "coalesce(json_type(\(source), ?), '') <> 'object'"
-          : "coalesce(json_type(\(source), ?), '') = 'array'")
-      conditionArguments.append(path)
-      // What is no JSON text must not be read as one.
-      source = "CASE WHEN e\(place).type IN ('object', 'array') THEN e\(place).value END"
+    var arguments: SQLArguments = []
+    let condition = try filter.map { " AND \(try sql($0, &arguments))" } ?? ""
+    let steps = segments.map { $0.names.map { ValuePath.Step.name(ExactText($0)) } }.joined(separator: [.each])
+    let reach = try ValueReach(ValuePath(Array(steps)), in: "payload", &arguments)
+    // A value that is no array stands beside one element that is not looked at.
+    let array = "CASE \(reach.value.type) WHEN 'array' THEN \(reach.value.content) ELSE '[0]' END"
+    func own(_ element: String, _ value: String) -> String {
+      "CASE \(reach.value.type) WHEN 'array' THEN \(element) ELSE \(value) END"
     }
-    let last = "e\(tables.count - 2)"
-    conditions.append("\(last).type IN ('text', 'integer', 'true', 'false')")
-    if let filter {
-      // `json_each` has a column `key` too.
-      let matching = try sql(filter, &conditionArguments)
-      conditions.append("\(table).row IN (SELECT row FROM \(table) WHERE died IS NULL AND \(matching))")
+    let tables = ["live"] + reach.tables + ["json_each(\(array)) AS element"]
+    arguments.append(limit)
+    let rows = try answering(filter, arguments, in: db) {
+      try Row.fetchAll(
+        db,
+        sql: """
+          WITH live AS (
+            SELECT row AS point, payload FROM \(table) WHERE died IS NULL\(condition)
+          ), found AS (
+            SELECT point, \(own("element.type", reach.value.type)) AS kind,
+              \(own("element.value", reach.value.content)) AS content
+            FROM \(tables.joined(separator: ", ")) WHERE \((reach.conditions + ["1"]).joined(separator: " AND "))
+          )
+          SELECT kind, content, count(DISTINCT point) FROM found WHERE kind IN ('text', 'integer', 'true', 'false')
+          GROUP BY 1, 2 ORDER BY 3 DESC, kind = 'text', 2 LIMIT ?\(arguments.count)
+          """, arguments: StatementArguments(arguments))
     }
-    let rows = try Row.fetchAll(
-      db,
-      sql: """
-        SELECT \(last).type, \(last).atom, count(DISTINCT \(table).row) FROM \(tables.joined(separator: ", "))
-        WHERE \(conditions.joined(separator: " AND "))
-        GROUP BY 1, 2 ORDER BY 3 DESC, \(last).type = 'text', 2 LIMIT ?
-        """, arguments: StatementArguments(arguments + conditionArguments + [limit]))
     return rows.map { row in
       let value: PointFilter.Scalar =
         switch row[0] as String {

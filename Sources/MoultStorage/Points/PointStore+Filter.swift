@@ -13,7 +13,7 @@ extension PointStore {
   ) throws -> [Int64] {
     var arguments: [(any DatabaseValueConvertible)?] = [from, to]
     let condition = try sql(filter, &arguments)
-    return try answering(filter, in: db) {
+    return try answering(filter, arguments, in: db) {
       try Int64.fetchAll(
         db, sql: "SELECT row FROM \(table) WHERE row >= ? AND row < ? AND \(condition) ORDER BY row",
         arguments: StatementArguments(arguments))
@@ -35,7 +35,7 @@ extension PointStore {
       arguments.append(try storableKey(after))
     }
     if let filter { conditions.append(try sql(filter, &arguments)) }
-    return try answering(filter, in: db) {
+    return try answering(filter, arguments, in: db) {
       try Row.fetchAll(
         db,
         sql: """
@@ -51,7 +51,7 @@ extension PointStore {
   package func liveCount(matching filter: PointFilter, in db: Database) throws -> Int {
     var arguments: [(any DatabaseValueConvertible)?] = []
     let condition = try sql(filter, &arguments)
-    return try answering(filter, in: db) {
+    return try answering(filter, arguments, in: db) {
       try Int.fetchOne(
         db, sql: "SELECT count(*) FROM \(table) WHERE died IS NULL AND \(condition)",
         arguments: StatementArguments(arguments)) ?? 0

@@ -30,7 +30,7 @@ extension PointStore {
       bound = " AND number \(descending ? "<=" : ">=") ?\(arguments.count)"
     }
     arguments.append(limit)
-    let rows = try answering(filter, in: db) {
+    let rows = try answering(filter, arguments, in: db) {
       try Row.fetchAll(
         db,
         sql: """
@@ -62,7 +62,7 @@ extension PointStore {
     var arguments: SQLArguments = []
     var condition = "died IS NULL"
     if let filter { condition += " AND \(try sql(filter, &arguments))" }
-    let rows = try answering(filter, in: db) {
+    let rows = try answering(filter, arguments, in: db) {
       try Int64.fetchAll(
         db, sql: "SELECT row FROM \(table) WHERE \(condition) ORDER BY random() LIMIT ?",
         arguments: StatementArguments(arguments + [limit]))

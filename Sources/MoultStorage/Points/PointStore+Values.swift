@@ -39,33 +39,36 @@ extension PointStore {
     }
   }
 
-  /// Whether an array that a path reaches has an object that matches among its elements.
+  /// Whether an array that a path reaches has an object that matches among its elements. A statement of its own looks at
+  /// each: SQLite bounds how deep statements are.
   func sql(
     _ path: ValuePath, _ filter: PointFilter, in document: String, _ arguments: inout SQLArguments
   ) throws -> String {
     let reach = try ValueReach(ValuePath(path.steps + [.each]), in: document, &arguments)
-    let element = "CASE \(reach.value.type) WHEN 'object' THEN \(reach.value.content) END"
-    let condition = try sql(filter, inElement: element, &arguments)
-    return reach.any("\(reach.value.type) = 'object' AND \(condition)")
+    arguments.append(ElementFilter(filter))
+    return reach.any(
+      "\(reach.value.type) = 'object' AND moult_element_matches(?\(arguments.count), \(reach.value.content))")
   }
 
-  private func sql(
-    _ filter: PointFilter, inElement element: String, _ arguments: inout SQLArguments
+  /// A condition on an element, whose JSON is the first argument.
+  fileprivate func sql(
+    element filter: PointFilter, _ arguments: inout SQLArguments
   ) throws -> String {
     func list(_ parts: [PointFilter], _ word: String, _ empty: String) throws -> String {
-      try Self.balanced(try parts.map { "(\(try sql($0, inElement: element, &arguments)))" }[...], word)
-        ?? empty
+      var conditions: [String] = []
+      for part in parts { conditions.append("(\(try sql(element: part, &arguments)))") }
+      return Self.balanced(conditions[...], word) ?? empty
     }
     switch filter {
-    case .values(let path, let condition): return try sql(path, condition, in: element, &arguments)
-    case .elements(let path, let part): return try sql(path, part, in: element, &arguments)
+    case .values(let path, let condition): return try sql(path, condition, in: "?1", &arguments)
+    case .elements(let path, let part): return try sql(path, part, in: "?1", &arguments)
     case .all(let parts): return try list(parts, "AND", "1")
     case .any(let parts): return try list(parts, "OR", "0")
     case .atLeast(let count, let parts):
       arguments.append(count)
       let place = arguments.count
       return "(\(try list(parts, "+", "0")) >= ?\(place))"
-    case .not(let part): return "NOT \(try sql(part, inElement: element, &arguments))"
+    case .not(let part): return "NOT \(try sql(element: part, &arguments))"
     // An element has neither id nor vector.
     case .ids, .idsBetween, .slice, .hasVector: return "0"
     case .field, .fields:
@@ -74,10 +77,10 @@ extension PointStore {
   }
 
   /// SQLite bounds how deep an expression is.
-  private static func balanced(_ parts: ArraySlice<String>, _ word: String) throws -> String? {
+  private static func balanced(_ parts: ArraySlice<String>, _ word: String) -> String? {
     guard parts.count > 1 else { return parts.first }
     let middle = parts.startIndex + parts.count / 2
-    return "(\(try balanced(parts[..<middle], word)!) \(word) \(try balanced(parts[middle...], word)!))"
+    return "(\(balanced(parts[..<middle], word)!) \(word) \(balanced(parts[middle...], word)!))"
   }
 
   private static func isFilled(_ value: ValueReach.Value) -> String {
@@ -254,18 +257,37 @@ struct ValueReach {
   }
 }
 
+/// The filter of elements that an argument of a statement stands for.
+private final class ElementFilter: DatabaseValueConvertible {
+  let filter: PointFilter
+  /// Its place among those of a statement, given before the statement is run.
+  var number = 0
+
+  init(_ filter: PointFilter) { self.filter = filter }
+
+  var databaseValue: DatabaseValue { number.databaseValue }
+  static func fromDatabaseValue(_ value: DatabaseValue) -> Self? { nil }
+}
+
 extension PointStore {
   /// Runs a statement with a filter in it.
   ///
+  /// - Parameters:
+  ///   - arguments: of the statement; `body` takes their values.
+  ///   - body: runs the statement to its end.
   /// - Throws: `invalidArgument` for a filter that is too much for SQLite.
   func answering<Value>(
-    _ filter: PointFilter?, in db: Database, _ body: () throws -> Value
+    _ filter: PointFilter?, _ arguments: SQLArguments, in db: Database, _ body: () throws -> Value
   ) throws -> Value {
-    let function = filter.flatMap { hasVector(in: $0.vectorFields) }
-    if let function { db.add(function: function) }
-    // It holds a state of the vectors, which shall not outlive the statement.
-    defer { if let function { db.remove(function: function) } }
-    do { return try body() } catch let error as DatabaseError
+    do {
+      let functions = [
+        filter.flatMap { hasVector(in: $0.vectorFields) }, try elementMatches(of: arguments, in: db),
+      ].compactMap(\.self)
+      for function in functions { db.add(function: function) }
+      // They hold a state of the vectors, and statements: neither shall outlive this one.
+      defer { for function in functions { db.remove(function: function) } }
+      return try body()
+    } catch let error as DatabaseError
       where ["parser stack overflow", "too many SQL variables"].contains(error.message)
       || error.message?.hasPrefix("Expression tree is too large") == true
     {
@@ -283,6 +305,35 @@ extension PointStore {
       guard let field = String.fromDatabaseValue(values[0]), let row = Int64.fromDatabaseValue(values[1])
       else { return false }
       return known[field]?(row) ?? false
+    }
+  }
+
+  /// Whether an element, JSON text, matches the filter of a number.
+  private func elementMatches(of arguments: SQLArguments, in db: Database) throws -> DatabaseFunction? {
+    var filters = arguments.compactMap { $0 as? ElementFilter }
+    if filters.isEmpty { return nil }
+    var inner: [(sql: String, arguments: SQLArguments)] = []
+    // Filters inside are found on the way.
+    while inner.count < filters.count {
+      let filter = filters[inner.count]
+      filter.number = inner.count
+      var own: SQLArguments = [nil]
+      let condition = try sql(element: filter.filter, &own)
+      inner.append((condition, own))
+      filters += own.compactMap { $0 as? ElementFilter }
+    }
+    // Run by the function on the connection's own thread, each only inside the one that it is part of.
+    nonisolated(unsafe) let statements = try inner.map { inner in
+      // Names its first argument also where no condition does.
+      (
+        try db.makeStatement(sql: "SELECT ?1 IS NOT NULL AND \(inner.sql)"),
+        StatementArguments(inner.arguments.dropFirst())
+      )
+    }
+    return DatabaseFunction("moult_element_matches", argumentCount: 2, pure: false) { values in
+      guard let number = Int.fromDatabaseValue(values[0]) else { return false }
+      let (statement, rest) = statements[number]
+      return try Bool.fetchOne(statement, arguments: StatementArguments([values[1]]) + rest) ?? false
     }
   }
 }
