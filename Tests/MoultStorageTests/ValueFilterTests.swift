@@ -323,7 +323,8 @@ struct ValueFilterTests {
       let path = ValuePath([.name("a"), .each, .name("b")])
       for wraps in [false, true] {
         var nested = PointFilter.values(ValuePath(path.steps + [.each]), isOne)
-        while case let next = PointFilter.elements(path, wraps ? .all([.not(nested), .values(path, .isNull)]) : nested),
+        while case let next = PointFilter.elements(
+          path, wraps ? .all([.not(nested), .values(path, .isNull)]) : nested),
           next.depth <= PointFilter.depthMax
         {
           nested = next

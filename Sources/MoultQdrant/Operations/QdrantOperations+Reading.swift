@@ -50,7 +50,8 @@ extension QdrantOperations {
   ) async throws -> [QdrantRecord] {
     let hidden = vector.isWanted && !collection.definition.sparseVectors.isEmpty
     return try await ordered(
-      collection, by: order, filter: filter, limit: min(limit, Self.limitMax), includeVectors: vector.isWanted,
+      collection, by: order, filter: filter, limit: min(limit, Self.limitMax),
+      includeVectors: vector.isWanted,
       includePayload: payload.isWanted || hidden
     ).map { found in
       var record = QdrantRecord(found.point)

@@ -14,7 +14,8 @@ extension PointStore {
     precondition(!segments.isEmpty && !segments[0].names.isEmpty, "a place has a name")
     var arguments: SQLArguments = []
     let condition = try filter.map { " AND \(try sql($0, &arguments))" } ?? ""
-    let steps = segments.map { $0.names.map { ValuePath.Step.name(ExactText($0)) } }.joined(separator: [.each])
+    let steps = segments.map { $0.names.map { ValuePath.Step.name(ExactText($0)) } }.joined(separator: [.each]
+    )
     let reach = try ValueReach(ValuePath(Array(steps)), in: "payload", &arguments)
     // A value that is no array stands beside one element that is not looked at.
     let array = "CASE \(reach.value.type) WHEN 'array' THEN \(reach.value.content) ELSE '[0]' END"
