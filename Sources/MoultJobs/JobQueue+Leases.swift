@@ -14,15 +14,15 @@ extension JobQueue {
   /// Takes, of the jobs that are due and whose subject is free, the first by priority and waiting time, and begins
   /// its next attempt.
   ///
+  /// - Parameter kinds: that are taken; jobs of one subject wait for each other whatever they are.
   /// - Returns: the record with its new lease, or `nil` when nothing can run now.
-  package func claim(owner: String) throws -> JobRecord? {
-    guard case .job(let record) = try write({ db in try self.claim(owner: owner, in: db) }) else {
-      return nil
-    }
+  package func claim(owner: String, kinds: JobKinds = .except([])) throws -> JobRecord? {
+    let claim = try write { db in try self.claim(owner: owner, kinds: kinds, in: db) }
+    guard case .job(let record) = claim else { return nil }
     return record
   }
 
-  func claim(owner: String, in db: Database) throws -> Claim {
+  func claim(owner: String, kinds: JobKinds = .except([]), in db: Database) throws -> Claim {
     let now = clock.now()
     let id = try db.int64(
       """
@@ -32,6 +32,7 @@ extension JobQueue {
       WHERE id = (
         SELECT id FROM jobs AS candidate
         WHERE state IN ('available', 'retrying', 'held') AND run_at <= :now AND room_needed IS NULL
+          AND (kind IN (SELECT value FROM json_each(:kinds))) = :listed
           AND NOT EXISTS (
             SELECT 1 FROM jobs AS other
             WHERE other.subject = candidate.subject AND other.id <> candidate.id
@@ -44,7 +45,7 @@ extension JobQueue {
       """,
       arguments: [
         "owner": owner, "now": now, "expires": now + configuration.leaseMilliseconds,
-        "step": Self.priorityStepMilliseconds,
+        "step": Self.priorityStepMilliseconds, "kinds": kinds.list, "listed": kinds.isOnly,
       ])
     if let id {
       signals.send(changed: id, after: db)

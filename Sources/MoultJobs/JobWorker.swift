@@ -20,9 +20,16 @@ package struct JobWorker: Service {
     /// Jobs that run at the same time.
     package var concurrencyMax: Int
     package var pollMilliseconds: Int64
+    /// What it takes on. Workers that share no kind are lanes beside each other; jobs of one subject wait for each other
+    /// all the same.
+    package var kinds: JobKinds
 
-    package init(owner: String = "worker", concurrencyMax: Int = 1, pollMilliseconds: Int64 = 5_000) {
+    package init(
+      owner: String = "worker", concurrencyMax: Int = 1, pollMilliseconds: Int64 = 5_000,
+      kinds: JobKinds = .except([])
+    ) {
       precondition(concurrencyMax >= 1 && pollMilliseconds >= 1)
+      self.kinds = kinds
       self.owner = owner
       self.concurrencyMax = concurrencyMax
       self.pollMilliseconds = pollMilliseconds
@@ -71,8 +78,11 @@ package struct JobWorker: Service {
       if running.isShuttingDown { return }
       var wakeAt = queue.clock.now() + configuration.pollMilliseconds
       do {
-        let owner = configuration.owner
-        switch try await queue.writeUncancelled({ [queue] db in try queue.claim(owner: owner, in: db) }) {
+        let (owner, kinds) = (configuration.owner, configuration.kinds)
+        let claim = try await queue.writeUncancelled { [queue] db in
+          try queue.claim(owner: owner, kinds: kinds, in: db)
+        }
+        switch claim {
         case .job(let record):
           await run(record)
           continue
