@@ -137,12 +137,17 @@ let package = Package(
         httpTypes,
       ]),
     module(
+      "MoultEmbedding",
+      ["MoultModel", "MoultEngine", "MoultFiles", asyncHTTPClient, nioCore, nioHTTP1]),
+    module(
       "MoultBenchmark", ["MoultModel", "MoultCompute", "MoultEngine", "MoultFiles", "MoultStorage", logging]),
     .executableTarget(
       name: "MoultCommand",
       dependencies: [
         "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultQdrant",
-        "MoultBenchmark", argumentParser, asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging, lifecycle,
+        "MoultEmbedding", "MoultBenchmark", argumentParser, asyncHTTPClient, hummingbird, nioCore, nioHTTP1,
+        nioSSL,
+        logging, lifecycle,
       ],
       swiftSettings: strict),
 
@@ -193,8 +198,16 @@ let package = Package(
         "MoultServerTesting", "MoultQdrant", "MoultServer", "MoultEngine", "MoultModel", hummingbird,
         httpTypes,
       ]),
+    .target(
+      name: "MoultEmbeddingTesting",
+      dependencies: ["MoultTesting", hummingbird, httpTypes, nioCore, logging, lifecycle],
+      path: "Tests/MoultEmbeddingTesting", swiftSettings: strict),
+    tests(
+      "MoultEmbeddingTests",
+      ["MoultEmbeddingTesting", "MoultEmbedding", "MoultEngine", "MoultModel", logging, lifecycle]),
     tests("MoultBenchmarkTests", ["MoultBenchmark", "MoultModel", "MoultFiles"]),
-    tests("CrashTests", ["MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
+    tests(
+      "CrashTests", ["MoultEmbeddingTesting", "MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
     tests(
       "MoultCommandTests",
       ["MoultCommand", "MoultBenchmark", "MoultModel", "MoultFiles", argumentParser]),

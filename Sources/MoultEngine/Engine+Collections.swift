@@ -196,7 +196,9 @@ extension Engine {
     let own = unfinished.last { $0.subject == collection.name }
     // What is asked for waits for it, and so for those that it waits for itself.
     if let own, after.contains(own.id) { return }
-    guard let job = own ?? (collection.isReady ? nil : unfinished.first { $0.kind == ReindexJob.kind }) else {
+    guard
+      let job = own ?? (collection.isReady ? nil : unfinished.first { ReindexJob.kinds.contains($0.kind) })
+    else {
       return
     }
     throw MoultError(

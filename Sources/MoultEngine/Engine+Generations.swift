@@ -75,13 +75,15 @@ extension Engine {
 
   /// Checks a request, finds the job that the same one has led to, or bills it and enqueues it.
   ///
-  /// - Parameter check: looked at in the transaction that enqueues.
-  private func start(
+  /// - Parameters:
+  ///   - schema: of what is made, where it is not that of the collection.
+  ///   - check: looked at in the transaction that enqueues.
+  func start(
     _ kind: String, _ request: some FormRequest, on collection: Collection,
-    _ arguments: some LimitedArguments,
+    schema: CollectionSchema? = nil, _ arguments: some LimitedArguments,
     precondition check: @escaping @Sendable () throws -> Void
   ) async throws -> JobInfo {
-    try Self.check(request.specification, gate: request.gate, schema: collection.schema)
+    try Self.check(request.specification, gate: request.gate, schema: schema ?? collection.schema)
     try Self.check(priority: request.priority, swapAt: request.swapAt)
     guard request.after.count <= 100 else {
       throw MoultError(.invalidArgument, "a job can wait for at most 100 others, got \(request.after.count)")
@@ -93,7 +95,7 @@ extension Engine {
       requestedBy: Requester.name, after: request.after)
     if let same = try await repeated(digest, on: collection, options: options) { return same }
     var arguments = arguments
-    arguments.limits = try preflight(request, of: collection, copiesVectors: kind == ReindexJob.kind)
+    arguments.limits = try preflight(request, of: collection, copiesVectors: ReindexJob.kinds.contains(kind))
     return try await enqueue(
       kind, on: collection, arguments: try Self.encoder.encode(arguments), digest: digest,
       queries: request.gate.queries, options: options, precondition: check)
@@ -243,7 +245,7 @@ extension Engine {
     }
     guard let current else { return nil }
     // What a reindex has made must still bear its alias.
-    guard job.kind == ReindexJob.kind else { return job }
+    guard ReindexJob.kinds.contains(job.kind) else { return job }
     let arguments = try JSONDecoder().decode(ReindexJob.Arguments.self, from: job.arguments)
     let target = try arguments.alias.map {
       try resources.directory.catalog.alias(named: $0, in: db)?.collectionID

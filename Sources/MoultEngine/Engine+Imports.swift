@@ -21,7 +21,7 @@ extension Engine {
         ImportJob.Arguments(collection: collection.id, order: order))
       return try await resources.directory.write { [resources] db in
         let reindex = try resources.queue.unfinished(subject: collection.name, in: db).first {
-          $0.kind == ReindexJob.kind
+          ReindexJob.kinds.contains($0.kind)
         }
         if let reindex {
           throw MoultError(

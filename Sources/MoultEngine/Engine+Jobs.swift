@@ -100,7 +100,8 @@ extension Engine {
         let arguments =
           switch job.kind {
           case SwitchJob.kind: try self.throttled(job, change, of: SwitchJob.Arguments.self, on: \.collection)
-          case ReindexJob.kind: try self.throttled(job, change, of: ReindexJob.Arguments.self, on: \.source)
+          case ReindexJob.kind, ReindexJob.embeddingKind:
+            try self.throttled(job, change, of: ReindexJob.Arguments.self, on: \.source)
           default:
             throw MoultError(
               .invalidArgument,
@@ -125,7 +126,7 @@ extension Engine {
     if let collection = aliases.current.collections.values.first(where: { $0.id == id }) {
       try SwitchBill(
         resources: resources, collection: collection, specification: arguments.specification,
-        copiesVectors: job.kind == ReindexJob.kind
+        copiesVectors: ReindexJob.kinds.contains(job.kind)
       ).checkMemory(limits.or(resources.configuration.jobLimits))
     }
     arguments.limits = limits == JobLimits() ? nil : limits
@@ -172,7 +173,7 @@ extension Engine {
         .detach(unfinished.generation, discard: true)
     }
     if let unfinished = try? JSONDecoder().decode(ReindexJob.Checkpoint.self, from: checkpoint),
-      record.kind == ReindexJob.kind,
+      ReindexJob.kinds.contains(record.kind),
       let target = aliases.current.collections.values.first(where: { $0.id == unfinished.target })
     {
       await GenerationDisposal(resources: resources, collection: target).discardCollection(
@@ -198,6 +199,9 @@ extension Engine {
 extension JobInfo {
   init(_ record: JobRecord) {
     let result = record.result.flatMap { try? JSONDecoder().decode(SwitchJob.Result.self, from: $0) }
+    let unfinished =
+      record.kind == ReindexJob.embeddingKind && result == nil
+      ? record.checkpoint.flatMap { try? JSONDecoder().decode(ReindexJob.Checkpoint.self, from: $0) } : nil
     func milliseconds(_ date: Date?) -> Int64? {
       date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) }
     }
@@ -214,7 +218,8 @@ extension JobInfo {
       report: result?.report, generation: result?.generation, priority: record.priority,
       heldUntil: milliseconds(record.heldUntil), pauseRequested: record.pauseRequested,
       requestedBy: record.requestedBy, after: record.after.isEmpty ? nil : record.after,
-      roomNeeded: record.state.isFinal ? nil : record.roomNeeded)
+      roomNeeded: record.state.isFinal ? nil : record.roomNeeded,
+      embedding: result?.embedding ?? unfinished?.embedding?.report)
   }
 }
 

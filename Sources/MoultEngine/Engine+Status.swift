@@ -55,7 +55,7 @@ extension Engine {
         status.lagOperations =
           snapshot.building?.id == checkpoint.generation ? 0 : Int(max(0, nextRow - work.nextRow))
       }
-    case ReindexJob.kind:
+    case ReindexJob.kind, ReindexJob.embeddingKind:
       let checkpoint = try record.checkpoint.map { try decoder.decode(ReindexJob.Checkpoint.self, from: $0) }
       status.gate = gate(record, checkpoint?.verdict)
       guard !record.state.isFinal, let checkpoint else { break }

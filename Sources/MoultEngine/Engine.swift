@@ -61,6 +61,7 @@ package final class Engine: Sendable {
     JobQueries.registerMigrations(in: &migrator)
     Catalog.registerDatabaseMigrations(in: &migrator)
     Catalog.registerAccessMigrations(in: &migrator)
+    Catalog.registerEmbedderMigrations(in: &migrator)
     try migrator.migrate(directory.database)
     let queue = JobQueue(database: directory.database, clock: clock, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
@@ -77,7 +78,8 @@ package final class Engine: Sendable {
       admission: SearchAdmission(atOnce: threads, queuedMax: configuration.queuedSearchesMax),
       writing: ComputePool(name: "write", threadCount: 2),
       syncing: ComputePool(name: "sync", threadCount: 2),
-      background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding), logger: logger)
+      background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding),
+      embeddings: EmbeddingCacheSlot(directory), logger: logger)
     let aliases = AliasTable()
     let names = SerialGate()
     try await resources.searching.run {
@@ -122,6 +124,10 @@ package final class Engine: Sendable {
       }
       for collection in opened { resources.prepare(collection) }
     }
+    let (embedders, embedderNames) = try await directory.read { db in
+      (try directory.catalog.embedders(in: db), try directory.catalog.embedderNames(in: db))
+    }
+    resources.embedders.load(embedders, names: embedderNames)
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)
     let accessList =
@@ -134,7 +140,13 @@ package final class Engine: Sendable {
           Int64(try directory.fileSystem.freeBytes(at: directory.path))
         },
         GenerationKeeper(resources: resources, aliases: aliases, clock: clock),
-        JobWorker(queue: queue, registry: registry, logger: logger),
+        JobWorker(
+          queue: queue, registry: registry, configuration: .init(kinds: .except([ReindexJob.embeddingKind])),
+          logger: logger),
+        // It waits for a model most of the time, for hours perhaps, and keeps no other job waiting.
+        JobWorker(
+          queue: queue, registry: registry, configuration: .init(kinds: .only([ReindexJob.embeddingKind])),
+          logger: logger),
       ])
   }
 
@@ -143,6 +155,7 @@ package final class Engine: Sendable {
     await names.run {
       for collection in aliases.current.collections.values { await collection.writers.run {} }
     }
+    resources.embeddings.close()
     resources.directory.close()
     resources.searching.close()
     resources.writing.close()

@@ -28,6 +28,10 @@ struct EngineResources: Sendable {
   let work = RunningWork()
   let backupSlots = BackupSlots()
   let importing = ImportSlot()
+  let embedderSource = EmbedderSlot()
+  let embedders = EmbedderTable()
+  let embeddings: EmbeddingCacheSlot
+  let queryVectors = QueryVectors()
   let logger: Logger
 
   /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.

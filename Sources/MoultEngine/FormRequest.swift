@@ -12,6 +12,7 @@ protocol FormRequest: Sendable {
 
 extension SwitchRequest: FormRequest {}
 extension ReindexRequest: FormRequest {}
+extension ReembedRequest: FormRequest {}
 
 /// What a job is told to do, and may be told anew while it runs: its limits.
 protocol LimitedArguments: Codable, Sendable {

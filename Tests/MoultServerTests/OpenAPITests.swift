@@ -83,6 +83,12 @@ struct OpenAPITests {
     let schema = CollectionSchema(dimension: 2)
     let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
 
+    var embedding = EmbeddingReport(embedder: "")
+    embedding.cost = 0
+    embedding.agreement = 0
+    embedding.knownItems = 0
+    embedding.note(.int64(1), "")
+
     #expect(try members(recall) == properties("MeasuredRecall"))
     #expect(try members(report.recallDifference!) == properties("RecallDifference"))
     #expect(try members(policy) == properties("RescoringPolicy"))
@@ -103,8 +109,27 @@ struct OpenAPITests {
           id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
           createdAt: 0,
           startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
-          report: report, generation: 1, heldUntil: 0, requestedBy: "", after: [1], roomNeeded: 1))
+          report: report, generation: 1, heldUntil: 0, requestedBy: "", after: [1], roomNeeded: 1,
+          embedding: embedding))
         == properties("JobInfo"))
+    #expect(try members(embedding) == properties("EmbeddingReport"))
+    #expect(try members(embedding.exceptions[0]) == properties("EmbeddingException"))
+    #expect(
+      try members(
+        EmbeddingPlan(
+          points: 0, distinctTexts: 0, cachedTexts: 0, skipped: 0, exceptions: [], tokens: 0, requests: 0,
+          secondsMin: 0, cost: 0, diskNeeded: 0, example: "")) == properties("EmbeddingPlan"))
+    #expect(
+      try members(
+        Embedder(
+          name: "", url: "", model: "", vectors: "", ids: "", dimension: 1, keyFile: "", keyVariable: "",
+          requestsPerMinute: 1, tokensPerMinute: 1, pricePerMillionTokens: 1)) == properties("Embedder"))
+    #expect(
+      try members(
+        ReembedRequest(
+          source: "", target: "", embedder: "", text: "", alias: "", ifCurrent: "", metric: .cosine,
+          budget: 1,
+          swapAt: 0)) == properties("Reembed"))
     let info = JobInfo(
       id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
       createdAt: 0, startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
@@ -162,6 +187,8 @@ struct OpenAPITests {
     #expect(try words("EncodingSpecification", "quantization") == Quantization.allCases.map(\.rawValue))
     #expect(try words("EncodingSpecification", "transform") == Transform.allCases.map(\.rawValue))
     #expect(try words("CollectionSchema", "metric") == Metric.allCases.map(\.rawValue))
+    #expect(try words("Reembed", "metric") == Metric.allCases.map(\.rawValue))
+    #expect(try words("Reembed", "missing") == MissingTextPolicy.allCases.map(\.rawValue))
     #expect(try words("CreateCollection", "metric") == Metric.allCases.map(\.rawValue))
     #expect(try words("CollectionSchema", "keyKind") == CollectionSchema.KeyKind.allCases.map(\.rawValue))
     #expect(

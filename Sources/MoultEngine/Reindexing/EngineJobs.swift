@@ -16,10 +16,13 @@ struct EngineJobs: Sendable {
         resources: resources, collection: $0, arguments: $1, context: $2, pace: $3
       ).run()
     }
-    register(ReindexJob.kind, in: &registry, on: \ReindexJob.Arguments.source) {
-      try await ReindexJob(
-        resources: resources, aliases: aliases, names: names, source: $0, arguments: $1, context: $2, pace: $3
-      ).run()
+    for kind in ReindexJob.kinds {
+      register(kind, in: &registry, on: \ReindexJob.Arguments.source) {
+        try await ReindexJob(
+          resources: resources, aliases: aliases, names: names, source: $0, arguments: $1, context: $2,
+          pace: $3
+        ).run()
+      }
     }
     register(IndexJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
       try await IndexJob(resources: resources, collection: $0, context: $2, pace: $3).run()

@@ -17,7 +17,7 @@ enum GenerationSwap {
       try catalog.updateGeneration(generation, report: text, in: db)
     }
     let swap = try catalog.publishGeneration(generation, of: collection, in: db)
-    let isReindex = job.kind == ReindexJob.kind
+    let isReindex = ReindexJob.kinds.contains(job.kind)
     try catalog.record(
       HistoryEntry(
         action: isReindex ? .collectionReindexed : .generationSwitched,

@@ -12,6 +12,9 @@ import MoultStorage
 /// newest version; a tombstone whose key is live again is passed over, because that row is still to come.
 struct ReindexJob: Sendable {
   static let kind = "reindex"
+  /// The kind of those whose vectors come from a model.
+  static let embeddingKind = "reembed"
+  static let kinds: Set<String> = [kind, embeddingKind]
   /// Points copied between two checkpoints.
   static let batchPoints = 2_000
   /// With no more operations than this outstanding, the rest is copied while writers wait.
@@ -35,6 +38,8 @@ struct ReindexJob: Sendable {
     var k: Int
     /// Absent in jobs of earlier versions.
     var limits: JobLimits?
+    /// Where the vectors come from; absent where they are copied.
+    var embedding: EmbeddingText.Order?
   }
 
   struct Checkpoint: Codable, Sendable {
@@ -48,6 +53,8 @@ struct ReindexJob: Sendable {
     var copied: Int64
     /// Absent until it was measured.
     var verdict: Verdict?
+    /// Absent where vectors are copied.
+    var embedding: EmbeddingStage.Progress?
   }
 
   let resources: EngineResources
@@ -58,50 +65,25 @@ struct ReindexJob: Sendable {
   let arguments: Arguments
   let context: JobContext
   let pace: Pace
+  /// Where the vectors come from; `nil` where they are copied.
+  var embedding: EmbeddingStage?
 
   private var directory: DataDirectory { resources.directory }
 
   func run() async throws -> Data? {
-    let start = ContinuousClock.now
-    var checkpoint = try await resources.writing.run { try ensureTarget() }
+    let checkpoint = try await resources.writing.run { try ensureTarget() }
     let target = try target(checkpoint)
     do {
-      checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "copy")
-      let builder = checkpoint.generation.map {
-        GenerationBuilder(
-          resources: resources, collection: target, generationID: $0, specification: arguments.specification,
-          context: context, pace: pace)
+      var job = self
+      job.embedding = try arguments.embedding.map {
+        try EmbeddingStage(order: $0, resources: resources, source: source, context: context, pace: pace)
       }
-      let costs = try await builder?.build()
-      var report = try await Verdict.reach(context, present: checkpoint.verdict) {
-        var report = try await verify(target, builder: builder, costs: costs)
-        report.addCosts(of: checkpoint.verdict?.report)
-        let verdict = Verdict(report: report, reachedAt: context.now)
-        checkpoint.verdict = verdict
-        try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
-        return verdict
-      }.report
-      checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
-      let pause = ContinuousClock.now
-      let (result, obsolete) = try await names.run { [checkpoint, report] in
-        try await source.holdingWriters {
-          try await resources.writing.run {
-            var report = report
-            report.writersPausedSeconds += pause.secondsToNow
-            report.totalSeconds = start.secondsToNow
-            return try cutOver(checkpoint, target: target, report: &report)
-          }
-        }
-      }
-      report.totalSeconds = start.secondsToNow
-      try? directory.removeFiles(obsolete)
-      try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
-      return result
+      return try await job.fill(target, from: checkpoint)
     } catch let held as JobHeld {
       throw JobHeld(until: min(held.until, context.now.addingTimeInterval(Self.heldCatchUpSeconds)))
     } catch {
-      let error = resources.waitingForRoom(error) { [checkpoint] in
-        let written = target.snapshot.rowCount * source.schema.dimension * MemoryLayout<Float>.stride
+      let error = resources.waitingForRoom(error) {
+        let written = target.snapshot.rowCount * target.schema.dimension * MemoryLayout<Float>.stride
         return try SwitchBill(
           resources: resources, collection: source, specification: arguments.specification,
           copiesVectors: true
@@ -114,6 +96,58 @@ struct ReindexJob: Sendable {
         await GenerationDisposal(resources: resources, collection: target).detach(generation, discard: false)
       }
       throw error
+    }
+  }
+
+  private func fill(_ target: Collection, from checkpoint: Checkpoint) async throws -> Data {
+    let start = ContinuousClock.now
+    var checkpoint = checkpoint
+    checkpoint = try await embed(checkpoint, phase: "embed")
+    checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "copy")
+    if let progress = checkpoint.embedding { try embedding?.requireCoverage(progress) }
+    let builder = checkpoint.generation.map {
+      GenerationBuilder(
+        resources: resources, collection: target, generationID: $0, specification: arguments.specification,
+        context: context, pace: pace)
+    }
+    let costs = try await builder?.build()
+    var report = try await Verdict.reach(context, present: checkpoint.verdict) {
+      var report = try await verify(target, builder: builder, costs: costs)
+      try await prove(target, &checkpoint)
+      report.addCosts(of: checkpoint.verdict?.report)
+      let verdict = Verdict(report: report, reachedAt: context.now)
+      checkpoint.verdict = verdict
+      try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
+      return verdict
+    }.report
+    let (result, obsolete) = try await goLive(checkpoint, target: target, report: &report, since: start)
+    try? directory.removeFiles(obsolete)
+    try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
+    return result
+  }
+
+  /// Catches up until the rest is small, and copies that while writers wait.
+  private func goLive(
+    _ checkpoint: Checkpoint, target: Collection, report: inout SwitchReport,
+    since start: ContinuousClock.Instant
+  ) async throws -> (result: Data, obsolete: [String]) {
+    var checkpoint = checkpoint
+    while true {
+      checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
+      let pause = ContinuousClock.now
+      let outcome = try await names.run { [checkpoint, report] in
+        try await source.holdingWriters { () -> (result: Data, obsolete: [String])? in
+          guard let checkpoint = try await embedRest(checkpoint) else { return nil }
+          return try await resources.writing.run {
+            var report = report
+            report.writersPausedSeconds += pause.secondsToNow
+            report.totalSeconds = start.secondsToNow
+            return try cutOver(checkpoint, target: target, report: &report)
+          }
+        }
+      }
+      if let outcome { return outcome }
+      report.writersPausedSeconds += pause.secondsToNow
     }
   }
 
@@ -130,7 +164,7 @@ struct ReindexJob: Sendable {
         }
       }
       let (collection, first) = try directory.catalog.insertCollection(
-        name: arguments.target, schema: source.info(aliases: []).schema,
+        name: arguments.target, schema: targetSchema,
         specification: EncodingSpecification(), state: .building, in: db)
       let generation =
         arguments.specification == EncodingSpecification()
@@ -139,8 +173,9 @@ struct ReindexJob: Sendable {
           collection: collection.id, specification: arguments.specification, in: db
         ).id
       let sequence = try directory.catalog.collection(source.id, in: db).nextSequence - 1
-      let checkpoint = Checkpoint(
+      var checkpoint = Checkpoint(
         target: collection.id, generation: generation, row: -1, sequence: sequence, copied: 0)
+      checkpoint.embedding = arguments.embedding.map { .init(embedder: $0.embedder.name) }
       try context.saveCheckpoint(JSONEncoder().encode(checkpoint), in: db)
       // The other vector fields come along as they are, at full precision.
       let fields = try source.fields.map { field in
@@ -186,8 +221,11 @@ struct ReindexJob: Sendable {
   {
     var checkpoint = checkpoint
     var roundsBehind = 0
+    var isBehind = phase != "copy"
     while true {
       try context.checkCancellation()
+      if isBehind { checkpoint = try await embed(checkpoint, phase: phase) }
+      let row = checkpoint.row
       // Outside of the gate: only rows that were there before the last look are slowed, never the cut-over.
       if phase == "copy" { try await resources.background.run { pace.begin(rows: Self.batchPoints) } }
       let operations: Int
@@ -197,6 +235,8 @@ struct ReindexJob: Sendable {
       try context.reportProgress(
         phase: phase, rowsDone: checkpoint.copied,
         rowsTotal: max(checkpoint.copied, Int64(source.snapshot.liveCount)))
+      // Rows whose texts came after the last look end a round.
+      isBehind = phase != "copy" || checkpoint.row == row
       if operations <= Self.cutOverOperations { return checkpoint }
       if phase == "catch-up" {
         roundsBehind += 1
@@ -215,16 +255,35 @@ struct ReindexJob: Sendable {
     let nextRow = source.nextRow
     let snapshot = source.snapshot
     let fields = source.fields.map { ($0.schema, $0.snapshot) }
-    let dimension = source.schema.dimension
+    let dimension = target.schema.dimension
+    let embedded = try embedding?.vectors(of: round.points)
+    var progress = checkpoint.embedding
+    progress?.forget(round.deleted)
     var deleted = round.deleted
     var others = fields.map { _ in [[Float]?]() }
     var batch = PointBatch(ids: [], vectors: [], dimension: dimension)
     var lastRow = checkpoint.row
-    for snapshot in [snapshot] + fields.map(\.1) {
+    for snapshot in (embedded == nil ? [snapshot] : []) + fields.map(\.1) {
       try snapshot.requireSoundVectors(ofRows: round.points.map(\.row))
     }
-    for point in round.points {
-      guard let vector = snapshot.vector(ofRow: point.row, dimension: dimension) else {
+    for (place, point) in round.points.enumerated() {
+      let own: [Float]?
+      if let embedded {
+        guard point.row < nextRow else { break }
+        progress?.forget([point.id])
+        switch embedded[place] {
+        case .vector(let vector): own = vector
+        case .unknown: own = nil
+        case .none(let reason, let isRefused):
+          progress?.leaveOut(point.id, reason, isRefused: isRefused)
+          deleted.append(point.id)
+          lastRow = point.row
+          continue
+        }
+      } else {
+        own = snapshot.vector(ofRow: point.row, dimension: dimension)
+      }
+      guard let vector = own else {
         guard source.parentID != nil, point.row < nextRow else { break }
         // A point without a vector in this field, though it may have had one before.
         deleted.append(point.id)
@@ -250,9 +309,75 @@ struct ReindexJob: Sendable {
     next.row = lastRow
     next.sequence = round.sequence
     next.copied += Int64(batch.ids.count)
+    next.embedding = progress
+    if let progress, progress.setAside.count > EmbeddingStage.setAsideMax {
+      try embedding?.requireCoverage(progress)
+    }
     // Written after the copy: repeating a round that was copied already changes nothing.
     if round.operations > 0 { try context.saveCheckpoint(JSONEncoder().encode(next)) }
     return (next, round.operations)
+  }
+
+  // MARK: Vectors of a model
+
+  private var targetSchema: CollectionSchema {
+    let schema = source.info(aliases: []).schema
+    return arguments.embedding.map { EmbeddingStage.schema(from: schema, $0) } ?? schema
+  }
+
+  /// Brings the vectors of all texts that are there into the cache.
+  private func embed(
+    _ checkpoint: Checkpoint, phase: String, isUrgent: Bool = false,
+    patienceSeconds: Double = EmbeddingStage.patienceSeconds
+  ) async throws -> Checkpoint {
+    guard let embedding, let progress = checkpoint.embedding else { return checkpoint }
+    var checkpoint = checkpoint
+    do {
+      let pass = try await embedding.pass.run(
+        progress.pass, phase: phase, isUrgent: isUrgent, patienceSeconds: patienceSeconds
+      ) { [checkpoint] pass in
+        var saved = checkpoint
+        saved.embedding?.pass = pass
+        let data = try JSONEncoder().encode(saved)
+        try await resources.writing.run { try context.saveCheckpoint(data) }
+      }
+      checkpoint.embedding?.pass = pass
+    } catch let spent as EmbeddingPass.BudgetSpent {
+      checkpoint.embedding?.pass = spent.progress
+      checkpoint.embedding?.pass.costBefore = spent.progress.report.cost ?? 0
+      try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
+      try await embedding.pause(spent.progress)
+    }
+    return checkpoint
+  }
+
+  /// The same for what was written since, while writers wait.
+  ///
+  /// - Returns: `nil` when the model does not answer in time: writers go on, and so does catching up.
+  private func embedRest(_ checkpoint: Checkpoint) async throws -> Checkpoint? {
+    do {
+      return try await embed(
+        checkpoint, phase: "cut-over", isUrgent: true, patienceSeconds: EmbeddingStage.cutOverPatienceSeconds)
+    } catch let error as MoultError where error.code == .unavailable {
+      return nil
+    }
+  }
+
+  /// Compares both models' answers.
+  ///
+  /// - Throws: `recallGateFailed` when they have less in common than was asked for.
+  private func prove(_ target: Collection, _ checkpoint: inout Checkpoint) async throws {
+    guard let embedding else { return }
+    try context.reportProgress(phase: "compare models", rowsDone: 0, rowsTotal: 0)
+    let proof = try await EmbeddingProof(stage: embedding, source: source, target: target).run()
+    checkpoint.embedding?.pass.report.agreement = proof.agreement
+    checkpoint.embedding?.pass.report.knownItems = proof.knownItems
+    guard let agreement = proof.agreement, agreement < embedding.order.minimumAgreement else { return }
+    throw MoultError(
+      .recallGateFailed,
+      "the answers of both models have \(agreement) in common over a sample of points, and "
+        + "\(embedding.order.minimumAgreement) was asked for; nothing was changed. Look at prefixes and the template, "
+        + "or ask for less (--min-agreement)")
   }
 
   private func look(_ checkpoint: Checkpoint) throws -> Round {
@@ -278,9 +403,11 @@ struct ReindexJob: Sendable {
       minimumRecall: arguments.minimumRecall, maximumLoss: arguments.maximumLoss, k: arguments.k,
       seed: UInt64(bitPattern: target.id))
     let queries = try await resources.background.run {
-      GateQueries(
+      // Queries of another model say nothing here.
+      let asked = embedding == nil ? source : target
+      return GateQueries(
         given: try directory.read { db in try JobQueries.load(of: context.record.id, in: db) },
-        recent: source.recentQueries, snapshot: source.snapshot, target: arguments.specification.targetRecall,
+        recent: asked.recentQueries, snapshot: asked.snapshot, target: arguments.specification.targetRecall,
         k: arguments.k, seed: gate.seed)
     }
     guard let builder, let costs else {
@@ -324,6 +451,7 @@ struct ReindexJob: Sendable {
   private func sourceRecall(
     _ gate: RecallGate, _ queries: GateQueries, like measurement: RecallGate.Measurement
   ) -> [QueryRecall]? {
+    guard embedding == nil else { return nil }
     let snapshot = source.snapshot
     let parallel = resources.background.parallelFor
     // The same seed and number of queries: the same half of them, when the target was calibrated on the other.
@@ -351,11 +479,23 @@ struct ReindexJob: Sendable {
     }
     var checkpoint = checkpoint
     var operations = 0
-    repeat { (checkpoint, operations) = try copyRound(checkpoint, to: target) } while operations > 0
+    var roundsWithoutRow = 0
+    repeat {
+      let row = checkpoint.row
+      (checkpoint, operations) = try copyRound(checkpoint, to: target)
+      roundsWithoutRow = checkpoint.row > row ? 0 : roundsWithoutRow + 1
+      // The first one may have followed deletes only.
+      guard operations == 0 || roundsWithoutRow < 3 else {
+        throw MoultError(
+          .internalError, "vectors of '\(source.name)' are not where they were stored; try again")
+      }
+    } while operations > 0
+    if let progress = checkpoint.embedding { try embedding?.requireCoverage(progress) }
     report.rows = target.snapshot.liveCount
     let generation = checkpoint.generation ?? target.snapshot.live.id
-    let result = try JSONEncoder().encode(SwitchJob.Result(generation: generation, report: report))
-    let definition = source.info(aliases: []).schema
+    let result = try JSONEncoder().encode(
+      SwitchJob.Result(generation: generation, report: report, embedding: checkpoint.embedding?.report))
+    let definition = targetSchema
     let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
         generation, of: target.id, report: report, job: context.record, catalog: directory.catalog, in: db)
@@ -364,6 +504,9 @@ struct ReindexJob: Sendable {
       try directory.catalog.setSchema(definition, of: target.id, in: db)
       // Keys that the source gave out, to points deleted since too, are never given again.
       try directory.catalog.reserveKeys(below: source.nextKey, collection: target.id, in: db)
+      if let embedder = arguments.embedding?.embedder.name {
+        try directory.catalog.setEmbedder(embedder, of: target.id, in: db)
+      }
       if let alias = arguments.alias {
         try directory.catalog.setAlias(alias, to: target.id, in: db)
         try directory.catalog.record(
@@ -378,6 +521,9 @@ struct ReindexJob: Sendable {
       target.publish(target.snapshot.swapped(to: record, report: report))
       target.reserveKeys(below: source.nextKey)
       target.annotate(definition.annotations)
+      if let embedder = arguments.embedding?.embedder.name {
+        resources.embedders.set(embedder, ofCollection: target.id)
+      }
       target.markReady()
       if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
     }

@@ -30,6 +30,8 @@ struct SwitchJob: Sendable {
   struct Result: Codable, Sendable {
     var generation: Int64
     var report: SwitchReport
+    /// Of a re-embedding.
+    var embedding: EmbeddingReport?
   }
 
   let resources: EngineResources

@@ -44,7 +44,7 @@ public struct JobInfo: Sendable, Codable, Equatable {
   }
 
   public var id: Int64
-  /// "switch", "reindex" or "import", or of the upkeep "index", "merge" or "retire".
+  /// "switch", "reindex", "reembed" or "import", or of the upkeep "index", "merge" or "retire".
   public var kind: String
   /// The collection it works on.
   public var subject: String
@@ -79,13 +79,15 @@ public struct JobInfo: Sendable, Codable, Equatable {
   public var report: SwitchReport?
   /// The generation that became live.
   public var generation: Int64?
+  /// What a re-embedding has done so far.
+  public var embedding: EmbeddingReport?
 
   public init(
     id: Int64, kind: String, subject: String, state: State, attempt: Int, attemptsMax: Int,
     progress: Progress, createdAt: Int64, startedAt: Int64?, finishedAt: Int64?, runAt: Int64,
     cancelRequested: Bool, error: String?, errorCode: String?, report: SwitchReport?, generation: Int64?,
     priority: Int = 0, heldUntil: Int64? = nil, pauseRequested: Bool = false, requestedBy: String? = nil,
-    after: [Int64]? = nil, roomNeeded: Int64? = nil
+    after: [Int64]? = nil, roomNeeded: Int64? = nil, embedding: EmbeddingReport? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -109,10 +111,11 @@ public struct JobInfo: Sendable, Codable, Equatable {
     self.requestedBy = requestedBy
     self.after = after
     self.roomNeeded = roomNeeded
+    self.embedding = embedding
   }
 
   /// Whether it keeps a collection in shape without anybody having asked for it.
-  public var isUpkeep: Bool { kind != "switch" && kind != "reindex" }
+  public var isUpkeep: Bool { !["switch", "reindex", "reembed"].contains(kind) }
 
   /// As `heldUntil`: until a person releases the job (the end of the year 9999).
   public static let untilReleased: Int64 = 253_402_300_799_000

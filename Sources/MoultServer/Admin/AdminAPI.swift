@@ -27,6 +27,7 @@ package struct AdminAPI: WireAPI {
     addJobRoutes(to: group)
     addAliasRoutes(to: group)
     addHistoryRoutes(to: group)
+    addEmbedderRoutes(to: group)
     addBackupRoutes(to: group)
     group.on(.get, "openapi.json", .read) { _, _ in
       Response.text(OpenAPI.document, type: "application/json")

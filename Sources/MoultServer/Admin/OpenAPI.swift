@@ -417,6 +417,100 @@ enum OpenAPI {
             }
           }
         },
+        "/moult/v1/reembed": {
+          "post": {
+            "summary": "Copy a collection into a new one whose vectors another model makes of the stored text, then move an alias",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Reembed"}}}
+            },
+            "responses": {
+              "202": {
+                "description": "The job that does it",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobInfo"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/reembed/plan": {
+          "post": {
+            "summary": "What a re-embedding would take; starts nothing and asks no model",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Reembed"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "The bill",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EmbeddingPlan"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/embedders": {
+          "get": {
+            "summary": "List what makes vectors of texts",
+            "responses": {
+              "200": {
+                "description": "Sorted by name; keys are in none of them",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "type": "object",
+                      "properties": {
+                        "embedders": {"type": "array", "items": {"$ref": "#/components/schemas/Embedder"}}
+                      },
+                      "required": ["embedders"]
+                    }
+                  }
+                }
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          },
+          "post": {
+            "summary": "Add one: an endpoint that speaks OpenAI's /v1/embeddings, or a file of vectors by id",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Embedder"}}}
+            },
+            "responses": {
+              "201": {
+                "description": "As it was added",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Embedder"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/embedders/{embedder}": {
+          "parameters": [{"name": "embedder", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "delete": {
+            "summary": "Remove one that no collection and no job uses",
+            "responses": {"204": {"description": "Removed"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        },
+        "/moult/v1/collections/{name}/embedder": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "put": {
+            "summary": "Say which model made the vectors of a collection, so that it can be searched with texts",
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {
+                  "schema": {
+                    "type": "object",
+                    "properties": {"embedder": {"type": "string", "description": "Absent or null for none."}},
+                    "additionalProperties": false
+                  }
+                }
+              }
+            },
+            "responses": {"204": {"description": "Done"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        },
         "/moult/v1/jobs": {
           "get": {
             "summary": "List jobs, newest first",
@@ -1154,6 +1248,15 @@ enum OpenAPI {
                   }
                 ]
               },
+              "texts": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "In place of queries: the model that made the collection's vectors makes theirs. 64 at most."
+              },
+              "model": {
+                "type": "string",
+                "description": "What made the queries: refused where the collection's vectors are of another model."
+              },
               "limit": {"type": "integer", "description": "1 … 16384 together with offset; 10 without."},
               "offset": {"type": "integer"},
               "ef": {"type": "integer", "description": "Candidates kept while a graph is searched."},
@@ -1181,7 +1284,7 @@ enum OpenAPI {
               "payload": {"type": "boolean"},
               "vectors": {"type": "boolean"}
             },
-            "required": ["queries"],
+            "oneOf": [{"required": ["queries"]}, {"required": ["texts"]}],
             "additionalProperties": false
           },
           "FieldPath": {
@@ -1311,6 +1414,98 @@ enum OpenAPI {
             },
             "required": ["source", "target"],
             "additionalProperties": false
+          },
+          "Embedder": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "url": {"type": "string", "description": "Of an endpoint, path included; its host must be allowed by the server."},
+              "model": {"type": "string"},
+              "vectors": {"type": "string", "description": "A .npy or .fvecs file in the server's --embedder-directory, in place of an endpoint."},
+              "ids": {"type": "string", "description": "The point of each row: .npy of integers, or a text file with one id a line."},
+              "dimension": {"type": "integer"},
+              "sendsDimension": {"type": "boolean", "description": "Ask the endpoint for that many entries."},
+              "documentPrefix": {"type": "string"},
+              "queryPrefix": {"type": "string"},
+              "keyFile": {"type": "string", "description": "A file in --embedder-directory that holds the key."},
+              "keyVariable": {"type": "string", "description": "A variable of the server's environment that holds the key; called …_API_KEY."},
+              "batchTexts": {"type": "integer", "description": "Texts a request, 1 … 2048; 64 without."},
+              "streams": {"type": "integer", "description": "Requests at once, 1 … 64; 4 without."},
+              "timeoutSeconds": {"type": "number", "description": "60 without."},
+              "requestsPerMinute": {"type": "number"},
+              "tokensPerMinute": {"type": "number"},
+              "pricePerMillionTokens": {"type": "number"}
+            },
+            "required": ["name", "dimension"],
+            "additionalProperties": false
+          },
+          "Reembed": {
+            "type": "object",
+            "properties": {
+              "source": {"type": "string"},
+              "target": {"type": "string"},
+              "embedder": {"type": "string"},
+              "text": {"type": "string", "description": "What is embedded, such as '{title}: {body}'; absent for files of vectors."},
+              "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
+              "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
+              "ifCurrent": {
+                "type": "string",
+                "description": "The collection that the alias must point to when it moves; else the job fails and nothing changes."
+              },
+              "metric": {"type": "string", "enum": ["cosine", "ip", "l2"]},
+              "missing": {"type": "string", "enum": ["skip", "empty", "fail"], "description": "Of points that lack a field of the template; fail without."},
+              "maximumSetAside": {"type": "integer", "description": "Points whose texts the model refuses, at most; 0 without."},
+              "budget": {"type": "number", "description": "The job pauses when so much is spent; resumed, it may spend as much again."},
+              "minimumAgreement": {"type": "number", "description": "Share of neighbours that both models must have in common, 0 … 1."},
+              "gate": {"$ref": "#/components/schemas/RecallGate"},
+              "limits": {"$ref": "#/components/schemas/JobLimits"},
+              "priority": {"$ref": "#/components/schemas/Priority"},
+              "swapAt": {"$ref": "#/components/schemas/Moment"},
+              "after": {"$ref": "#/components/schemas/After"}
+            },
+            "required": ["source", "target", "embedder"],
+            "additionalProperties": false
+          },
+          "EmbeddingReport": {
+            "type": "object",
+            "properties": {
+              "embedder": {"type": "string"},
+              "points": {"type": "integer", "format": "int64", "description": "Whose texts were looked at."},
+              "reused": {"type": "integer", "format": "int64", "description": "Of them, those whose vector was there already."},
+              "texts": {"type": "integer", "format": "int64", "description": "Sent and answered."},
+              "requests": {"type": "integer", "format": "int64"},
+              "repeated": {"type": "integer", "format": "int64", "description": "Attempts that failed and were made again."},
+              "tokens": {"type": "integer", "format": "int64"},
+              "cost": {"type": "number"},
+              "skipped": {"type": "integer", "format": "int64", "description": "Points without a text."},
+              "setAside": {"type": "integer", "format": "int64", "description": "Points whose text is refused."},
+              "exceptions": {"type": "array", "items": {"$ref": "#/components/schemas/EmbeddingException"}},
+              "agreement": {"type": "number", "description": "Of both models' answers over a sample of points."},
+              "knownItems": {"type": "number", "description": "Share of sampled texts that find their own point among ten."}
+            },
+            "required": ["embedder", "points", "reused", "texts", "requests", "repeated", "tokens", "skipped", "setAside", "exceptions"]
+          },
+          "EmbeddingException": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "reason": {"type": "string"}},
+            "required": ["id", "reason"]
+          },
+          "EmbeddingPlan": {
+            "type": "object",
+            "properties": {
+              "points": {"type": "integer"},
+              "distinctTexts": {"type": "integer"},
+              "cachedTexts": {"type": "integer", "description": "Whose vectors are there from earlier jobs."},
+              "skipped": {"type": "integer"},
+              "exceptions": {"type": "array", "items": {"$ref": "#/components/schemas/EmbeddingException"}},
+              "tokens": {"type": "integer", "format": "int64", "description": "A quarter of the bytes to send."},
+              "requests": {"type": "integer"},
+              "secondsMin": {"type": "number", "description": "By the embedder's limits."},
+              "cost": {"type": "number"},
+              "diskNeeded": {"type": "integer", "format": "int64"},
+              "example": {"type": "string", "description": "The first text."}
+            },
+            "required": ["points", "distinctTexts", "cachedTexts", "skipped", "exceptions", "tokens", "requests", "diskNeeded"]
           },
           "JobLimits": {
             "type": "object",
@@ -1469,7 +1664,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex", "import", "index", "merge", "retire"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "reembed", "import", "index", "merge", "retire"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",
@@ -1500,7 +1695,8 @@ enum OpenAPI {
               "error": {"type": "string"},
               "errorCode": {"type": "string"},
               "report": {"$ref": "#/components/schemas/SwitchReport"},
-              "generation": {"type": "integer", "format": "int64", "description": "The one that became live."}
+              "generation": {"type": "integer", "format": "int64", "description": "The one that became live."},
+              "embedding": {"$ref": "#/components/schemas/EmbeddingReport"}
             },
             "required": [
               "id",

@@ -14,7 +14,10 @@ extension AdminAPI {
     group.on(.post, "collections/{name}/search", .read) { request, context in
       let name = try context.parameters.require("name")
       guard request.mediaType == "application/octet-stream" else {
-        return Self.answer(try await engine.search(try await jsonSearch(request), in: name))
+        let (search, texts, model) = try await jsonSearch(request)
+        if let texts { return Self.answer(try await engine.search(texts: texts, search, in: name)) }
+        if let model { return Self.answer(try await engine.search(search, ofModel: model, in: name)) }
+        return Self.answer(try await engine.search(search, in: name))
       }
       let parameters = try QueryParameters(request, known: Self.searchOptions.union(["dimension"]))
       let body = try await request.wholeBody(bodyBytesMax)
@@ -54,13 +57,23 @@ extension AdminAPI {
       includeVectors: try parameters.bool("vectors") ?? false)
   }
 
-  private func jsonSearch(_ request: Request) async throws -> SearchRequest {
+  /// What is searched for: vectors, or texts that the collection's model makes vectors of.
+  private func jsonSearch(_ request: Request) async throws -> (
+    SearchRequest, texts: [String]?, model: String?
+  ) {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
-    try fields.refuseOthers(than: Self.searchOptions.union(["queries", "filter", "range", "groupBy"]))
-    guard let queries = try fields.vectors("queries") else {
-      throw fields.missing("queries", expected: "an array of vectors")
+    try fields.refuseOthers(
+      than: Self.searchOptions.union(["queries", "texts", "model", "filter", "range", "groupBy"]))
+    let texts = try fields.strings("texts")
+    guard (fields["queries"] == nil) != (texts == nil) else {
+      throw fields.missing("queries", expected: "an array of vectors, or 'texts', an array of strings")
     }
-    return SearchRequest(
+    let model = try fields.string("model")
+    if texts != nil, model != nil {
+      throw fields.failure("model", "is about 'queries'; texts are embedded by the collection's own model")
+    }
+    let queries = try fields.vectors("queries") ?? ([], 0)
+    let search = SearchRequest(
       queries: queries.values, dimension: queries.dimension,
       limit: try fields.int("limit") ?? Self.defaultLimit, offset: try fields.int("offset") ?? 0,
       ef: try fields.int("ef"), probes: try fields.int("probes"), exact: try fields.bool("exact") ?? false,
@@ -68,6 +81,7 @@ extension AdminAPI {
       filter: try fields.fields("filter")?.pointFilter(), range: try fields.searchRange("range"),
       grouping: try fields.searchGrouping("groupBy"), includePayload: try fields.bool("payload") ?? false,
       includeVectors: try fields.bool("vectors") ?? false)
+    return (search, texts, model)
   }
 
   private static func answer(_ response: SearchResponse) -> Response {

@@ -129,6 +129,19 @@ extension RequestFields {
     return .some(try read(self, name))
   }
 
+  /// Texts; `nil` where the member is missing.
+  func strings(_ name: String) throws(MoultError) -> [String]? {
+    guard let elements = try array(name) else { return nil }
+    var strings: [String] = []
+    for (index, element) in elements.enumerated() {
+      guard let string = element.string else {
+        throw mismatch("\(name)[\(index)]", expected: "a string", element)
+      }
+      strings.append(string)
+    }
+    return strings
+  }
+
   /// Numbers of jobs; none where the member is missing.
   func jobs(_ name: String) throws(MoultError) -> [Int64] {
     guard let elements = try array(name) else { return [] }

@@ -8,6 +8,7 @@ import Synchronization
 /// ```
 /// LOCK                    held while a process uses the directory; holds its pid
 /// moult.sqlite            catalog, points, jobs; beside it its log, -wal, and how far that was synced, -mark
+/// embeddings.sqlite       vectors that models have made of texts, see `EmbeddingCache`
 /// collections/<id>/…      segment files, see `FileNames`
 /// backups/<number>/…      second names of files while a backup reads them; removed at the start
 /// ```

@@ -2,6 +2,8 @@
 package enum FileNames {
   static let collections = "collections"
   static let database = "moult.sqlite"
+  /// See `EmbeddingCache`.
+  static let embeddings = "embeddings.sqlite"
 
   /// Second names of files that backups are reading, a directory a backup.
   static let backups = "backups"
