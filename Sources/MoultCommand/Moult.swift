@@ -34,7 +34,9 @@ struct Moult: AsyncParsableCommand {
       CommandGroup(
         name: "Changing a live collection",
         subcommands: [
-          PlanCommand.self, SwitchCommand.self, RollbackCommand.self, ReindexCommand.self, StatusCommand.self,
+          PlanCommand.self, SwitchCommand.self, RollbackCommand.self, ReindexCommand.self,
+          ReembedCommand.self,
+          EmbedderCommand.self, StatusCommand.self,
           JobsCommand.Pause.self, JobsCommand.Resume.self, ThrottleCommand.self, CutoverCommand.self,
           JobsCommand.Cancel.self, JobsCommand.self, HistoryCommand.self,
         ]),

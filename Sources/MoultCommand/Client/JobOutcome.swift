@@ -57,6 +57,7 @@ struct JobOutcome {
         "index             \(graph.index.map { $0 + " " } ?? "")\(graph.kind.rawValue), "
           + "\(Figure.seconds(graph.seconds)): \(graph.reason)")
     }
+    lines += job.embedding?.lines ?? []
     lines += report.notes.map { "note: \($0)" }
     return lines.joined(separator: "\n")
   }

@@ -16,7 +16,9 @@ struct SearchCommand: AsyncParsableCommand {
   @Argument(help: "Name of a collection or alias.")
   var name: String
   @Option(help: "File of queries (.npy, .fvecs).")
-  var vectors: String
+  var vectors: String?
+  @Option(help: "A text to search for in place of --vectors; the collection's own model embeds it.")
+  var text: String?
   @Option(help: "Hits a query.")
   var limit = 10
   @Option(help: "Use only the first queries of the file.")
@@ -36,14 +38,23 @@ struct SearchCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if (vectors == nil) == (text == nil) { throw ValidationError("give --vectors or --text") }
+    if text != nil && truth != nil { throw ValidationError("--truth is about --vectors") }
     if limit < 1 { throw ValidationError("--limit must be at least 1, got \(limit)") }
     if let first, first < 1 { throw ValidationError("--first must be at least 1, got \(first)") }
   }
 
   func run() async throws {
-    let queries = try QuerySet(path: vectors, first: first)
     let options = SearchOptions(
       limit: limit, exact: exact, ef: ef, probes: probes, oversampling: oversampling, payload: truth == nil)
+    guard let vectors else {
+      let answer = try await server.withClient {
+        try await $0.search(name, texts: text.map { [$0] } ?? [], options: options)
+      }
+      for (index, hits) in answer.hits.enumerated() { put(hits, query: index, servedBy: answer.servedBy) }
+      return
+    }
+    let queries = try QuerySet(path: vectors, first: first)
     try await server.withClient { client in
       try await client.requireDimension(of: queries, path: vectors, of: name)
       if let truth {

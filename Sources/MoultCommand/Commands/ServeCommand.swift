@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Logging
 internal import MoultBenchmark
+internal import MoultEmbedding
 internal import MoultEngine
 internal import MoultMilvus
 internal import MoultModel
@@ -36,6 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
     help: "Folder whose files clients may import through Milvus' API; without it nothing is imported.")
   var importDirectory: String?
   @OptionGroup(title: "Qdrant's protocol") var qdrant: QdrantOptions
+  @OptionGroup(title: "Models") var embedders: EmbedderOptions
   @OptionGroup(title: "TLS") var tls: TLSOptions
   @OptionGroup(title: "Limits of clients") var serving: ServingLimitOptions
   @OptionGroup(title: "Limits of jobs that have none of their own") var limits: LimitOptions
@@ -73,6 +75,8 @@ struct ServeCommand: AsyncParsableCommand {
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
     let engine = try await openEngine(logger)
+    let models = try embedders.source()
+    if let models { engine.callEmbedders(with: models) }
     var configuration = ServerConfiguration(
       host: host, port: port, tokens: choice.tokens, version: Version.current)
     serving.apply(to: &configuration)
@@ -94,6 +98,7 @@ struct ServeCommand: AsyncParsableCommand {
       Console.say(
         "\(ServerProcess.announcement)\(certificates == nil ? "http" : "https")://\(address):\(port)")
     }
+    await models?.shutdown()
     Console.say("stopped")
   }
 

@@ -1,0 +1,28 @@
+internal import ArgumentParser
+internal import MoultEmbedding
+internal import MoultModel
+
+/// Which models the server may call.
+struct EmbedderOptions: ParsableArguments {
+  @Option(
+    help: """
+      HOST or HOST:PORT that embedders may be called at; may be given several times. Without, none is called: clients \
+      of the API cannot name one.
+      """)
+  var embedderHost: [String] = []
+
+  @Option(help: "Folder that keys of embedders and files of vectors are in; nothing outside of it is read.")
+  var embedderDirectory: String?
+
+  func validate() throws {
+    do { _ = try EmbedderHosts(embedderHost) } catch {
+      throw ValidationError("--embedder-host: \(error.message)")
+    }
+  }
+
+  /// `nil` when neither hosts nor files are allowed.
+  func source() throws -> EmbedderDirectory? {
+    guard !embedderHost.isEmpty || embedderDirectory != nil else { return nil }
+    return EmbedderDirectory(hosts: try EmbedderHosts(embedderHost), folder: embedderDirectory)
+  }
+}

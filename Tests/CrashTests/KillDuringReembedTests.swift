@@ -1,0 +1,93 @@
+import Foundation
+import MoultEmbeddingTesting
+import MoultModel
+import MoultServer
+import MoultTesting
+import Testing
+
+@testable import MoultCommand
+
+/// A server process killed with SIGKILL at random moments of a re-embedding. Each time it goes on by itself: no text but
+/// those under way is sent again, and in the end every point has the vector of its text.
+@Suite("kill -9 during a re-embedding", .serialized)
+struct KillDuringReembedTests {
+  private static let seed: UInt64 = 0x7265_656d_62
+  private static let rows = 6_000
+  private static let batch = 32
+  private static let streams = 4
+  private static let killsWanted = Scale.count(5, soak: 50)
+
+  @Test("killed at any moment: at most one batch a stream is sent again", .timeLimit(.minutes(60)))
+  func kills() async throws {
+    try await StandInEndpoint.with(latency: .milliseconds(10)) { endpoint in
+      var random = SeededGenerator(seed: Self.seed)
+      let directory = TemporaryDirectory()
+      let data = directory.path + "/data"
+      var server = try await start(data, endpoint)
+      let job = try await AdminClient.with(url: server.url, token: nil) { client in
+        try await fill(client, endpoint)
+        return try await client.startReembed(
+          ReembedRequest(
+            source: "words", target: "words_new", embedder: "new", text: "{word}", alias: "live",
+            gate: RecallGateRequest(minimumRecall: 0)))
+      }
+      var kills = 0
+      for _ in 0..<Self.killsWanted {
+        let requests = endpoint.requestCount + Int.random(in: 1...40, using: &random)
+        // The job may end before.
+        while endpoint.requestCount < requests {
+          let state = try await AdminClient.with(url: server.url, token: nil) {
+            try await $0.job(job.id).state
+          }
+          if state.isFinal { break }
+          try await Task.sleep(for: .milliseconds(1))
+        }
+        kill(server.processID, SIGKILL)
+        await server.stop()
+        kills += 1
+        server = try await start(data, endpoint)
+      }
+      try await AdminClient.with(url: server.url, token: nil) { client in
+        let finished = try await JobWatcher(client: client, showsProgress: false).follow(client.job(job.id))
+        #expect(finished.state == .completed, "seed \(Self.seed): \(finished)")
+        let sentAgain = endpoint.sent.values.reduce(0) { $0 + $1 - 1 }
+        #expect(endpoint.sent.count == Self.rows)
+        // And 200 texts at the end, as queries.
+        #expect(sentAgain <= kills * Self.streams * Self.batch + 200, "seed \(Self.seed)")
+        let page = try await client.points(
+          of: "live", after: nil, limit: 10_000, vectors: true, payload: true)
+        #expect(page.ids.count == Self.rows)
+        for (place, id) in page.ids.enumerated() {
+          let start = place * StandInEndpoint.dimension
+          let vector = Array(page.vectors[start..<start + StandInEndpoint.dimension])
+          #expect(vector == StandInEndpoint.vector("word \(id)"), "point \(id)")
+          #expect(page.payloads[place] == #"{"word":"word \#(id)"}"#)
+        }
+      }
+      #expect(await server.stop() == 0)
+    }
+  }
+
+  private func start(_ data: String, _ endpoint: StandInEndpoint) async throws -> ServerProcess {
+    try await ServerProcess(
+      dataDirectory: data, executable: BuiltExecutable.path,
+      arguments: ["--no-auth", "--embedder-host", endpoint.host])
+  }
+
+  private func fill(_ client: AdminClient, _ endpoint: StandInEndpoint) async throws {
+    _ = try await client.addEmbedder(
+      Embedder(
+        name: "new", url: endpoint.url, model: StandInEndpoint.model, dimension: StandInEndpoint.dimension,
+        batchTexts: Self.batch, streams: Self.streams))
+    _ = try await client.createCollection(
+      CreateCollectionRequest(
+        name: "words", dimension: 4, metric: .innerProduct, keyKind: .int64, elementType: .float32))
+    for first in Swift.stride(from: 0, to: Self.rows, by: 1_000) {
+      let ids = first..<first + 1_000
+      try await client.upsert(
+        PointBatch(
+          ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,
+          payloads: ids.map { #"{"word":"word \#($0)"}"# }), elementType: .float32, to: "words")
+    }
+  }
+}
