@@ -280,12 +280,14 @@ extension PointStore {
     _ filter: PointFilter?, _ arguments: SQLArguments, in db: Database, _ body: () throws -> Value
   ) throws -> Value {
     do {
-      let functions = [
-        filter.flatMap { hasVector(in: $0.vectorFields) }, try elementMatches(of: arguments, in: db),
-      ].compactMap(\.self)
+      let elements = try elementStatements(of: arguments)
+      let functions = [filter.flatMap { hasVector(in: $0.vectorFields) }, elements?.function].compactMap(
+        \.self)
       for function in functions { db.add(function: function) }
       // They hold a state of the vectors, and statements: neither shall outlive this one.
       defer { for function in functions { db.remove(function: function) } }
+      // They call the function, which has to be there before.
+      try elements?.prepare(in: db)
       return try body()
     } catch let error as DatabaseError
       where ["parser stack overflow", "too many SQL variables"].contains(error.message)
@@ -308,32 +310,50 @@ extension PointStore {
     }
   }
 
-  /// Whether an element, JSON text, matches the filter of a number.
-  private func elementMatches(of arguments: SQLArguments, in db: Database) throws -> DatabaseFunction? {
+  /// The filters of elements in a statement's arguments, each with a number from now on; `nil` if there are none.
+  private func elementStatements(of arguments: SQLArguments) throws -> ElementStatements? {
     var filters = arguments.compactMap { $0 as? ElementFilter }
-    if filters.isEmpty { return nil }
-    var inner: [(sql: String, arguments: SQLArguments)] = []
+    var found: [(sql: String, arguments: SQLArguments)] = []
     // Filters inside are found on the way.
-    while inner.count < filters.count {
-      let filter = filters[inner.count]
-      filter.number = inner.count
+    while found.count < filters.count {
+      let filter = filters[found.count]
+      filter.number = found.count
       var own: SQLArguments = [nil]
       let condition = try sql(element: filter.filter, &own)
-      inner.append((condition, own))
+      // Names its first argument also where no condition does.
+      found.append(("SELECT ?1 IS NOT NULL AND \(condition)", own))
       filters += own.compactMap { $0 as? ElementFilter }
     }
-    // Run by the function on the connection's own thread, each only inside the one that it is part of.
-    nonisolated(unsafe) let statements = try inner.map { inner in
-      // Names its first argument also where no condition does.
-      (
-        try db.makeStatement(sql: "SELECT ?1 IS NOT NULL AND \(inner.sql)"),
-        StatementArguments(inner.arguments.dropFirst())
-      )
+    return found.isEmpty ? nil : ElementStatements(found)
+  }
+}
+
+/// What looks at elements: a statement for each filter, run by a function that says whether an element, JSON text,
+/// matches the filter of a number.
+///
+/// Statements are run on their connection's own thread, each only inside the one that it is part of.
+private final class ElementStatements: @unchecked Sendable {
+  private let texts: [(sql: String, arguments: SQLArguments)]
+  private var statements: [(statement: Statement, rest: StatementArguments)] = []
+
+  init(_ texts: [(sql: String, arguments: SQLArguments)]) { self.texts = texts }
+
+  func prepare(in db: Database) throws {
+    statements = try texts.map { text in
+      (try db.makeStatement(sql: text.sql), StatementArguments(text.arguments.dropFirst()))
     }
-    return DatabaseFunction("moult_element_matches", argumentCount: 2, pure: false) { values in
+  }
+
+  private func matches(_ number: Int, _ element: DatabaseValue) throws -> Bool {
+    let (statement, rest) = statements[number]
+    return try Bool.fetchOne(statement, arguments: StatementArguments([element]) + rest) ?? false
+  }
+
+  /// It holds the statements as long as it is there.
+  var function: DatabaseFunction {
+    DatabaseFunction("moult_element_matches", argumentCount: 2, pure: false) { [self] values in
       guard let number = Int.fromDatabaseValue(values[0]) else { return false }
-      let (statement, rest) = statements[number]
-      return try Bool.fetchOne(statement, arguments: StatementArguments([values[1]]) + rest) ?? false
+      return try matches(number, values[1])
     }
   }
 }
