@@ -41,6 +41,9 @@ struct HitOrder {
     case (.int(let left), .int(let right)): left < right
     case (.string(let left), .string(let right)): left.utf8.lexicographicallyPrecedes(right.utf8)
     case (.bool(let left), .bool(let right)): !left && right
+    // Of keys of both kinds the integers come first.
+    case (.int, .string): true
+    case (.string, .int): false
     default: (left.double ?? 0) < (right.double ?? 0)
     }
   }
