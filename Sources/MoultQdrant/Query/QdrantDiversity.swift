@@ -8,8 +8,8 @@ enum QdrantDiversity {
   ///   - similarity: of two candidates; asked for `limit` times all at most.
   /// - Returns: places of candidates.
   static func choose(
-    _ limit: Int, relevance: [Float], balance: Float, similarity: (Int, Int) -> Float
-  ) -> [Int] {
+    _ limit: Int, relevance: [Float], balance: Float, similarity: (Int, Int) throws -> Float
+  ) rethrows -> [Int] {
     var pending = Array(relevance.indices)
     var closest = [Float](repeating: -.infinity, count: relevance.count)
     var chosen: [Int] = []
@@ -25,7 +25,9 @@ enum QdrantDiversity {
         take { relevance[$0] }
         continue
       }
-      for candidate in pending { closest[candidate] = max(closest[candidate], similarity(candidate, last)) }
+      for candidate in pending {
+        closest[candidate] = max(closest[candidate], try similarity(candidate, last))
+      }
       take { balance * relevance[$0] - (1 - balance) * closest[$0] }
     }
     return chosen

@@ -31,6 +31,7 @@ struct QdrantQueryRun: Sendable {
   func hits(
     _ query: QdrantQuery, within outer: QdrantFilter?, payload: Bool
   ) async throws -> [QdrantHit] {
+    let wanted = try QdrantQuery.wanted(query.limit, query.offset)
     let (vectors, mentioned) = try await self.vectors(of: query)
     let filter = outer.merged(
       with: query.filter.adding(mustNot: mentioned.isEmpty ? [] : [.hasID(mentioned)]))
@@ -43,11 +44,11 @@ struct QdrantQueryRun: Sendable {
     }
     switch query.kind {
     case .fusion(let fusion):
-      return try fusion.fused(sources).prefix(query.limit + query.offset).filter {
+      return try fusion.fused(sources).prefix(wanted).filter {
         $0.score >= query.scoreThreshold ?? -.infinity
       }.dropFirst(query.offset).map(\.self)
     case .formula(let formula):
-      return try await rescored(sources, by: formula, filter).prefix(query.limit + query.offset).filter {
+      return try await rescored(sources, by: formula, filter).prefix(wanted).filter {
         $0.score >= query.scoreThreshold ?? -.infinity
       }.dropFirst(query.offset).map(\.self)
     case nil: throw QdrantError.badRequest("A query is needed to merge the prefetches.")
@@ -85,6 +86,11 @@ struct QdrantQueryRun: Sendable {
   /// A query's examples as vectors, in their order, and the points of this collection among them.
   private func vectors(of query: QdrantQuery) async throws -> ([QdrantQuery.Example], Set<PointID>) {
     let examples = query.examples
+    // Before mentions become vectors: each mention of a point is a copy of its vector.
+    guard examples.count <= ExampleSearch.exampleCountMax else {
+      throw QdrantError.badRequest(
+        "a query takes at most \(ExampleSearch.exampleCountMax) examples, got \(examples.count)")
+    }
     let ids = Set(examples.compactMap { if case .id(let id) = $0 { id } else { nil } })
     guard !ids.isEmpty else { return (examples, []) }
     var source = collection
@@ -114,8 +120,7 @@ struct QdrantQueryRun: Sendable {
     _ query: QdrantQuery, _ examples: [QdrantQuery.Example], filter: QdrantFilter?, payload: Bool
   ) async throws -> [QdrantHit] {
     let filter = try filter?.pointFilter(in: collection)
-    let wanted = query.limit.addingReportingOverflow(query.offset)
-    guard !wanted.overflow else { throw QdrantError.badRequest("limit + offset is too large") }
+    let wanted = try QdrantQuery.wanted(query.limit, query.offset)
     switch query.kind {
     case nil:
       let page = try await engine.query(
@@ -128,7 +133,7 @@ struct QdrantQueryRun: Sendable {
       return page.points.map { QdrantHit(id: $0.id, score: Self.unscored) }
     case .orderBy(let order):
       return try await operations.ordered(
-        collection, by: order, filter: filter, limit: wanted.partialValue, includeVectors: false,
+        collection, by: order, filter: filter, limit: wanted, includeVectors: false,
         includePayload: false
       ).dropFirst(query.offset).map {
         QdrantHit(id: $0.point.id, score: Self.unscored, orderValue: $0.value)
@@ -140,7 +145,7 @@ struct QdrantQueryRun: Sendable {
       let candidates = try await nearest(
         to: examples[0], query, filter, limit: diversity.candidates ?? query.limit, offset: 0, payload: false)
       return Array(
-        try await diverse(candidates, diversity, near: examples[0], query, wanted: wanted.partialValue)
+        try await diverse(candidates, diversity, near: examples[0], query, wanted: wanted)
           .dropFirst(query.offset))
     case .recommend(let positive, let negative, let strategy):
       let vector = try collection.vector(using: query.using)
@@ -182,7 +187,8 @@ struct QdrantQueryRun: Sendable {
         let found = try await engine.search(
           ExampleSearch(
             examples: values, dimension: dimension, combination: .weighted([1]), similarity: .manhattan,
-            limit: try wanted(limit, offset), filter: filter, includePayload: payload), in: vector.target)
+            limit: try QdrantQuery.wanted(limit, offset), filter: filter, includePayload: payload),
+          in: vector.target)
         response = SearchResponse(
           hits: found.hits.map { Array($0.dropFirst(offset)) }, servedBy: found.servedBy)
       } else {
@@ -230,17 +236,9 @@ struct QdrantQueryRun: Sendable {
       ExampleSearch(
         examples: values, dimension: dimension, combination: combination,
         similarity: vector.distance == .manhattan ? .manhattan : .metric,
-        limit: try wanted(query.limit, query.offset), filter: filter), in: vector.target)
+        limit: try QdrantQuery.wanted(query.limit, query.offset), filter: filter), in: vector.target)
     let hits = response.hits[0].dropFirst(query.offset).map { QdrantHit(id: $0.id, score: $0.score) }
     return cut(hits, at: query.scoreThreshold, higherIsNearer: true)
-  }
-
-  private func wanted(_ limit: Int, _ offset: Int) throws -> Int {
-    guard limit <= Engine.limitMax, offset <= Engine.limitMax - limit else {
-      throw QdrantError.badRequest(
-        "limit + offset may be at most \(Engine.limitMax), got \(limit) and \(offset)")
-    }
-    return limit + offset
   }
 
   /// Hits that are better than a threshold.

@@ -1,3 +1,4 @@
+internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
 
@@ -26,6 +27,25 @@ extension QdrantQuery {
       guard queryCount <= Self.prefetchCountMax else {
         throw .badRequest("a query takes \(Self.prefetchCountMax) prefetches at most, got \(queryCount - 1)")
       }
+    }
+    _ = try Self.wanted(limit, offset)
+  }
+
+  /// Hits that are asked for, with those that are passed over.
+  ///
+  /// - Throws: 400 for more than one search gives.
+  static func wanted(_ limit: Int, _ offset: Int) throws(QdrantError) -> Int {
+    guard limit <= Engine.limitMax, offset <= Engine.limitMax - limit else {
+      throw .badRequest("limit + offset may be at most \(Engine.limitMax), got \(limit) and \(offset)")
+    }
+    return limit + offset
+  }
+
+  fileprivate static func requireCount(
+    _ count: Int, of what: String, atMost countMax: Int, at place: String
+  ) throws(QdrantError) {
+    guard count <= countMax else {
+      throw .badRequest("\(place): expected at most \(countMax) \(what), got \(count)")
     }
   }
 
@@ -95,8 +115,11 @@ extension QdrantQuery.Example {
   }
 
   static func list(_ fields: QdrantFields, _ name: String) throws(QdrantError) -> [Self] {
+    let given = try fields.array(name) ?? []
+    try QdrantQuery.requireCount(
+      given.count, of: "examples", atMost: ExampleSearch.exampleCountMax, at: fields.place(name))
     var examples: [Self] = []
-    for (index, json) in (try fields.array(name) ?? []).enumerated() {
+    for (index, json) in given.enumerated() {
       examples.append(try Self(json, at: "\(fields.place(name))[\(index)]"))
     }
     return examples
@@ -112,8 +135,11 @@ extension QdrantQuery.Pair {
 
   /// One pair, or a list.
   static func list(_ json: JSON, at path: String) throws(QdrantError) -> [Self] {
+    let given = json.array ?? [json]
+    try QdrantQuery.requireCount(
+      given.count, of: "pairs", atMost: ExampleSearch.exampleCountMax / 2, at: path)
     var pairs: [Self] = []
-    for (index, json) in (json.array ?? [json]).enumerated() {
+    for (index, json) in given.enumerated() {
       pairs.append(try Self(json, at: "\(path)[\(index)]"))
     }
     return pairs
@@ -206,8 +232,11 @@ extension QdrantQuery.Kind {
   private static func relevanceFeedback(_ fields: QdrantFields) throws(QdrantError) -> Self {
     let target = try QdrantQuery.Example(
       try fields.required("target", fields["target"]), at: fields.place("target"))
+    let given = try fields.array("feedback") ?? []
+    try QdrantQuery.requireCount(
+      given.count, of: "examples", atMost: QdrantQuery.feedbackCountMax, at: fields.place("feedback"))
     var feedback: [QdrantQuery.Feedback] = []
-    for (index, json) in (try fields.array("feedback") ?? []).enumerated() {
+    for (index, json) in given.enumerated() {
       let item = try QdrantFields(json, at: "\(fields.place("feedback"))[\(index)]")
       feedback.append(
         .init(

@@ -79,6 +79,8 @@ struct QdrantQuery: Sendable {
   static let depthMax = 16
   /// Queries in a query at most.
   static let prefetchCountMax = 256
+  /// Examples of relevance feedback at most: each is compared with all of them.
+  static let feedbackCountMax = 1_000
 
   /// Points that stand for vectors.
   var examples: [Example] {

@@ -32,6 +32,8 @@ extension QdrantQueryRun {
     let page = try await engine.get(
       ids, from: collection.name, includeVectors: false, includePayload: true)
     return try page.points.map { point in
+      // A long formula over many points takes a while.
+      try Task.checkCancellation()
       let subject = QdrantFormula.Subject(
         id: point.id, payload: try StoredPayload(point.payload).object, scores: scores.map { $0[point.id] },
         matches: matches.map { $0.contains(point.id) })
@@ -60,10 +62,14 @@ extension QdrantQueryRun {
         known.append((hit, example))
       }
     }
-    let chosen = QdrantDiversity.choose(
+    let chosen = try QdrantDiversity.choose(
       count, relevance: known.map { vector.similarity(example, $0.vector) },
       balance: 1 - Float(diversity.diversity)
-    ) { vector.similarity(known[$0].vector, known[$1].vector) }
+    ) {
+      // Millions of comparisons take a while.
+      try Task.checkCancellation()
+      return vector.similarity(known[$0].vector, known[$1].vector)
+    }
     return chosen.map { known[$0].hit }
   }
 }

@@ -28,6 +28,7 @@ struct QdrantRequest: Sendable {
     let top = try fields.count("top", atLeast: 1)
     query.limit = try fields.count("limit", atLeast: 1) ?? top ?? 10
     query.offset = try fields.count("offset") ?? 0
+    _ = try QdrantQuery.wanted(query.limit, query.offset)
     switch form {
     case .query: break
     case .search:

@@ -6,6 +6,8 @@ internal import MoultServer
 /// Queries: `points/query`, the forms that came before it, and matrices of distances.
 extension QdrantAPI {
   private static let points = "collections/{name}/points"
+  /// Searches of one batch at most.
+  private static let searchCountMax = 1_000
 
   func addQueryRoutes(to group: GuardedRoutes) {
     addQueryRoutes("query", .query, to: group)
@@ -26,10 +28,21 @@ extension QdrantAPI {
     }
     route(.post, path + "/batch", .read, to: group) { call in
       let fields = try call.object(floatKeys: QdrantQuery.floatKeys)
+      let searches = try fields.required("searches", try fields.array("searches"))
+      guard searches.count <= Self.searchCountMax else {
+        throw QdrantError.badRequest(
+          "searches: a batch takes at most \(Self.searchCountMax) searches, got \(searches.count)")
+      }
       var requests: [QdrantRequest] = []
-      for (index, json) in try fields.required("searches", try fields.array("searches")).enumerated() {
+      for (index, json) in searches.enumerated() {
         requests.append(
           try QdrantRequest(try QdrantFields(json, at: fields.place("searches[\(index)]")), form))
+      }
+      // Each is in bounds by itself; all their hits are held until the last one is found.
+      let hitCount = requests.reduce(0) { $0 + $1.query.limit + $1.query.offset }
+      guard hitCount <= Engine.hitCountMax else {
+        throw QdrantError.badRequest(
+          "the sum of limit + offset over all searches may be at most \(Engine.hitCountMax), got \(hitCount)")
       }
       return try await operations.reading(try call.path("name")) { [requests] collection in
         var answers: [[QdrantRecord]] = []
