@@ -4,6 +4,7 @@ import random
 
 import grpc
 import pytest
+import requests
 from conftest import API_KEY, READ_ONLY_KEY
 from qdrant_client import grpc as messages
 from qdrant_client import models
@@ -135,3 +136,63 @@ def test_older_methods_are_queries(channel, points):
     found = points.query_points("p", query=models.DiscoverQuery(discover=models.DiscoverInput(
         target=0, context=[models.ContextPair(positive=3, negative=4)])), limit=5).points
     assert discovered == [(hit.id, pytest.approx(hit.score)) for hit in found] and len(discovered) == 5
+
+
+def rest(server, method, path, body=None):
+    answer = requests.request(
+        method, f"{server.qdrant_uri}/collections/{path}", json=body, headers={"api-key": API_KEY}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["result"]
+
+
+def got(channel, number):
+    return call(channel, "Points/Get", messages.GetPoints(
+        collection_name="p", ids=[messages.PointId(num=number)],
+        with_payload=messages.WithPayloadSelector(enable=True)))
+
+
+def test_payloads_keep_numbers_under_names_of_vectors(qdrant_server, channel, points):
+    rest(qdrant_server, "PUT", "p/points?wait=true", {"points": [
+        {"id": 80, "vector": [1, 2, 3, 4], "payload": {"vector": [16777217, 123456789]}}]})
+    payload = messages.GetResponse.FromString(got(channel, 80)).result[0].payload
+    assert [value.integer_value for value in payload["vector"].list_value.values] == [16777217, 123456789]
+
+
+def test_payloads_as_deep_as_rest_takes_them(qdrant_server, channel, points):
+    payload = "deepest"
+    for _ in range(61):
+        payload = {"a": payload}
+    rest(qdrant_server, "PUT", "p/points?wait=true", {"points": [
+        {"id": 81, "vector": [1, 2, 3, 4], "payload": payload}]})
+    assert rest(qdrant_server, "GET", "p/points/81")["payload"] == payload
+    # Too deep for Python's reader of messages.
+    answer = got(channel, 81)
+    assert isinstance(answer, bytes) and b"deepest" in answer, answer
+
+
+def test_settings_that_messages_cannot_hold_are_left_out(qdrant_server, channel):
+    rest(qdrant_server, "PUT", "odd", {
+        "vectors": {"size": 4, "distance": "Dot"}, "wal_config": {"wal_capacity_mb": -1, "wal_segments_ahead": 3},
+        "optimizers_config": {"deleted_threshold": "x", "vacuum_min_vector_number": 7}})
+    try:
+        answer = call(channel, "Collections/Get", messages.GetCollectionInfoRequest(collection_name="odd"))
+        assert isinstance(answer, bytes), answer
+        config = messages.GetCollectionInfoResponse.FromString(answer).result.config
+        assert not config.optimizer_config.HasField("deleted_threshold")
+        assert config.optimizer_config.vacuum_min_vector_number == 7
+        assert not config.wal_config.HasField("wal_capacity_mb") and config.wal_config.wal_segments_ahead == 3
+        assert config.params.vectors_config.params.size == 4
+    finally:
+        rest(qdrant_server, "DELETE", "odd")
+
+
+def test_bytes_of_vectors_are_made_of_finite_numbers_only(qdrant_server, channel):
+    rest(qdrant_server, "PUT", "u8", {"vectors": {"size": 2, "distance": "Dot", "datatype": "uint8"}})
+    try:
+        for number in ("nan", "inf", "-inf"):
+            message = messages.UpsertPoints(collection_name="u8", wait=True, points=[messages.PointStruct(
+                id=messages.PointId(num=1), vectors=messages.Vectors(vector=messages.Vector(
+                    dense=messages.DenseVector(data=[float(number), 1]))))])
+            assert call(channel, "Points/Upsert", message)[0] == grpc.StatusCode.INVALID_ARGUMENT, number
+    finally:
+        rest(qdrant_server, "DELETE", "u8")

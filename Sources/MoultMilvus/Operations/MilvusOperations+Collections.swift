@@ -122,7 +122,16 @@ extension MilvusOperations {
       let old = try CollectionDefinition(of: info)
       var new = old
       try change(&new)
-      return new == old ? info.schema.annotations : try new.annotations
+      if new == old { return info.schema.annotations }
+      try Self.requireOwn(info)
+      return try new.annotations
     }
+  }
+
+  /// - Throws: 1100 where Qdrant's clients have said what the collection is: our definition would replace theirs.
+  static func requireOwn(_ info: CollectionInfo) throws {
+    guard let annotations = info.schema.annotations, annotations.hasPrefix("{\"qdrant\":") else { return }
+    throw MilvusError.invalidParameter(
+      "collection \(info.name) was defined by clients of Qdrant; change it over Qdrant's protocol")
   }
 }

@@ -185,6 +185,7 @@ extension MilvusOperations {
     _ collectionName: String, name: String, set: [CollectionDefinition.Parameter], remove: [String]
   ) async throws {
     let collection = try describe(collectionName)
+    try Self.requireOwn(collection.info)
     guard let place = collection.definition.indexes.firstIndex(where: { $0.name == name }) else {
       throw MilvusError(code: MilvusError.Code.indexNotFound, message: "index not found[indexName=\(name)]")
     }

@@ -30,6 +30,7 @@ extension MilvusOperations {
   /// Adds a scalar or vector field, which is null in the points that are there.
   func add(_ field: CollectionDefinition.Field, to name: String) async throws {
     let collection = try describe(name)
+    try Self.requireOwn(collection.info)
     try CollectionDefinition.checkNames([field])
     guard field.type.isKeptScalar || field.type.isVector, !field.isPrimary else {
       throw MilvusError.invalidParameter(

@@ -70,8 +70,18 @@ extension QdrantAPI {
     let response = try await handlers.handler(for: method, path)(call)
     var bytes = ByteBuffer()
     try await response.body.write(CollectingWriter { bytes.writeBuffer(&$0) })
-    return try bytes.json(floatKeys: ["vector"], keepsLarge: true)["result"] ?? .null
+    let answer = try bytes.withUnsafeReadableBytes { bytes in
+      try JSONReader.parse(
+        bytes.bindMemory(to: UInt8.self), depthMax: Self.answerDepthMax, floatKeys: Self.answerFloatKeys,
+        keepsLarge: true)
+    }
+    return answer["result"] ?? .null
   }
+
+  /// A payload as deep as one may be, and the levels of arrays and objects around it.
+  private static let answerDepthMax = JSONText.depthMax + 16
+  /// What users have stored keeps its numbers.
+  private static let answerFloatKeys = JSONFloatKeys(["vector"], except: ["payload", "metadata"])
 
   private static func buffer(_ message: some SwiftProtobuf.Message) throws -> ByteBuffer {
     let bytes: [UInt8] = try message.serializedBytes()

@@ -27,14 +27,39 @@ enum SettingMessages {
     return rest(object)
   }
 
-  /// The opposite; members that the message does not know are passed over.
+  /// The opposite; members that the message does not know, or whose values it cannot hold, are passed over: settings
+  /// are kept as they were given, also those that nothing here reads.
   static func message<Message: SwiftProtobuf.Message>(_ type: Message.Type, _ json: JSON?) throws -> Message {
     guard case .object(let object)? = json else { return Message() }
-    var writer = JSONWriter()
-    writer.value(.object(proto(object)))
     var options = JSONDecodingOptions()
     options.ignoreUnknownFields = true
-    return try Message(jsonUTF8Bytes: Array(writer.bytes), options: options)
+    func read(_ object: JSONObject) throws -> Message {
+      var writer = JSONWriter()
+      writer.value(.object(object))
+      return try Message(jsonUTF8Bytes: writer.bytes, options: options)
+    }
+    let given = proto(object)
+    if let message = try? read(given) { return message }
+    return try read(readable(given) { (try? read($0)) != nil })
+  }
+
+  /// An object without the members that cannot be read.
+  ///
+  /// - Parameter canRead: whether an object with some of its members can be read.
+  private static func readable(_ object: JSONObject, _ canRead: (JSONObject) -> Bool) -> JSONObject {
+    if canRead(object) { return object }
+    let members = object.members.compactMap { member -> JSONObject.Member? in
+      if canRead(JSONObject([member])) { return member }
+      guard case .object(let inner) = member.value else { return nil }
+      func with(_ inner: JSONObject) -> JSONObject {
+        JSONObject([JSONObject.Member(key: member.key, value: .object(inner))])
+      }
+      let kept = with(readable(inner) { canRead(with($0)) })
+      return canRead(kept) ? kept.members.first : nil
+    }
+    let kept = JSONObject(members)
+    // Each can be read alone: if not together, they exclude each other.
+    return canRead(kept) ? kept : JSONObject(Array(members.prefix(1)))
   }
 
   // MARK: To REST

@@ -17,7 +17,8 @@ extension QdrantOperations {
   }
 
   func standing(of collection: QdrantCollection) throws -> Standing {
-    let jobs = try jobs(of: collection.name)
+    // Jobs of an earlier collection of this name say nothing about this one.
+    let jobs = try jobs(of: collection.name).filter { $0.createdAt >= collection.info.createdAt }
     let unfinished = Array(jobs.filter { !$0.state.isFinal && $0.kind != Self.retireKind }.reversed())
     let finished = jobs.filter { $0.state.isFinal }
     var error: String?
@@ -96,7 +97,12 @@ extension QdrantOperations {
       let present = PointFilter.all([
         .field(FieldPath(names), .exists), .not(.field(FieldPath(names), .isOneOf([.null]))),
       ])
-      counts[index.field] = try await engine.count(collection.name, filter: present).count
+      do {
+        counts[index.field] = try await engine.count(collection.name, filter: present).count
+      } catch let error as MoultError where error.code == .invalidArgument {
+        // Filters cannot name the key: an index on it was taken by versions before this one.
+        counts[index.field] = 0
+      }
     }
     return counts
   }

@@ -19,12 +19,14 @@ struct PointTranslation: Sendable {
 
   private var definition: QdrantDefinition { collection.definition }
 
-  /// Names under which a body holds vectors of a collection.
+  /// Names under which a body holds vectors of a collection. Payloads and filters keep their numbers, whatever their
+  /// members are called.
   static func floatKeys(of collection: QdrantCollection) -> JSONFloatKeys {
-    let plain: Set<String> = ["id", "ids", "points", "payload", "payloads", "batch", "indices"]
+    let plain: Set<String> = ["id", "ids", "points", "batch", "indices"]
     return JSONFloatKeys(
       ["vector", "vectors"]
-        + collection.definition.vectors.map(\.name).filter { !plain.contains($0.lowercased()) })
+        + collection.definition.vectors.map(\.name).filter { !plain.contains($0.lowercased()) },
+      except: ["payload", "payloads", "filter", "update_filter"])
   }
 
   // MARK: Reading
@@ -90,6 +92,11 @@ struct PointTranslation: Sendable {
     case nil: throw .format("missing field `batch.vectors`")
     case .object(let columns)?:
       for column in columns.members {
+        // Before rows are filled: the time that takes grows with the square of the number of columns.
+        guard
+          definition.vectors.contains(where: { $0.name == column.key })
+            || definition.sparseVectors.contains(where: { $0.name == column.key })
+        else { throw .wrongInput("Not existing vector name error: \(column.key)") }
         guard let values = column.value.array, values.count == ids.count else {
           throw .validation(
             "[batch.vectors.\(column.key): number of vectors must match number of ids (\(ids.count))]")

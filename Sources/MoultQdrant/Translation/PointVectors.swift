@@ -58,6 +58,10 @@ struct PointVectors: Sendable {
     guard values.count == vector.size else {
       throw .wrongInput("Vector dimension error: expected dim: \(vector.size), got \(values.count)")
     }
+    // Messages of gRPC can say numbers that JSON cannot, and rounding to integers would make others of them.
+    if let other = values.first(where: { !$0.isFinite }) {
+      throw .wrongInput("\(path): expected finite numbers, got \(other)")
+    }
     return vector.datatype.rounded(values)
   }
 }

@@ -10,6 +10,8 @@ package struct JSONReader: ~Copyable {
   private let keepsLarge: Bool
   private let powers = PowersOfTen.shared
   private var floats = FloatBuffer()
+  /// False below members that `floatKeys` excludes.
+  private var readsFloats = true
 
   private init(_ bytes: UnsafeBufferPointer<UInt8>, floatKeys: JSONFloatKeys, keepsLarge: Bool) {
     scanner = JSONScanner(bytes)
@@ -92,7 +94,10 @@ package struct JSONReader: ~Copyable {
       let key = try string()
       try scanner.scanColon()
       let start = scanner.offset
-      let value = try value(depthLeft: depthLeft - 1, asFloats: floatKeys.contains(key))
+      let outerReadsFloats = readsFloats
+      if readsFloats, floatKeys.excludes(key) { readsFloats = false }
+      let value = try value(depthLeft: depthLeft - 1, asFloats: readsFloats && floatKeys.contains(key))
+      readsFloats = outerReadsFloats
       members.append(JSONObject.Member(key: key, value: value, text: start..<scanner.offset))
     } while try scanner.anotherElement(closing: UInt8(ascii: "}"))
     return .object(JSONObject(members))
