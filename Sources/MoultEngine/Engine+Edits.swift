@@ -11,25 +11,61 @@ package enum PointSelection: Sendable {
 /// A point that an edit looks at.
 package struct EditedPoint: Sendable {
   package var id: PointID
+  /// Its place among all that are selected.
+  package var place: Int
   /// With its vectors and its payload; `nil` where none is stored.
   package var stored: Point?
   /// Whether it is stored and fulfils the edit's condition.
   package var matches: Bool
 }
 
+/// Some of the points that are selected, one after the other.
+package struct EditedPage: Sendable {
+  package var points: [EditedPoint]
+  /// Of the first vector field.
+  package var dimension: Int
+  /// Dimensions of the fields beside the first, by name: those that are there while the edit runs.
+  package var fields: [String: Int]
+
+  /// Points in columns, as a write takes them.
+  package func batch(_ points: [Point]) -> PointBatch {
+    var batch = PointBatch(ids: points.map(\.id), vectors: [], dimension: dimension)
+    batch.vectors.reserveCapacity(points.count * dimension)
+    for point in points { batch.vectors += point.vector ?? [Float](repeating: 0, count: dimension) }
+    if points.contains(where: { $0.payload?.isEmpty == false }) {
+      batch.payloads = points.map { $0.payload ?? "" }
+    }
+    // A field that has gone comes along: the write refuses it, which is better than to lose the vectors unsaid.
+    for name in Set(points.flatMap(\.fields.keys)) {
+      let vectors = points.map { $0.fields[name] }
+      let given = vectors.lazy.compactMap { $0 }.first?.count ?? 0
+      batch.fields[name] = FieldVectors(vectors, dimension: fields[name] ?? given)
+    }
+    return batch
+  }
+}
+
 extension Engine {
-  /// Makes other points of those that are selected, with no other write in between and in one write.
+  /// Points that an edit holds in memory and writes at a time, at most.
+  static let editedPointsMax = 10_000
+  /// Numbers of their vectors, at most, unless one point has more.
+  static let editedNumbersMax = 1 << 24
+
+  /// Makes other points of those that are selected, with no other write in between. They are read, changed and written
+  /// in pages, so that an edit of a whole collection does not need all of it in memory.
   ///
   /// - Parameters:
-  ///   - selection: ids in their order, those that are not stored included, or what is stored and matches, by id.
+  ///   - selection: ids in their order, those that are not stored included, or what is stored and matches, by id. What
+  ///     matches is decided before the first page is written.
   ///   - condition: what `matches` says of a stored point; `nil` is fulfilled by all.
-  ///   - change: gives what is stored, under these or other ids; `nil` changes nothing. It runs as the collection's only
-  ///     writer.
-  /// - Throws: as ``write(_:to:mode:)``; what `change` throws. Nothing is written then.
-  /// - Complexity: holds the selected points in memory, vectors included.
+  ///   - change: gives what is stored, under these or other ids; `nil` changes nothing. It runs as the collection's
+  ///     only writer, once for every page.
+  /// - Throws: as ``write(_:to:mode:)``; what `change` throws. Nothing of that page is written then, nor of those
+  ///   behind it; pages before it stay.
+  /// - Complexity: holds the ids that are selected in memory, and one page with its vectors.
   package func edit(
     _ selection: PointSelection, where condition: PointFilter? = nil, in name: String,
-    change: @escaping @Sendable ([EditedPoint]) throws -> PointBatch?
+    change: @escaping @Sendable (EditedPage) throws -> PointBatch?
   ) async throws -> WriteResult {
     if let condition { try Self.check(condition) }
     if case .matching(let filter) = selection { try Self.check(filter) }
@@ -41,69 +77,71 @@ extension Engine {
       },
       change: { [resources] writer in
         let collection = writer.collection
-        let (ids, stored, matching) = try resources.directory.read { db in
-          try Self.look(selection, condition, collection, db)
-        }
-        // The gate is held: every row that was read is in it.
-        let snapshot = collection.snapshot
-        let fields = collection.fields.map { ($0, $0.snapshot) }
-        for snapshot in [snapshot] + fields.map(\.1) {
-          try snapshot.requireSoundVectors(ofRows: stored.values.map(\.row))
-        }
-        let points = ids.map { id in
-          let point = stored[id].map { point in
-            Point(
-              id: id, vector: snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension),
-              payload: point.payload, fields: Self.vectors(ofRow: point.row, in: fields))
+        let ids: [PointID]
+        switch selection {
+        case .ids(let given): ids = given
+        case .matching(let filter):
+          ids = try resources.directory.read { db in
+            try collection.points.live(matching: filter, limit: .max, payloads: false, in: db).map(\.id)
           }
-          return EditedPoint(id: id, stored: point, matches: point != nil && matching?.contains(id) ?? true)
         }
-        guard let batch = try change(points) else { return [] }
-        try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
-        try PointValidation.checkFields(of: batch, in: collection)
-        return try writer.write(batch, mode: .upsert)
+        // The gates of the fields are held too: none comes or goes before the last page is written.
+        let numbers = collection.withFields.reduce(0) { $0 + $1.schema.dimension }
+        let size = max(1, min(Self.editedPointsMax, Self.editedNumbersMax / numbers))
+        var written: [PointID] = []
+        for start in stride(from: 0, to: ids.count, by: size) {
+          let part = ids[start..<min(ids.count, start + size)]
+          let (stored, matching) = try resources.directory.read { db in
+            try Self.look(part, condition, collection, db)
+          }
+          let page = try Self.page(part, stored, matching, collection)
+          guard let batch = try change(page) else { continue }
+          try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+          try PointValidation.checkFields(of: batch, in: collection)
+          written += try writer.write(batch, mode: .upsert)
+        }
+        return written
       })
   }
 
-  /// The ids that are selected, those of them that are stored, and those that fulfil the condition, if there is one.
+  /// Those of the ids that are stored, and those that fulfil the condition, if there is one.
   private static func look(
-    _ selection: PointSelection, _ condition: PointFilter?, _ collection: Collection, _ db: Database
-  ) throws -> ([PointID], [PointID: StoredPoint], Set<PointID>?) {
-    let ids: [PointID]
-    var stored: [PointID: StoredPoint] = [:]
-    switch selection {
-    case .ids(let given):
-      ids = given
-      let rows = try collection.points.rows(ids: given, in: db)
-      let points = try collection.points.points(rows: rows.values, payloads: true, in: db)
-      stored = rows.compactMapValues { points[$0] }
-    case .matching(let filter):
-      let points = try collection.points.live(matching: filter, limit: .max, payloads: true, in: db)
-      ids = points.map(\.id)
-      for point in points { stored[point.id] = point }
-    }
+    _ ids: ArraySlice<PointID>, _ condition: PointFilter?, _ collection: Collection, _ db: Database
+  ) throws -> ([PointID: StoredPoint], Set<PointID>?) {
+    let rows = try collection.points.rows(ids: Array(ids), in: db)
+    let points = try collection.points.points(rows: rows.values, payloads: true, in: db)
+    let stored = rows.compactMapValues { points[$0] }
     let matching = try condition.map { condition in
       let both = PointFilter.all([.ids(Set(stored.keys)), condition])
       return Set(try collection.points.live(matching: both, limit: .max, payloads: false, in: db).map(\.id))
     }
-    return (ids, stored, matching)
+    return (stored, matching)
   }
 
-  /// Points in columns, as a write takes them.
+  /// For the holder of the gate: every row that was read is in the collection's snapshots.
   ///
-  /// - Parameter fields: dimensions of the fields beside the first, by name.
-  package static func batch(_ points: [Point], dimension: Int, fields: [String: Int]) -> PointBatch {
-    var batch = PointBatch(ids: points.map(\.id), vectors: [], dimension: dimension)
-    batch.vectors.reserveCapacity(points.count * dimension)
-    for point in points { batch.vectors += point.vector ?? [Float](repeating: 0, count: dimension) }
-    if points.contains(where: { $0.payload?.isEmpty == false }) {
-      batch.payloads = points.map { $0.payload ?? "" }
+  /// - Parameter ids: whose places are those among all that are selected.
+  private static func page(
+    _ ids: ArraySlice<PointID>, _ stored: [PointID: StoredPoint], _ matching: Set<PointID>?,
+    _ collection: Collection
+  ) throws -> EditedPage {
+    let snapshot = collection.snapshot
+    let fields = collection.fields.map { ($0, $0.snapshot) }
+    for snapshot in [snapshot] + fields.map(\.1) {
+      try snapshot.requireSoundVectors(ofRows: stored.values.map(\.row))
     }
-    for (name, dimension) in fields {
-      let vectors = points.map { $0.fields[name] }
-      guard vectors.contains(where: { $0 != nil }) else { continue }
-      batch.fields[name] = FieldVectors(vectors, dimension: dimension)
+    let points = zip(ids.indices, ids).map { place, id in
+      let point = stored[id].map { point in
+        Point(
+          id: id, vector: snapshot.vector(ofRow: point.row, dimension: collection.schema.dimension),
+          payload: point.payload, fields: Self.vectors(ofRow: point.row, in: fields))
+      }
+      return EditedPoint(
+        id: id, place: place, stored: point, matches: point != nil && matching?.contains(id) ?? true)
     }
-    return batch
+    let dimensions = fields.map { ($0.0.schema.vectorField, $0.0.schema.dimension) }
+    return EditedPage(
+      points: points, dimension: collection.schema.dimension,
+      fields: Dictionary(dimensions, uniquingKeysWith: { first, _ in first }))
   }
 }

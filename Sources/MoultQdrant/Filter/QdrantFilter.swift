@@ -76,11 +76,16 @@ extension QdrantFilter {
 
   /// The engine's form.
   ///
+  /// - Parameter isOfElements: whether it is about elements of an array, which have neither ids nor vectors.
   /// - Throws: 400 for a condition that the engine cannot look at.
-  func pointFilter(in collection: QdrantCollection?) throws(QdrantError) -> PointFilter {
+  func pointFilter(
+    in collection: QdrantCollection?, isOfElements: Bool = false
+  ) throws(QdrantError) -> PointFilter {
     func translated(_ conditions: [Condition]) throws(QdrantError) -> [PointFilter] {
       var filters: [PointFilter] = []
-      for condition in conditions { filters.append(try condition.pointFilter(in: collection)) }
+      for condition in conditions {
+        filters.append(try condition.pointFilter(in: collection, isOfElements: isOfElements))
+      }
       return filters
     }
     var parts = try translated(must)
@@ -92,7 +97,9 @@ extension QdrantFilter {
 }
 
 extension QdrantFilter.Condition {
-  fileprivate func pointFilter(in collection: QdrantCollection?) throws(QdrantError) -> PointFilter {
+  fileprivate func pointFilter(
+    in collection: QdrantCollection?, isOfElements: Bool
+  ) throws(QdrantError) -> PointFilter {
     switch self {
     case .field(let path, let tests):
       let values = path.values
@@ -107,6 +114,7 @@ extension QdrantFilter.Condition {
       }
       return parts.count == 1 ? parts[0] : .any(parts)
     case .hasID(let ids): return .ids(ids)
+    case .hasVector where isOfElements: return .any([])
     case .hasVector(let name):
       guard let collection else {
         throw .badRequest("has_vector cannot be asked for here; name ids or payload conditions")
@@ -120,9 +128,9 @@ extension QdrantFilter.Condition {
       // `data` and `data[]` mean the same here.
       var path = path
       if path.steps.count > 1, path.steps.last == .each { path.steps.removeLast() }
-      return .elements(path.values, try filter.pointFilter(in: collection))
+      return .elements(path.values, try filter.pointFilter(in: collection, isOfElements: true))
     case .slice(let index, let total): return .slice(index, of: total)
-    case .filter(let filter): return try filter.pointFilter(in: collection)
+    case .filter(let filter): return try filter.pointFilter(in: collection, isOfElements: isOfElements)
     }
   }
 }

@@ -68,11 +68,14 @@ extension QdrantOperations {
       general.merging(vector.given["hnsw_config"]?.object ?? [:]), at: "hnsw_config")
   }
 
-  /// Removes a collection, and the aliases that point to it.
+  /// Removes a collection, and the aliases that point to it: all of them, or none where the collection stays.
   ///
+  /// - Parameter dropCollection: instead of the engine's, for tests.
   /// - Returns: `false` when there is none of that name.
   /// - Throws: 400 for an alias: Qdrant does nothing then and says so only by `false`.
-  func drop(_ name: String) async throws -> Bool {
+  func drop(
+    _ name: String, by dropCollection: (@Sendable (String) async throws -> Void)? = nil
+  ) async throws -> Bool {
     let own = QdrantName.encoded(name)
     if let target = try? engine.describeAlias(own) {
       throw QdrantError.wrongInput(
@@ -81,11 +84,22 @@ extension QdrantOperations {
     }
     for _ in 0..<Self.dropAttemptsMax {
       do {
-        let aliases = (try? engine.listAliases(of: own)) ?? []
+        let aliases = ((try? engine.listAliases(of: own)) ?? []).map { $0.alias }
         if !aliases.isEmpty {
-          try await engine.changeAliases(aliases.map { .drop($0.alias, ifExists: true) })
+          // First what would keep the collection, so that its aliases are gone only for a moment if it stays.
+          try await cancelJobs(of: own)
+          try await engine.changeAliases(aliases.map { .drop($0, ifExists: true) })
         }
-        try await engine.dropCollection(own)
+        do {
+          if let dropCollection {
+            try await dropCollection(own)
+          } else {
+            try await engine.dropCollection(own)
+          }
+        } catch {
+          await putBack(aliases, of: own)
+          throw error
+        }
         return true
       } catch let error as MoultError where error.code == .collectionNotFound {
         return false
@@ -102,6 +116,15 @@ extension QdrantOperations {
   }
 
   private static let dropAttemptsMax = 20
+
+  /// Gives a collection that stays its aliases again, but for those that somebody has made of another by now.
+  private func putBack(_ aliases: [String], of name: String) async {
+    guard !aliases.isEmpty else { return }
+    // A task of its own: a client that hangs up must not cost the aliases.
+    await Task {
+      for alias in aliases { _ = try? await engine.changeAliases([.create(alias, collection: name)]) }
+    }.value
+  }
 
   /// Ends what works on a collection that is to be deleted.
   private func cancelJobs(of name: String) async throws {

@@ -14,6 +14,7 @@ extension QdrantOperations {
   ///
   /// - Parameter body: the request's, whose bytes the members' places are in.
   func upsert(_ fields: QdrantFields, body: ByteBuffer, to collection: QdrantCollection) async throws {
+    try Self.requireOwn(collection.info)
     let mode = try updateMode(fields)
     let condition = try filter(fields, "update_filter")?.pointFilter(in: collection)
     let translation = PointTranslation(collection: collection, body: body)
@@ -25,16 +26,16 @@ extension QdrantOperations {
     // What becomes of a point that stands there twice depends on what became of the first.
     for part in mode == .upsert && condition == nil ? [] : Self.withoutRepetition(points) {
       let batch = try translation.batch(part)
-      _ = try await engine.edit(.ids(batch.ids), where: condition, in: collection.name) { found in
+      _ = try await engine.edit(.ids(batch.ids), where: condition, in: collection.name) { page in
         var kept: [Int] = []
-        for (place, point) in found.enumerated() {
+        for point in page.points {
           let isWritten =
             switch mode {
             case .upsert: point.stored == nil || point.matches
             case .insertOnly: point.stored == nil
             case .updateOnly: point.stored != nil && point.matches
             }
-          if isWritten { kept.append(place) }
+          if isWritten { kept.append(point.place) }
         }
         return kept.isEmpty ? nil : batch.selecting(kept)
       }
@@ -94,7 +95,7 @@ extension QdrantOperations {
     }
   }
 
-  /// Makes other points of those that are selected, in one write. Ids that are not stored keep nothing from being done:
+  /// Makes other points of those that are selected, with no other write in between. Ids that are not stored keep nothing from being done:
   /// the others are changed, then the first of them is told.
   ///
   /// - Throws: 404 naming the first id that is not stored.
@@ -102,20 +103,19 @@ extension QdrantOperations {
     _ selection: PointSelection, where condition: PointFilter? = nil, in collection: QdrantCollection,
     _ change: @escaping @Sendable (inout Point) throws -> Void
   ) async throws {
+    try Self.requireOwn(collection.info)
     let missing = FirstMissing()
-    let dimensions = Dictionary(
-      collection.info.fields.map { ($0.name, $0.dimension) }, uniquingKeysWith: { first, _ in first })
-    _ = try await engine.edit(selection, where: condition, in: collection.name) { found in
+    _ = try await engine.edit(selection, where: condition, in: collection.name) { page in
       var changed: [Point] = []
-      missing.id = found.first { $0.stored == nil }?.id
-      for point in found where point.matches {
+      if missing.id == nil { missing.id = page.points.first { $0.stored == nil }?.id }
+      for point in page.points where point.matches {
         guard let stored = point.stored else { continue }
         var new = stored
         try change(&new)
         if new != stored { changed.append(new) }
       }
-      guard !changed.isEmpty else { return nil }
-      return Engine.batch(changed, dimension: collection.info.schema.dimension, fields: dimensions)
+      // Not by the vectors that `collection` had: others may have come and been filled since it was described.
+      return changed.isEmpty ? nil : page.batch(changed)
     }
     if let id = missing.id {
       throw QdrantError.notFound("No point with id \(QdrantPointID.text(id)) found")

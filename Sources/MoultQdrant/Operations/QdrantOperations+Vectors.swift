@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
@@ -7,39 +8,19 @@ extension QdrantOperations {
   ///
   /// - Throws: 404; 400 for another configuration of a name that is there, 400 for a collection of another protocol.
   func addVector(_ name: String, to collection: String, _ body: QdrantFields) async throws {
-    let described = try describe(collection)
-    try Self.requireOwn(described.info)
-    let definition = described.definition
+    try Self.requireOwn(try describe(collection).info)
     let dense = try body.fields("dense")
     let sparse = try body.fields("sparse")
     guard (dense == nil) != (sparse == nil) else {
       throw QdrantError.format("expected either `dense` or `sparse`")
     }
     if let dense {
-      let field = try VectorConfiguration.field(name, avoiding: [described.info.schema.vectorField])
-      let vector = try VectorConfiguration.dense(dense, name: name, field: field)
-      if let present = definition.vectors.first(where: { $0.name == name }) {
-        guard Self.isSame(present, vector) else { throw Self.otherVector(name) }
-        return
+      for _ in 0..<Engine.fieldsMax {
+        if try await addDense(dense, name, to: collection) { return }
       }
-      guard !definition.sparseVectors.contains(where: { $0.name == name }) else {
-        throw Self.otherVector(name)
-      }
-      do { try await engine.addVectorField(try self.field(vector, definition), to: described.name) } catch let
-        error
-        as MoultError where error.code == .collectionExists
-      {
-        // Another request was faster, or a crash came between field and definition.
-        let info = try describe(collection).info
-        let there = info.fields.first { $0.name == field }
-        guard there?.dimension == vector.size, there?.metric == vector.distance.metric else {
-          throw Self.otherVector(name)
-        }
-      }
-      try await alter(collection) { definition in
-        guard !definition.vectors.contains(where: { $0.name == name }) else { return }
-        definition.vectors.append(vector)
-      }
+      throw QdrantError(
+        status: .serviceUnavailable,
+        message: "Service unavailable: others change the vectors of collection `\(collection)`; try again")
     } else if let sparse {
       let vector = try VectorConfiguration.sparse(sparse, name: name, number: 0)
       try await alter(collection) { definition in
@@ -55,6 +36,60 @@ extension QdrantOperations {
         definition.sparseVectors.append(vector)
       }
     }
+  }
+
+  /// - Returns: `false` when another request has taken the field meanwhile.
+  private func addDense(
+    _ dense: QdrantFields, _ name: String, to collection: String
+  ) async throws -> Bool {
+    let described = try describe(collection)
+    if let present = described.definition.vectors.first(where: { $0.name == name }) {
+      let wanted = try VectorConfiguration.dense(dense, name: name, field: present.field)
+      guard Self.isSame(present, wanted) else { throw Self.otherVector(name) }
+      return true
+    }
+    let field = try Self.freeField(name, in: described.info)
+    let vector = try VectorConfiguration.dense(dense, name: name, field: field)
+    guard !described.definition.sparseVectors.contains(where: { $0.name == name }) else {
+      throw Self.otherVector(name)
+    }
+    do {
+      try await engine.addVectorField(try self.field(vector, described.definition), to: described.name)
+    } catch let error as MoultError where error.code == .collectionExists { return false }
+    let present: QdrantDefinition.Vector?
+    do {
+      try await alter(collection) { definition in
+        guard !definition.sparseVectors.contains(where: { $0.name == name }) else {
+          throw Self.otherVector(name)
+        }
+        guard !definition.vectors.contains(where: { $0.name == name }) else { return }
+        definition.vectors.append(vector)
+      }
+      present = try QdrantCollection(try engine.describeCollection(described.name)).definition.vectors
+        .first { $0.name == name }
+    } catch {
+      try? await engine.dropVectorField(field, from: described.name)
+      throw error
+    }
+    guard present?.field != field else { return true }
+    // Another request was faster, with a field of its own, or has removed the vector since.
+    try? await engine.dropVectorField(field, from: described.name)
+    if let present, !Self.isSame(present, vector) { throw Self.otherVector(name) }
+    return true
+  }
+
+  /// The engine's name for a new vector: of no field that is there. One that no vector has may be what a crash left of
+  /// a vector that was removed, with its numbers; or another request is at work on it.
+  private static func freeField(_ name: String, in info: CollectionInfo) throws(QdrantError) -> String {
+    let taken = Set(info.fields.map(\.name) + [info.schema.vectorField])
+    let field = try VectorConfiguration.field(name, avoiding: taken)
+    var free = field
+    var number = 2
+    while taken.contains(free) {
+      free = "\(field)_\(number)"
+      number += 1
+    }
+    return free
   }
 
   private static func isSame(_ a: QdrantDefinition.Vector, _ b: QdrantDefinition.Vector) -> Bool {
@@ -95,7 +130,17 @@ extension QdrantOperations {
   /// `{"field_name", "field_schema"}`.
   func createIndex(_ body: QdrantFields, on collection: String) async throws {
     let field = try body.required("field_name", try body.string("field_name"))
-    _ = try QdrantPath.read(field, at: "field_name")
+    let path = try QdrantPath.read(field, at: "field_name")
+    // The store's rule for names in filters: of an index on another key nothing could be counted or found.
+    for case .key(let name) in path.steps {
+      guard !name.isEmpty,
+        !name.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
+      else {
+        throw QdrantError.format(
+          "field_name: Invalid json path: '\(field.prefix(200))': expected keys that are not empty and hold no quotes, "
+            + "backslashes or control characters")
+      }
+    }
     guard let given = body["field_schema"] ?? body["field_type"] else {
       throw QdrantError.badRequest("missing field `field_schema`: the type cannot be told from the payload")
     }

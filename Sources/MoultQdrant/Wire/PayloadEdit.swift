@@ -18,11 +18,9 @@ enum PayloadEdit: Sendable {
       }
     case .overwrite(let members): payload = JSONObject(Self.hidden(payload) + members.members)
     case .delete(let paths):
-      for path in paths {
-        if case .object(let changed) = Self.removed(from: .object(payload), path.steps[...]) {
-          payload = changed
-        }
-      }
+      var removal = Removal()
+      for path in paths { removal.insert(path.steps[...]) }
+      if case .object(let changed) = removal.removed(from: .object(payload)) { payload = changed }
     case .clear: payload = JSONObject(Self.hidden(payload))
     }
   }
@@ -31,10 +29,24 @@ enum PayloadEdit: Sendable {
     payload.members.filter { StoredPayload.isHidden($0.key) }
   }
 
+  /// - Complexity: O(members of both): a scan of the object for each member would take hours for a million of them.
   private static func merging(_ object: JSONObject, _ members: JSONObject) -> JSONObject {
-    var merged = object
-    for member in members.members { merged[member.key] = member.value == .null ? nil : member.value }
-    return merged
+    var given = [String: JSON](minimumCapacity: members.members.count)
+    for member in members.members { given[member.key] = member.value }
+    var merged: [JSONObject.Member] = []
+    merged.reserveCapacity(object.members.count + members.members.count)
+    for member in object.members {
+      guard let value = given.removeValue(forKey: member.key) else {
+        merged.append(member)
+        continue
+      }
+      if value != .null { merged.append(JSONObject.Member(key: member.key, value: value)) }
+    }
+    // Those that are left are new, and come in the order in which they were given.
+    for member in members.members where member.value != .null && given[member.key] != nil {
+      merged.append(JSONObject.Member(key: member.key, value: member.value))
+    }
+    return JSONObject(merged)
   }
 
   /// `value` with members put in where the path leads, objects and arrays made on the way where others stand.
@@ -57,24 +69,57 @@ enum PayloadEdit: Sendable {
     }
   }
 
-  private static func removed(from value: JSON, _ steps: ArraySlice<QdrantPath.Step>) -> JSON {
-    guard let step = steps.first else { return value }
-    let rest = steps.dropFirst()
-    switch (step, value) {
-    case (.key(let key), .object(var object)):
-      if rest.isEmpty {
-        object[key] = nil
-      } else if let inner = object[key] {
-        object[key] = removed(from: inner, rest)
+  /// Paths to be taken out, by their steps: a payload is gone through once for all of them.
+  private struct Removal {
+    /// Whether a path ends here.
+    var isEnd = false
+    var keys: [String: Removal] = [:]
+    var indices: [Int: Removal] = [:]
+    /// One at most.
+    var each: [Removal] = []
+
+    mutating func insert(_ steps: ArraySlice<QdrantPath.Step>) {
+      guard let step = steps.first else {
+        isEnd = true
+        return
       }
-      return .object(object)
-    case (.index(let index), .array(var array)):
-      // To delete an element by its place could not be done twice with the same outcome.
-      if !rest.isEmpty, array.indices.contains(index) { array[index] = removed(from: array[index], rest) }
-      return .array(array)
-    case (.each, .array(let array)):
-      return .array(rest.isEmpty ? [] : array.map { removed(from: $0, rest) })
-    default: return value
+      let rest = steps.dropFirst()
+      switch step {
+      case .key(let key): keys[key, default: Removal()].insert(rest)
+      case .index(let index): indices[index, default: Removal()].insert(rest)
+      case .each:
+        if each.isEmpty { each.append(Removal()) }
+        each[0].insert(rest)
+      }
+    }
+
+    func removed(from value: JSON) -> JSON {
+      switch value {
+      case .object(let object) where !keys.isEmpty:
+        var members: [JSONObject.Member] = []
+        members.reserveCapacity(object.members.count)
+        for member in object.members {
+          guard let own = keys[member.key] else {
+            members.append(member)
+            continue
+          }
+          if own.isEnd { continue }
+          members.append(JSONObject.Member(key: member.key, value: own.removed(from: member.value)))
+        }
+        return .object(JSONObject(members))
+      case .array(var array):
+        if let each = each.first {
+          if each.isEnd { return .array([]) }
+          array = array.map { each.removed(from: $0) }
+        }
+        // To delete an element by its place could not be done twice with the same outcome: where a path ends at one,
+        // nothing is done.
+        for (index, own) in indices where array.indices.contains(index) {
+          array[index] = own.removed(from: array[index])
+        }
+        return .array(array)
+      default: return value
+      }
     }
   }
 }
