@@ -139,7 +139,7 @@ def test_random_filters(both, seed):
             raise AssertionError(f"seed {seed}, {wanted.model_dump_json(exclude_none=True)}: {error}") from error
         matched += 0 < len(found[0]) < len(points)
     # Filters that let all or nothing through show little.
-    assert matched > 60
+    assert matched > 30
 
 
 def test_refused(both):
