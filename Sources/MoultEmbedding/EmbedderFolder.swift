@@ -41,9 +41,13 @@ struct EmbedderFolder: Sendable {
   func key(of embedder: Embedder) throws(MoultError) -> String? {
     if let name = embedder.keyVariable {
       // Others of the server's secrets are not to be had under the name of a key.
-      guard name.hasSuffix("_API_KEY") else {
+      guard name.hasSuffix("_API_KEY"), !name.hasPrefix("MOULT_"),
+        name.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F })
+      else {
         throw MoultError(
-          .invalidArgument, "the variable of a key must be called …_API_KEY, got '\(name.prefix(300))'")
+          .invalidArgument,
+          "the variable of a key must be called …_API_KEY, in capital letters, digits and _, and is none of Moult's own "
+            + "(MOULT_…); got '\(name.prefix(300))'")
       }
       guard let value = getenv(name) else {
         throw MoultError(

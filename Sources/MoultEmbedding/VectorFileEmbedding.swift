@@ -48,9 +48,14 @@ struct VectorFileEmbedding: TextEmbedding {
         "'\(embedder.ids ?? "")' names \(rows.count) different points, and '\(embedder.vectors ?? "")' has "
           + "\(file.rowCount) vectors; there must be one each")
     }
-    let attributes = try? FileManager.default.attributesOfItem(atPath: vectors)
+    identity = "file:\(Self.state(of: vectors))/\(file.rowCount)/\(file.dimension)/\(Self.state(of: ids))"
+  }
+
+  /// Other for another file, and for one that was written since. Which vector is whose, the file of ids says.
+  private static func state(of path: String) -> String {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-    identity = "file:\(vectors)/\(file.rowCount)/\(file.dimension)/\(changed)"
+    return "\(path)/\((attributes?[.size] as? NSNumber)?.int64Value ?? 0)/\(changed)"
   }
 
   private static func rows(_ path: String) throws -> Rows {

@@ -18,7 +18,11 @@ extension Engine {
   /// - Throws: `dimensionMismatch`, `invalidVector`, `invalidArgument` (limit, offset), `collectionNotReady`,
   ///   `overloaded`; `CancellationError` at once when the task is cancelled.
   package func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
-    let collection = try aliases.resolveReady(name)
+    try await search(request, in: try aliases.resolveReady(name))
+  }
+
+  /// The same in a collection that was looked up before.
+  func search(_ request: SearchRequest, in collection: Collection) async throws -> SearchResponse {
     let window = try window(of: request, collection: collection)
     return try await answer(
       window, of: collection, metric: collection.schema.metric, includePayload: request.includePayload,

@@ -25,7 +25,7 @@ extension Engine {
       request.dimension = collection.schema.dimension
       request.queries = try await vectors(ofQueries: texts, for: collection)
       do {
-        return try await search(request, in: collection.name)
+        return try await search(request, in: collection)
       } catch let error as MoultError where error.code == .collectionNotFound && !isSecond {
         // Dropped while the model was asked: the alias points elsewhere now.
         isSecond = true
@@ -50,7 +50,7 @@ extension Engine {
           + "\(embedder.map { "'\($0.model ?? $0.name)'" } ?? "one that is not known"); embed the queries by that"
       )
     }
-    return try await search(request, in: collection.name)
+    return try await search(request, in: collection)
   }
 
   private func vectors(ofQueries texts: [String], for collection: Collection) async throws -> [Float] {

@@ -57,7 +57,9 @@ struct EmbedderDirectoryTests {
       embedder(local, keyFile: "bad"), embedder(local, keyFile: "../outside"),
       embedder(local, keyFile: "link"),
       embedder(local, keyFile: "none"), embedder("http://api.example.com/v1", keyFile: "good"),
-      embedder(local, keyVariable: "PATH"), embedder(local, keyVariable: "MOULT_TEST_NO_SUCH_API_KEY"),
+      embedder(local, keyVariable: "PATH"), embedder(local, keyVariable: "MOULT_API_KEY"),
+      embedder(local, keyVariable: "PATH\0_API_KEY"), embedder(local, keyVariable: "lower_API_KEY"),
+      embedder(local, keyVariable: "MOULT_TEST_NO_SUCH_API_KEY"),
     ] {
       let error = #expect(throws: MoultError.self) { try embedders.check(refused) }
       #expect(error?.message.contains("sk-") == false && error?.message.contains("two words") == false)

@@ -64,6 +64,15 @@ struct ReembedTests {
         queries: StandInEndpoint.vector(H.text("word 3")), dimension: StandInEndpoint.dimension, limit: 1)
       let found = try await harness.engine.search(query, ofModel: StandInEndpoint.model, in: "live")
       #expect(found.hits[0].map(\.id) == [.int64(3)])
+      // A copy with another form has vectors of the same model.
+      let copy = try await harness.engine.startReindex(
+        ReindexRequest(
+          source: "words_new", target: "words_copy", specification: EncodingSpecification(),
+          gate: RecallGateRequest(minimumRecall: 0)))
+      #expect(try await harness.finish(copy).state == .completed)
+      let copied = try await harness.engine.search(
+        texts: [H.text("word 17")], SearchRequest(queries: [], dimension: 0, limit: 1), in: "words_copy")
+      #expect(copied.hits[0].map(\.id) == [.int64(17)])
       for (model, name) in [("another", "live"), (StandInEndpoint.model, "words")] {
         await #expect(throws: MoultError.self) {
           _ = try await harness.engine.search(query, ofModel: model, in: name)

@@ -44,7 +44,8 @@ struct AccessTests {
     "POST /moult/v1/collections/{name}/switch/plan", "GET /moult/v1/jobs", "GET /moult/v1/jobs/{id}",
     "GET /moult/v1/jobs/{id}/status", "GET /moult/v1/collections/{name}/status",
     "POST /moult/v1/reindex/plan", "GET /moult/v1/backup", "GET /moult/v1/aliases",
-    "GET /moult/v1/aliases/{alias}", "GET /moult/v1/history",
+    "GET /moult/v1/aliases/{alias}", "GET /moult/v1/history", "GET /moult/v1/embedders",
+    "POST /moult/v1/reembed/plan",
   ]
 
   @Test(

@@ -10,6 +10,9 @@ import MoultStorage
 /// is durable before the next request goes out in its place, so a crash costs at most one batch a stream. One task
 /// decides everything; requests, pages of points and waits are tasks that report to it.
 struct EmbeddingPass: Sendable {
+  /// More than any model takes at once; sums of it stay within 64 bits.
+  private static let tokensPerAnswerMax = 1 << 32
+
   /// How far a job's embedding is.
   struct Progress: Codable, Sendable {
     /// Texts of rows up to here are in the cache.
@@ -253,7 +256,8 @@ struct EmbeddingPass: Sendable {
     case .answered(let batch, let answer):
       state.requests -= 1
       state.pace.answered(now: now)
-      let tokens = Int64(answer.tokens ?? batch.tokens)
+      // What an endpoint counts is only its word: a wild number must not end the sum.
+      let tokens = Int64(max(0, min(answer.tokens ?? batch.tokens, Self.tokensPerAnswerMax)))
       state.progress.report.requests += 1
       state.progress.report.texts += Int64(batch.items.count)
       state.progress.report.tokens += tokens

@@ -355,12 +355,28 @@ struct ReindexJob: Sendable {
   ///
   /// - Returns: `nil` when the model does not answer in time: writers go on, and so does catching up.
   private func embedRest(_ checkpoint: Checkpoint) async throws -> Checkpoint? {
+    let patience = EmbeddingStage.cutOverPatienceSeconds
     do {
-      return try await embed(
-        checkpoint, phase: "cut-over", isUrgent: true, patienceSeconds: EmbeddingStage.cutOverPatienceSeconds)
+      return try await withThrowingTaskGroup(of: Checkpoint?.self) { group in
+        defer { group.cancelAll() }
+        group.addTask {
+          try await embed(checkpoint, phase: "cut-over", isUrgent: true, patienceSeconds: patience)
+        }
+        // An endpoint that hangs, or asks for patience itself, does not keep writers waiting longer.
+        group.addTask {
+          try await Task.sleep(for: .seconds(patience))
+          return nil
+        }
+        return try await group.next() ?? nil
+      }
     } catch let error as MoultError where error.code == .unavailable {
       return nil
     }
+  }
+
+  /// Whose vectors the target has: of the model that made them anew, or of the source's.
+  private var embedderName: String? {
+    arguments.embedding?.embedder.name ?? resources.embedders.embedder(ofCollection: source.id)?.name
   }
 
   /// Compares both models' answers.
@@ -504,7 +520,7 @@ struct ReindexJob: Sendable {
       try directory.catalog.setSchema(definition, of: target.id, in: db)
       // Keys that the source gave out, to points deleted since too, are never given again.
       try directory.catalog.reserveKeys(below: source.nextKey, collection: target.id, in: db)
-      if let embedder = arguments.embedding?.embedder.name {
+      if let embedder = embedderName {
         try directory.catalog.setEmbedder(embedder, of: target.id, in: db)
       }
       if let alias = arguments.alias {
@@ -521,7 +537,7 @@ struct ReindexJob: Sendable {
       target.publish(target.snapshot.swapped(to: record, report: report))
       target.reserveKeys(below: source.nextKey)
       target.annotate(definition.annotations)
-      if let embedder = arguments.embedding?.embedder.name {
+      if let embedder = embedderName {
         resources.embedders.set(embedder, ofCollection: target.id)
       }
       target.markReady()
