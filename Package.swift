@@ -134,7 +134,7 @@ let package = Package(
       [
         "QdrantProto", swiftProtobuf, "MoultModel", "MoultEngine", "MoultServer", hummingbird,
         hummingbirdCore, nioCore,
-        httpTypes,
+        httpTypes, crypto,
       ]),
     module(
       "MoultEmbedding",
@@ -196,7 +196,7 @@ let package = Package(
       "MoultQdrantTests",
       [
         "MoultServerTesting", "MoultQdrant", "MoultServer", "MoultEngine", "MoultModel", hummingbird,
-        httpTypes,
+        httpTypes, crypto,
       ]),
     .target(
       name: "MoultEmbeddingTesting",
@@ -204,7 +204,11 @@ let package = Package(
       path: "Tests/MoultEmbeddingTesting", swiftSettings: strict),
     tests(
       "MoultEmbeddingTests",
-      ["MoultEmbeddingTesting", "MoultEmbedding", "MoultEngine", "MoultModel", logging, lifecycle]),
+      [
+        "MoultEmbeddingTesting", "MoultEmbedding", "MoultEngine", "MoultCompute", "MoultModel",
+        "MoultStorage",
+        logging, lifecycle,
+      ]),
     tests("MoultBenchmarkTests", ["MoultBenchmark", "MoultModel", "MoultFiles"]),
     tests(
       "CrashTests", ["MoultEmbeddingTesting", "MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),

@@ -5,26 +5,6 @@ import Testing
 
 @Suite("sparse vectors of texts")
 struct SparseTextTests {
-  @Test(
-    "words are runs of letters and digits of any script, in lower case",
-    arguments: [
-      ("", ""),
-      ("The Milvus vector database is built for scale!", "the milvus vector database is built for scale"),
-      ("The 2 QUICK Brown-Foxes dog's 32.3 中文 x", "the 2 quick brown foxes dog s 32 3 中文 x"),
-      ("---abc123---DEF_456---", "abc123 def 456"),
-      ("éclair Straße ΕΛΛΗΝΙΚΆ русский 日本語", "éclair straße ελληνικά русский 日本語"),
-      ("٣٤ Ⅷ ½", "٣٤ ⅷ ½"),
-    ])
-  func words(text: String, words: String) {
-    #expect(StandardAnalyzer().words(in: text) == words.split(separator: " ").map(String.init))
-  }
-
-  @Test("stop words are left out, in whatever case they stand")
-  func stopWords() {
-    let analyzer = StandardAnalyzer(stopWords: StandardAnalyzer.englishStopWords)
-    #expect(analyzer.words(in: "The cat AND the Theory of it") == ["cat", "theory"])
-  }
-
   @Test("a term has the same dimension for ever")
   func goldenDimensions() {
     // FNV-1a 64 of "a" is AF63DC4C8601EC8C, of "foobar" 85944171F73967E8 (Fowler, Noll, Vo: test vectors).

@@ -1,3 +1,4 @@
+import Foundation
 import MoultModel
 import Testing
 
@@ -77,5 +78,38 @@ struct AccessListTests {
       try list.addUser("user\(number)", password: Self.password, summary: "")
     }
     #expect(code { try list.addUser("one_more", password: Self.password, summary: "") } == .invalidArgument)
+  }
+
+  @Test("groups of privileges come and go; one that is granted stays")
+  func groups() throws {
+    var list = AccessList()
+    try list.addGroup("readers")
+    #expect(code { try list.addGroup("readers") } == .invalidArgument)
+    #expect(code { try list.setGroup("others", ["Query"]) } == .invalidArgument)
+    try list.setGroup("readers", ["Search", "Query"])
+    #expect(list.groups == ["readers": ["Query", "Search"]])
+    try list.addRole("reader", summary: "")
+    try list.grant(Self.grant("readers"), to: "reader")
+    #expect(list.grants(ofGroup: "readers") == ["reader": [Self.grant("readers")]])
+    #expect(code { try list.removeGroup("readers") } == .invalidArgument)
+    try list.revoke(Self.grant("readers"), from: "reader")
+    try list.removeGroup("readers")
+    try list.removeGroup("readers")
+    #expect(list.groups.isEmpty)
+    for number in 0..<AccessList.countMax { try list.addGroup("group\(number)") }
+    #expect(code { try list.addGroup("one_more") } == .invalidArgument)
+    let many = Set((0...AccessList.countMax).map { "p\($0)" })
+    #expect(code { try list.setGroup("group1", many) } == .invalidArgument)
+  }
+
+  @Test("golden: a list of before there were groups is read, and one without is written as before")
+  func withoutGroups() throws {
+    let text =
+      #"{"roles":{"admin":{"grants":[],"summary":""},"public":{"grants":[],"summary":"x"}},"users":{}}"#
+    let list = try JSONDecoder().decode(AccessList.self, from: Data(text.utf8))
+    #expect(list.groups.isEmpty && list.roles["public"]?.summary == "x")
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    #expect(String(decoding: try encoder.encode(list), as: UTF8.self) == text)
   }
 }

@@ -157,10 +157,10 @@ struct DataDirectoryTests {
   func newerVersion() throws {
     try withTemporaryDirectory { path in
       let directory = try DataDirectory(path: path)
-      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '7'") }
+      try directory.write { try $0.execute(sql: "UPDATE meta SET value = '8'") }
       directory.close()
       let text = message { _ = try DataDirectory(path: path) }
-      #expect(text.contains("newer Moult (format 7, this one reads up to 6)"))
+      #expect(text.contains("newer Moult (format 8, this one reads up to 7)"))
       #expect(text.contains("Use the newer Moult"))
       #expect(code { _ = try DataDirectory(path: path) } == .unsupportedVersion)
     }

@@ -82,24 +82,9 @@ public enum ExampleScan {
     case .manhattan:
       for (place, row) in rows.enumerated() {
         let vector = (codes.rows + Int(row) * codes.rowStride).assumingMemoryBound(to: Float.self)
-        scores[place] = -taxicab(example, vector, request.dimension)
+        scores[place] = -RowDistance.manhattan(example, vector, request.dimension)
       }
     }
-  }
-
-  /// Σ |aᵢ − bᵢ|, eight sums side by side.
-  private static func taxicab(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ dimension: Int
-  ) -> Float {
-    var sums = SIMD8<Float>()
-    let whole = dimension / 8 * 8
-    for place in stride(from: 0, to: whole, by: 8) {
-      let x = UnsafeRawPointer(a + place).loadUnaligned(as: SIMD8<Float>.self)
-      let y = UnsafeRawPointer(b + place).loadUnaligned(as: SIMD8<Float>.self)
-      let difference = x - y
-      sums += difference.replacing(with: -difference, where: difference .< 0)
-    }
-    return (whole..<dimension).reduce(sums.sum()) { $0 + abs(a[$1] - b[$1]) }
   }
 }
 

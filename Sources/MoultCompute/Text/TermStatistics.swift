@@ -27,6 +27,15 @@ public struct TermStatistics: Sendable, Equatable {
     for dimension in counts.indices { rowsByDimension[dimension, default: 0] += 1 }
   }
 
+  /// Adds a row, but remembers of the row no other dimensions than these.
+  public mutating func add(_ counts: SparseVector, only dimensions: Set<UInt32>) {
+    rowCount += 1
+    termCount += counts.values.reduce(0) { $0 + Double($1) }
+    for dimension in counts.indices where dimensions.contains(dimension) {
+      rowsByDimension[dimension, default: 0] += 1
+    }
+  }
+
   /// Takes back what `add` of the same counts did.
   ///
   /// - Precondition: they were added and not yet removed.

@@ -45,11 +45,16 @@ public struct AccessList: Sendable, Codable, Equatable {
   public static let everyone = "public"
   /// Whom the server's own token stands for; it has no password here.
   public static let root = "root"
-  /// Users, roles, and grants of one role, at most.
+  /// Users, roles, grants of one role, groups, and privileges of one group, at most.
   public static let countMax = 1000
 
   public private(set) var users: [String: User] = [:]
   public private(set) var roles: [String: Role] = [:]
+  /// `nil` in lists of before there were any.
+  private var privilegeGroups: [String: [String]]?
+
+  /// Groups of privileges that were made here, by name; sorted.
+  public var groups: [String: [String]] { privilegeGroups ?? [:] }
 
   /// Without users. Everyone may learn what collections, indexes and aliases are like, as with Milvus; it can be
   /// revoked.
@@ -158,6 +163,51 @@ public struct AccessList: Sendable, Codable, Equatable {
   public mutating func revoke(_ grant: Grant, from role: String) throws(MoultError) {
     try requireRole(role)
     roles[role]?.grants.removeAll { $0.isSame(grant) }
+  }
+
+  // MARK: Groups of privileges
+
+  /// - Throws: `invalidArgument` for a name that is taken, or when there are too many.
+  public mutating func addGroup(_ name: String) throws(MoultError) {
+    guard groups[name] == nil else {
+      throw MoultError(.invalidArgument, "privilege group name [\(name)] is defined by users")
+    }
+    try requireRoom(groups.count, "privilege groups")
+    privilegeGroups = groups.merging([name: []]) { $1 }
+  }
+
+  /// One that is not there is no failure.
+  ///
+  /// - Throws: `invalidArgument` for one that is granted to a role.
+  public mutating func removeGroup(_ name: String) throws(MoultError) {
+    guard groups[name] != nil else { return }
+    if let role = grants(ofGroup: name).keys.sorted().first {
+      throw MoultError(
+        .invalidArgument,
+        "privilege group [\(name)] is used by role [\(role)], Use REVOKE API to revoke it first")
+    }
+    privilegeGroups?[name] = nil
+  }
+
+  /// Whoever has the group granted may do more, or less, at once.
+  ///
+  /// - Throws: `invalidArgument` for a group that is not there, or when there are too many privileges.
+  public mutating func setGroup(_ name: String, _ privileges: Set<String>) throws(MoultError) {
+    guard groups[name] != nil else {
+      throw MoultError(
+        .invalidArgument, "there is no privilege group name [\(name)] defined in system to operate")
+    }
+    guard privileges.count <= Self.countMax else {
+      throw MoultError(
+        .invalidArgument,
+        "privilege group [\(name)] would have \(privileges.count) privileges; it may have \(Self.countMax)")
+    }
+    privilegeGroups?[name] = privileges.sorted()
+  }
+
+  /// By role, where there are any.
+  public func grants(ofGroup name: String) -> [String: [Grant]] {
+    roles.mapValues { $0.grants.filter { $0.privilege == name } }.filter { !$0.value.isEmpty }
   }
 
   // MARK: Checks

@@ -3,6 +3,8 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
   public enum Action: String, Sendable, Codable, CaseIterable {
     case aliasCreated
     case aliasMoved
+    /// It stands for the collection again that it stood for before a reindex moved it.
+    case aliasRolledBack
     case aliasDropped
     case collectionCreated
     /// A reindex has made it.

@@ -68,9 +68,36 @@ public struct Embedder: Sendable, Codable, Equatable {
   /// Whether it reads a file of vectors, and so knows the points of that file only.
   public var isFile: Bool { vectors != nil }
 
+  /// Whether somebody who names a model means this one: by the model's own name or the embedder's.
+  public func isCalled(_ model: String) -> Bool { name == model || self.model == model }
+
+  /// Whether both give the same vectors to the same points and queries.
+  public func embedsAs(_ other: Embedder) -> Bool {
+    url == other.url && model == other.model && vectors == other.vectors && ids == other.ids
+      && dimension == other.dimension && sendsDimension == other.sendsDimension
+      && documentPrefix == other.documentPrefix && queryPrefix == other.queryPrefix
+  }
+
+  /// Whether an `@` stands before the path: what is before it names a user.
+  private static func hasUserInfo(_ url: String) -> Bool {
+    var rest = Array(url.utf8)[...]
+    if let colon = rest.firstIndex(of: UInt8(ascii: ":")), rest[(colon + 1)...].starts(with: Array("//".utf8))
+    {
+      rest = rest[(colon + 3)...]
+    }
+    let ends: [UInt8] = Array("/?#".utf8)
+    return rest.prefix { !ends.contains($0) }.contains(UInt8(ascii: "@"))
+  }
+
   /// - Throws: `invalidArgument` naming the member that is missing or out of range.
   public func validate() throws(MoultError) {
     try Name.validate(name, what: "embedder")
+    if let url, Self.hasUserInfo(url) {
+      throw MoultError(
+        .invalidArgument,
+        "the url of embedder '\(name)' has a user or password in it, which lists and backups would show; give the key by "
+          + "keyFile or keyVariable")
+    }
     switch (url, model, vectors, ids) {
     case (_?, let model?, nil, nil):
       guard !model.isEmpty, model.utf8.count <= 256 else {

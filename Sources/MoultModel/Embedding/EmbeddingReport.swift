@@ -35,6 +35,14 @@ public struct EmbeddingReport: Sendable, Codable, Equatable {
   public var agreement: Double?
   /// Share of a sample of texts that, searched for, find their own point among the first ten.
   public var knownItems: Double?
+  /// Answers to queries whose right ones are known; absent where none were given.
+  public var labelled: LabelledProof?
+  /// Ids and payloads of source and target, compared before the cut-over; absent until then.
+  public var payloads: PayloadComparison?
+  /// What answers queries of the new model until the cut-over; absent where nothing was fitted.
+  public var bridge: BridgeReport?
+  /// Of all answered requests together.
+  public var requestSeconds: Double?
 
   public static let exceptionsMax = 20
 
@@ -46,6 +54,81 @@ public struct EmbeddingReport: Sendable, Codable, Equatable {
       return
     }
     exceptions.append(exception)
+  }
+}
+
+/// How both models answer queries whose right answers are known.
+public struct LabelledProof: Sendable, Codable, Equatable {
+  /// Hits that count.
+  public var k: Int
+  /// Those of which at least one right answer is in the collection.
+  public var queries: Int
+  /// The others.
+  public var ignored: Int
+  /// Mean share of the right answers among the first k; `nil` where the old model is not known.
+  public var recallBefore: Double?
+  public var recallAfter: Double
+  /// Mean normalized discounted cumulative gain of the first k, a right answer counting 1.
+  public var ndcgBefore: Double?
+  public var ndcgAfter: Double
+  /// After less before, on the same queries, with the 95 % interval of a paired bootstrap.
+  public var recallChange: RecallDifference?
+  public var ndcgChange: RecallDifference?
+
+  public init(
+    k: Int, queries: Int, ignored: Int, recallBefore: Double? = nil, recallAfter: Double,
+    ndcgBefore: Double? = nil,
+    ndcgAfter: Double, recallChange: RecallDifference? = nil, ndcgChange: RecallDifference? = nil
+  ) {
+    self.k = k
+    self.queries = queries
+    self.ignored = ignored
+    self.recallBefore = recallBefore
+    self.recallAfter = recallAfter
+    self.ndcgBefore = ndcgBefore
+    self.ndcgAfter = ndcgAfter
+    self.recallChange = recallChange
+    self.ndcgChange = ndcgChange
+  }
+}
+
+/// Ids and payloads of two collections, point by point.
+public struct PayloadComparison: Sendable, Codable, Equatable {
+  public var points: Int
+  /// Of all of them in no order: 32 hexadecimal digits, the same on both sides.
+  public var digest: String
+
+  public init(points: Int, digest: String) {
+    self.points = points
+    self.digest = digest
+  }
+}
+
+/// Maps between the spaces of the old model and the new one, fitted to a sample of texts that both have embedded.
+public struct BridgeReport: Sendable, Codable, Equatable {
+  /// The old model; `nil` where it is not known.
+  public var oldModel: String?
+  public var newModel: String
+  /// Points that it was fitted to.
+  public var pairs: Int
+  /// Recall@10 of queries mapped from the new model to the old one, on pairs that were left out of the fit, among the
+  /// sample: among all points it is lower.
+  public var recall: MeasuredRecall
+  /// The same without a map; absent where the dimensions differ.
+  public var recallUnmapped: MeasuredRecall?
+  /// The same with documents mapped from the old model to the new one.
+  public var recallOfDocuments: MeasuredRecall
+
+  public init(
+    oldModel: String?, newModel: String, pairs: Int, recall: MeasuredRecall,
+    recallUnmapped: MeasuredRecall? = nil, recallOfDocuments: MeasuredRecall
+  ) {
+    self.oldModel = oldModel
+    self.newModel = newModel
+    self.pairs = pairs
+    self.recall = recall
+    self.recallUnmapped = recallUnmapped
+    self.recallOfDocuments = recallOfDocuments
   }
 }
 
@@ -63,6 +146,8 @@ public struct EmbeddingPlan: Sendable, Codable, Equatable {
   public var requests: Int
   /// By the embedder's limits; absent when it has none.
   public var secondsMin: Double?
+  /// At the pace of the last job of the embedder, and not below its limits; absent where there was none.
+  public var secondsExpected: Double?
   public var cost: Double?
   /// Of the vectors on disk: once in the cache, once in the collection.
   public var diskNeeded: Int
@@ -71,7 +156,9 @@ public struct EmbeddingPlan: Sendable, Codable, Equatable {
 
   public init(
     points: Int, distinctTexts: Int, cachedTexts: Int, skipped: Int, exceptions: [EmbeddingReport.Exception],
-    tokens: Int64, requests: Int, secondsMin: Double?, cost: Double?, diskNeeded: Int, example: String?
+    tokens: Int64, requests: Int, secondsMin: Double?, secondsExpected: Double? = nil, cost: Double?,
+    diskNeeded: Int,
+    example: String?
   ) {
     self.points = points
     self.distinctTexts = distinctTexts
@@ -81,6 +168,7 @@ public struct EmbeddingPlan: Sendable, Codable, Equatable {
     self.tokens = tokens
     self.requests = requests
     self.secondsMin = secondsMin
+    self.secondsExpected = secondsExpected
     self.cost = cost
     self.diskNeeded = diskNeeded
     self.example = example

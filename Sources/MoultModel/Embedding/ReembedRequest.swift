@@ -13,8 +13,10 @@ public enum MissingTextPolicy: String, Sendable, Codable, CaseIterable {
 public struct ReembedRequest: Sendable, Codable, Equatable {
   /// Name of the collection to copy, or an alias of it.
   public var source: String
-  /// Name of the collection to make.
-  public var target: String
+  /// Name of the collection to make; a plan needs none.
+  public var target: String?
+  /// In place of `target`: a vector field of the collection itself, which is made when missing and filled from then on.
+  public var field: String?
   /// Name of the embedder.
   public var embedder: String
   /// See ``TextTemplate``; absent for an embedder of files, which knows points by their ids.
@@ -33,6 +35,13 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
   public var budget: Double?
   /// Answers of both models must overlap by so much at least, 0 … 1; 0 measures and lets pass.
   public var minimumAgreement: Double
+  /// Queries whose right answers are known; both models are asked them before the cut-over.
+  public var labelledQueries: [LabelledQuery]
+  /// The lower end of the interval of nDCG@10 after less before, over the labelled queries, must reach minus this;
+  /// `nil` measures and lets pass.
+  public var maximumLabelledLoss: Double?
+  /// Whether queries of the new model are answered until the cut-over too, from the old vectors.
+  public var bridges: Bool
   /// Of the new form against exact search of the new vectors.
   public var gate: RecallGateRequest
   /// In `JobInfo.priorities`; higher goes first.
@@ -44,15 +53,17 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
   public var after: [Int64]
 
   public init(
-    source: String, target: String, embedder: String, text: String?,
+    source: String, target: String?, field: String? = nil, embedder: String, text: String?,
     specification: EncodingSpecification = EncodingSpecification(), alias: String? = nil,
     ifCurrent: String? = nil, metric: Metric? = nil, missing: MissingTextPolicy = .fail,
     maximumSetAside: Int = 0, budget: Double? = nil, minimumAgreement: Double = 0,
+    labelledQueries: [LabelledQuery] = [], maximumLabelledLoss: Double? = nil, bridges: Bool = true,
     gate: RecallGateRequest = RecallGateRequest(), priority: Int = 0, swapAt: Int64? = nil,
     limits: JobLimits = JobLimits(), after: [Int64] = []
   ) {
     self.source = source
     self.target = target
+    self.field = field
     self.embedder = embedder
     self.text = text
     self.specification = specification
@@ -63,6 +74,9 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
     self.maximumSetAside = maximumSetAside
     self.budget = budget
     self.minimumAgreement = minimumAgreement
+    self.labelledQueries = labelledQueries
+    self.maximumLabelledLoss = maximumLabelledLoss
+    self.bridges = bridges
     self.gate = gate
     self.priority = priority
     self.swapAt = swapAt

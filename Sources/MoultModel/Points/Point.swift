@@ -35,6 +35,26 @@ extension PointID {
   }
 }
 
+/// As in JSON: a number or a string.
+extension PointID: Codable {
+  public init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let number = try? value.decode(Int64.self) {
+      self = .int64(number)
+    } else {
+      self = .string(try value.decode(String.self))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    switch self {
+    case .int64(let number): try value.encode(number)
+    case .string(let text): try value.encode(text)
+    }
+  }
+}
+
 extension PointID: Comparable {
   /// Integers before strings; integers by value, strings by their UTF-8 bytes.
   public static func < (left: PointID, right: PointID) -> Bool {

@@ -14,7 +14,7 @@ public struct ExampleSearch: Sendable {
     case context
 
     /// Whether it can be of so many examples.
-    func fits(_ count: Int) -> Bool {
+    public func fits(_ count: Int) -> Bool {
       switch self {
       case .weighted(let weights): count > 0 && weights.count == count
       case .best(let positives): count > 0 && (0...count).contains(positives)

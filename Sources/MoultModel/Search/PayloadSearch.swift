@@ -2,9 +2,22 @@
 ///
 /// It is exact. Its index is made in memory from the payloads at the first search of a field and kept up with later ones.
 public struct PayloadSearch: Sendable {
+  /// Ascending indices and as many finite values.
+  public struct Sparse: Sendable, Equatable {
+    public var indices: [UInt32]
+    public var values: [Float]
+
+    public init(indices: [UInt32], values: [Float]) {
+      self.indices = indices
+      self.values = values
+    }
+  }
+
   public enum Query: Sendable, Equatable {
     /// Ascending indices and as many finite values.
     case sparse(indices: [UInt32], values: [Float])
+    /// Several at once; every point that has a vector is found, whether it shares an index with one of them or not.
+    case sparseExamples([Sparse], ExampleSearch.Combination)
     /// As many bytes as the stored ones.
     case bits([UInt8])
     case text(String)
@@ -21,8 +34,8 @@ public struct PayloadSearch: Sendable {
     case hamming
     /// Base64 of bytes; `1 − |a ∧ b| / |a ∨ b|`, lower is nearer.
     case jaccard
-    /// Text; BM25 over its words, or their English stems, higher is nearer. `stopWords` are left out, in lower case.
-    case bm25(k1: Double, b: Double, stopWords: Set<String> = [], stems: Bool = false)
+    /// Text; BM25 over the terms that an analyzer finds, higher is nearer.
+    case bm25(k1: Double, b: Double, analyzer: TextAnalyzer = .standard)
 
     public var higherIsNearer: Bool {
       switch self {
@@ -43,15 +56,19 @@ public struct PayloadSearch: Sendable {
   /// Share of a sparse query's smallest values that is left out, 0 ..< 1; 0 is exact.
   public var dropRatio: Double
   public var filter: PointFilter?
+  /// Points whose vectors or texts tell how much an index or a word tells; `nil` takes all.
+  public var corpus: PointFilter?
   public var range: SearchRange?
   public var grouping: SearchGrouping?
   public var includePayload: Bool
 
   public init(
     field: String, scoring: Scoring, queries: [Query], limit: Int, offset: Int = 0, dropRatio: Double = 0,
-    filter: PointFilter? = nil, range: SearchRange? = nil, grouping: SearchGrouping? = nil,
+    filter: PointFilter? = nil, corpus: PointFilter? = nil, range: SearchRange? = nil,
+    grouping: SearchGrouping? = nil,
     includePayload: Bool = false
   ) {
+    self.corpus = corpus
     self.field = field
     self.scoring = scoring
     self.queries = queries

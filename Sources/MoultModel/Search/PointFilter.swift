@@ -5,6 +5,8 @@ public indirect enum PointFilter: Sendable, Hashable {
   case ids(Set<PointID>)
   /// Points whose ids lie between others; a bound that is `nil` does not bind.
   case idsBetween(lower: IDBound?, upper: IDBound?)
+  /// Points whose ids are integers that lie between bounds after arithmetic, step by step.
+  case idsBetweenAfter([Arithmetic], lower: Bound?, upper: Bound?)
   /// A member of the payload, named by the path of names to it.
   case field(FieldPath, Comparison)
   /// Two members of the payload, both numbers, both texts or both booleans, the first in relation to the second.
@@ -22,6 +24,8 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// Points of one of so many parts of equal size, by a hash of their ids: SipHash-2-4 without a key, of an integer's
   /// eight bytes (little-endian) or a UUID's sixteen, otherwise of a text's UTF-8.
   case slice(UInt64, of: UInt64)
+  /// A share of the points, 0 … 1, on average: each as a hash of its id and the seed says, whatever else is asked for.
+  case sample(share: Double, seed: UInt64)
   /// Points that have a vector in a field of the collection.
   case hasVector(ExactText)
 
@@ -43,6 +47,8 @@ public indirect enum PointFilter: Sendable, Hashable {
     case isTextBetween(lower: TextBound?, upper: TextBound?)
     /// Texts that a pattern fits from end to end: `*` stands for any characters, `?` for one, `[…]` for one of these.
     case matches(glob: String)
+    /// Texts with terms in them.
+    case hasTerms(TermMatch)
     /// An array that has one of these among its elements.
     case containsAny([Scalar])
     /// An array that has all of these among its elements.
@@ -128,7 +134,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// How deep conditions lie in each other, 1 for a single one.
   public var depth: Int {
     switch self {
-    case .ids, .idsBetween, .field, .fields, .values, .slice, .hasVector: 1
+    case .ids, .idsBetween, .idsBetweenAfter, .field, .fields, .values, .slice, .sample, .hasVector: 1
     case .all(let parts), .any(let parts), .atLeast(_, let parts): 1 + (parts.map(\.depth).max() ?? 0)
     case .not(let part), .elements(_, let part): 1 + part.depth
     }
@@ -137,7 +143,7 @@ public indirect enum PointFilter: Sendable, Hashable {
   /// Conditions in all, those that hold others included.
   public var conditionCount: Int {
     switch self {
-    case .ids, .idsBetween, .field, .fields, .values, .slice, .hasVector: 1
+    case .ids, .idsBetween, .idsBetweenAfter, .field, .fields, .values, .slice, .sample, .hasVector: 1
     case .all(let parts), .any(let parts), .atLeast(_, let parts): parts.reduce(1) { $0 + $1.conditionCount }
     case .not(let part), .elements(_, let part): 1 + part.conditionCount
     }
@@ -150,7 +156,7 @@ public indirect enum PointFilter: Sendable, Hashable {
     case .all(let parts), .any(let parts), .atLeast(_, let parts):
       parts.reduce(into: []) { $0.formUnion($1.vectorFields) }
     case .not(let part): part.vectorFields
-    case .ids, .idsBetween, .field, .fields, .values, .elements, .slice: []
+    case .ids, .idsBetween, .idsBetweenAfter, .field, .fields, .values, .elements, .slice, .sample: []
     }
   }
 
@@ -162,7 +168,8 @@ public indirect enum PointFilter: Sendable, Hashable {
       .field(_, .containsAll(let values)),
       .field(_, .element(_, .isOneOf(let values))):
       values.count
-    case .idsBetween, .field, .fields, .slice, .hasVector: 2
+    case .field(_, .hasTerms(let match)): match.terms.count
+    case .idsBetween, .idsBetweenAfter, .field, .fields, .slice, .sample, .hasVector: 2
     case .values(_, let condition): condition.valueCount
     case .all(let parts), .any(let parts), .atLeast(_, let parts): parts.reduce(1) { $0 + $1.valueCount }
     case .not(let part), .elements(_, let part): part.valueCount

@@ -69,7 +69,7 @@ public struct SearchHit: Sendable, Equatable {
 }
 
 /// Which form of which collection answered a request.
-public struct ServedBy: Sendable, Equatable, Hashable {
+public struct ServedBy: Sendable, Codable, Equatable, Hashable {
   /// The collection's own name, never an alias.
   public var collection: String
   /// The generation's number, unique in the data directory and rising.
@@ -85,9 +85,27 @@ public struct ServedBy: Sendable, Equatable, Hashable {
 public struct SearchResponse: Sendable {
   public var hits: [[SearchHit]]
   public var servedBy: ServedBy
+  /// How queries of another model than that of the vectors were answered; `nil` for all others.
+  public var bridge: BridgeUse?
 
   public init(hits: [[SearchHit]], servedBy: ServedBy) {
     self.hits = hits
     self.servedBy = servedBy
+  }
+}
+
+/// How queries of a model were answered whose vectors are still being made.
+public struct BridgeUse: Sendable, Equatable {
+  /// Of the queries.
+  public var model: String
+  /// Hits that were put in their place by their new vector.
+  public var rescored = 0
+  /// Those that were by their old one, mapped.
+  public var estimated = 0
+
+  public init(model: String, rescored: Int = 0, estimated: Int = 0) {
+    self.model = model
+    self.rescored = rescored
+    self.estimated = estimated
   }
 }

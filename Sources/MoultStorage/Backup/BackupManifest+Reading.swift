@@ -27,6 +27,9 @@ extension BackupManifest {
     let unfinished = Set(records.lazy.filter { $0.state != .live }.map(\.id))
     records.removeAll { unfinished.contains($0.parentID ?? $0.id) }
     createdAt = catalog.now()
+    // Made by the engine, which has not opened every database.
+    let hasEmbedders = try db.tableExists("embedders")
+    let embedderNames = hasEmbedders ? try catalog.embedderNames(in: db) : [:]
     collections = try records.map { record in
       let segments = try catalog.segments(of: record.id, in: db)
       return Collection(
@@ -41,9 +44,12 @@ extension BackupManifest {
             hasRowsFile: segment.rowsFile != nil,
             growing: segment.state == .growing ? try strides(segment) : nil)
         },
-        generations: try Self.generations(of: record, segments: segments, catalog: catalog, in: db))
+        generations: try Self.generations(of: record, segments: segments, catalog: catalog, in: db),
+        embedder: embedderNames[record.id])
     }
     let byID = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0.name) })
+    let used = Set(collections.compactMap(\.embedder))
+    embedders = hasEmbedders ? try catalog.embedders(in: db).filter { used.contains($0.name) } : []
     aliases = [:]
     for alias in try catalog.aliases(in: db) { aliases[alias.name] = byID[alias.collectionID] }
   }
@@ -101,6 +107,19 @@ extension BackupManifest {
     for collection in collections {
       try checkName(collection, before: before)
       before[collection.id] = collection
+    }
+    let embedders = embedders ?? []
+    try require(Set(embedders.map(\.name)).count == embedders.count, "embedders of different names")
+    for embedder in embedders {
+      do { try embedder.validate() } catch {
+        try require(false, "an embedder, got one of which is said: \(error.message.prefix(300))")
+      }
+    }
+    for collection in collections {
+      guard let name = collection.embedder else { continue }
+      try require(
+        embedders.contains { $0.name == name && $0.dimension == collection.schema.dimension },
+        "an embedder '\(name.prefix(100))' of the dimension of '\(collection.name.prefix(100))'")
     }
     for (alias, collection) in aliases {
       try require(

@@ -30,6 +30,8 @@ package struct BackupManifest: Codable, Sendable, Equatable {
     package var previousGeneration: Int64?
     package var segments: [Segment]
     package var generations: [Generation]
+    /// What made its vectors: one of `embedders`. Absent where that is not known.
+    package var embedder: String?
 
     /// The last batch that is in the backup.
     package var sequence: Int64 { nextSequence - 1 }
@@ -78,6 +80,8 @@ package struct BackupManifest: Codable, Sendable, Equatable {
   package var collections: [Collection]
   /// Alias → the collection's name.
   package var aliases: [String: String]
+  /// Those of the collections, without keys; absent in backups of earlier versions.
+  package var embedders: [Embedder]?
 
   /// The segment files of a collection, in their order in the archive.
   func files(of collection: Collection) -> [BackupFile] {

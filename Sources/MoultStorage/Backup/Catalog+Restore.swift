@@ -85,13 +85,18 @@ extension PointStore {
     let statement = try db.cachedStatement(
       sql: "SELECT row, key, payload, died FROM \(table) NOT INDEXED WHERE row > ? ORDER BY row")
     let rows = try Row.fetchCursor(statement, arguments: [afterRow])
+    let hasParts = try hasParts(in: db)
     var points: [BackupPoint] = []
     var taken = 0
     while taken < bytes, let row = try rows.next() {
       let died: Int64? = row[3]
       // The dead have nothing to tell.
-      let point = BackupPoint(
+      var point = BackupPoint(
         row: row[0], died: died, key: id(row, at: 1), payload: died == nil ? row[2] : nil)
+      if hasParts, died == nil {
+        let parts = try parts(ofRow: point.row, in: db)
+        if !parts.isEmpty { point.payload = PayloadParts(plain: point.payload ?? "", parts: parts).payload }
+      }
       points.append(point)
       taken += point.encodedBytes
     }
@@ -103,9 +108,13 @@ extension PointStore {
     let statement = try db.cachedStatement(
       sql: "INSERT INTO \(table) (row, key, payload, died) VALUES (?, ?, ?, ?)")
     for point in points {
+      let split = point.payload.flatMap(PayloadParts.init)
+      // Rows without a payload have NULL, not an empty text.
+      let plain = split.map { $0.plain.isEmpty ? nil : $0.plain } ?? point.payload
+      if let split { try insert(split.parts, row: point.row, in: db) }
       do {
         try statement.execute(
-          arguments: [point.row, try storableKey(point.key), point.payload, point.died])
+          arguments: [point.row, try storableKey(point.key), plain, point.died])
       } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
         throw MoultError(.corrupted, "row \(point.row) or its key \(point.key) is there twice")
       }

@@ -33,5 +33,6 @@ extension DataDirectory {
     for name in try fileSystem.list(absolutePath(FileNames.backups)) {
       try removeStagedBackup("\(FileNames.backups)/\(name)")
     }
+    try KeptBackups.removeUnfinished(self)
   }
 }

@@ -5,6 +5,10 @@ import MoultModel
 enum CatalogMigrations {
   /// The version of the data directory as a whole: raise it when an older Moult must not open it.
   static let formatVersion = 6
+  /// What a directory has from the moment on in which a payload in it has parts; see ``PayloadParts``.
+  static let versionWithParts = 7
+  /// The newest that is read.
+  static let formatVersionMax = versionWithParts
   /// The last migration that a database without checksums of pages may have; see ``DatabaseUpgrade``.
   static let lastPlain = "catalog-4"
 
@@ -16,10 +20,10 @@ enum CatalogMigrations {
       throw MoultError(
         .corrupted, "\(path): expected a format version of at least 1, got \(text ?? "none")")
     }
-    guard version <= formatVersion else {
+    guard version <= formatVersionMax else {
       throw MoultError(
         .unsupportedVersion,
-        "\(path) was written by a newer Moult (format \(version), this one reads up to \(formatVersion)); "
+        "\(path) was written by a newer Moult (format \(version), this one reads up to \(formatVersionMax)); "
           + "nothing was changed. Use the newer Moult, or another data directory")
     }
   }
@@ -36,6 +40,13 @@ enum CatalogMigrations {
     migrator.registerMigration("catalog-5") { db in try db.execute(sql: catalog5) }
     migrator.registerMigration("catalog-6") { db in try db.execute(sql: catalog6) }
     if let last { try migrator.migrate(writer, upTo: last) } else { try migrator.migrate(writer) }
+  }
+
+  /// Keeps an older Moult from opening a directory that it would lose something of.
+  static func raise(toVersion version: Int, in db: Database) throws {
+    try db.execute(
+      sql: "UPDATE meta SET value = ? WHERE name = 'format_version' AND CAST(value AS INTEGER) < ?",
+      arguments: [String(version), version])
   }
 
   private static let catalog1 = """

@@ -11,6 +11,7 @@ import Synchronization
 /// embeddings.sqlite       vectors that models have made of texts, see `EmbeddingCache`
 /// collections/<id>/…      segment files, see `FileNames`
 /// backups/<number>/…      second names of files while a backup reads them; removed at the start
+/// snapshots/…             backups that are kept, see `KeptBackups`
 /// ```
 package final class DataDirectory: Sendable {
   package let path: String

@@ -72,6 +72,14 @@ extension PointStore {
     case .slice(let index, let count):
       arguments += [Int64(bitPattern: count), Int64(bitPattern: index)]
       return "(moult_slice(key, ?\(arguments.count - 1)) = ?\(arguments.count))"
+    case .sample(let share, let seed):
+      // An odd factor and a summand put the 2³¹ values of the hash in another order; products stay below 2⁶².
+      let modulus = Int64(1) << 31
+      let factor = Int64(seed >> 33) | 1
+      arguments += [modulus, factor, Int64(seed & 0x7FFF_FFFF), modulus - 1, share * Double(modulus)]
+      let last = arguments.count
+      return
+        "(((moult_slice(key, ?\(last - 4)) * ?\(last - 3) + ?\(last - 2)) & ?\(last - 1)) < ?\(last))"
     case .hasVector(let field):
       arguments.append(field.text)
       return "moult_has_vector(?\(arguments.count), row)"
@@ -104,6 +112,12 @@ extension PointStore {
         parts.append("key \(sign)\(bound.isInclusive ? "=" : "") ?")
       }
       return "(" + parts.joined(separator: " AND ") + ")"
+    case .idsBetweenAfter(let steps, let lower, let upper):
+      let (value, parts) = try Self.computed(steps, of: "key", [])
+      // A division by zero has no result, whatever the bounds.
+      arguments += parts
+      return "(typeof(key) = 'integer' AND \(value) IS NOT NULL"
+        + bounds(lower, upper, value, parts, &arguments) + ")"
     case .all(let parts): return try join(parts, "AND", empty: "1", &arguments)
     case .any(let parts): return try join(parts, "OR", empty: "0", &arguments)
     case .not(let part): return "NOT \(try sql(part, &arguments))"
@@ -173,6 +187,11 @@ extension PointStore {
       arguments += [path, path, glob]
       return
         "(coalesce(json_type(payload, ?) = 'text', 0) AND coalesce(json_extract(payload, ?) GLOB ?, 0))"
+    case .hasTerms(let match):
+      arguments += [path, TermMatchArgument(match), path]
+      return """
+        (coalesce(json_type(payload, ?) = 'text', 0) AND \(TermMatchArgument.sqlName)(?, json_extract(payload, ?)))
+        """
     case .isOneOf(let values): return try sql(path, oneOf: values, &arguments)
     case .containsAny(let values):
       guard let list = try Self.json(values.filter { !$0.hasNUL }) else { return "0" }
@@ -196,28 +215,35 @@ extension PointStore {
     case .element(let place, let comparison):
       return try sql("\(path)[\(place)]", comparison, &arguments)
     case .isBetweenAfter(let steps, let lower, let upper):
-      guard steps.count <= PointFilter.arithmeticStepsMax else {
-        throw MoultError(
-          .invalidArgument,
-          "at most \(PointFilter.arithmeticStepsMax) steps of arithmetic are taken, got \(steps.count)")
-      }
       arguments.append(path)
-      var value = "json_extract(payload, ?)"
-      var parts: [(any DatabaseValueConvertible)?] = [path]
-      for step in steps {
-        value = "(\(value) \(step.sign.rawValue) ?)"
-        switch step.number {
-        case .int(let number): parts.append(number)
-        case .double(let number): parts.append(number)
-        case .string, .bool, .null:
-          throw MoultError(.invalidArgument, "arithmetic takes numbers, got \(step.number)")
-        }
-      }
+      let (value, parts) = try Self.computed(steps, of: "json_extract(payload, ?)", [path])
       // A division by zero has no result, whatever the bounds.
       arguments += parts
       return "(coalesce(json_type(payload, ?) IN ('integer', 'real'), 0) AND \(value) IS NOT NULL"
         + bounds(lower, upper, value, parts, &arguments) + ")"
     }
+  }
+
+  /// A value after arithmetic, in SQL, with its arguments.
+  private static func computed(
+    _ steps: [PointFilter.Arithmetic], of value: String, _ arguments: [(any DatabaseValueConvertible)?]
+  ) throws -> (value: String, arguments: [(any DatabaseValueConvertible)?]) {
+    guard steps.count <= PointFilter.arithmeticStepsMax else {
+      throw MoultError(
+        .invalidArgument,
+        "at most \(PointFilter.arithmeticStepsMax) steps of arithmetic are taken, got \(steps.count)")
+    }
+    var (value, arguments) = (value, arguments)
+    for step in steps {
+      value = "(\(value) \(step.sign.rawValue) ?)"
+      switch step.number {
+      case .int(let number): arguments.append(number)
+      case .double(let number): arguments.append(number)
+      case .string, .bool, .null:
+        throw MoultError(.invalidArgument, "arithmetic takes numbers, got \(step.number)")
+      }
+    }
+    return (value, arguments)
   }
 
   /// Elements of arrays are the same when their types and values are; integers and reals are of one type.

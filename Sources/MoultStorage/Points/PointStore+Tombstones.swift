@@ -34,6 +34,44 @@ extension PointStore {
     return tombstones
   }
 
+  /// Points of rows `afterRow + 1 … throughRow` that were alive after a batch, in the order of their rows: the state
+  /// that a copy made at these two numbers has, whatever was written since. Payloads of the dead are kept until the next
+  /// start.
+  ///
+  /// - Parameter sequence: of the batch.
+  package func scan(
+    afterRow: Int64, throughRow: Int64, aliveAfter sequence: Int64, limit: Int, in db: Database
+  ) throws -> [StoredPoint] {
+    let statement = try db.cachedStatement(
+      sql: """
+        SELECT row, key, payload FROM \(table) NOT INDEXED
+        WHERE row > ? AND row <= ? AND (died IS NULL OR died > ?) ORDER BY row LIMIT ?
+        """)
+    return try points(of: statement, [afterRow, throughRow, sequence, limit], payloads: true)
+  }
+
+  /// What was done to a collection since it had that next row and that last batch.
+  ///
+  /// - Parameter limit: counts no further than one more.
+  /// - Returns: points that were written since and live, and those that are gone since.
+  package func changed(
+    sinceRow row: Int64, sequence: Int64, limit: Int, in db: Database
+  ) throws -> (written: Int, deleted: Int) {
+    let written = try Int.fetchOne(
+      db,
+      sql: """
+        SELECT count(*) FROM (SELECT 1 FROM \(table) NOT INDEXED WHERE row >= ? AND died IS NULL LIMIT ?)
+        """, arguments: [row, limit + 1])
+    let deleted = try Int.fetchOne(
+      db,
+      sql: """
+        SELECT count(*) FROM (
+          SELECT 1 FROM \(table) AS gone INDEXED BY \(table)_died WHERE died > ? AND row < ?
+          AND NOT EXISTS (SELECT 1 FROM \(table) WHERE key = gone.key AND died IS NULL) LIMIT ?)
+        """, arguments: [sequence, row, limit + 1])
+    return (written ?? 0, deleted ?? 0)
+  }
+
   /// How many rows have died in batches after that one.
   package func diedCount(afterSequence: Int64, in db: Database) throws -> Int {
     let statement = try db.cachedStatement(

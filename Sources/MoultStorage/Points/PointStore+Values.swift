@@ -70,7 +70,7 @@ extension PointStore {
       return "(\(try list(parts, "+", "0")) >= ?\(place))"
     case .not(let part): return "NOT \(try sql(element: part, &arguments))"
     // An element has neither id nor vector.
-    case .ids, .idsBetween, .slice, .hasVector: return "0"
+    case .ids, .idsBetween, .idsBetweenAfter, .slice, .sample, .hasVector: return "0"
     case .field, .fields:
       throw MoultError(.invalidArgument, "inside elements, conditions are about values and elements")
     }
@@ -281,10 +281,12 @@ extension PointStore {
   ) throws -> Value {
     do {
       let elements = try elementStatements(of: arguments)
-      let functions = [filter.flatMap { hasVector(in: $0.vectorFields) }, elements?.function].compactMap(
-        \.self)
+      let functions = [
+        filter.flatMap { hasVector(in: $0.vectorFields) }, elements?.function,
+        TermMatchArgument.function(for: arguments),
+      ].compactMap(\.self)
       for function in functions { db.add(function: function) }
-      // They hold a state of the vectors, and statements: neither shall outlive this one.
+      // They hold a state of the vectors, statements, and what this filter asks for: none of them shall outlive this one.
       defer { for function in functions { db.remove(function: function) } }
       // They call the function, which has to be there before.
       try elements?.prepare(in: db)

@@ -60,7 +60,10 @@ package struct PointStore: Sendable {
     }
   }
 
-  func dropTable(in db: Database) throws { try db.execute(sql: "DROP TABLE IF EXISTS \(table)") }
+  func dropTable(in db: Database) throws {
+    try db.execute(sql: "DROP TABLE IF EXISTS \(table)")
+    try dropPartTable(in: db)
+  }
 
   // MARK: Writing
 
@@ -78,20 +81,27 @@ package struct PointStore: Sendable {
   ) throws -> [Int64] {
     precondition(payloads.isEmpty || payloads.count == ids.count, "one payload a point")
     let insertion = try PointInsertion(table: table, in: db)
+    // Those that are replaced were there before: a table that is made in here has nothing of theirs.
+    let hasParts = try hasParts(in: db)
     var died: [Int64] = []
     for (offset, id) in ids.enumerated() {
       let key = try storableKey(id)
-      let payload = payloads.isEmpty ? nil : payloads[offset]
-      if let payload, payload.utf8.contains(0) {
+      let given = payloads.isEmpty ? nil : payloads[offset]
+      if let given, given.utf8.contains(0) {
         throw MoultError(.invalidArgument, "the payload of point \(id) holds a NUL byte; JSON has none")
       }
       let row = firstRow + Int64(offset)
+      let split = given.flatMap(PayloadParts.init)
+      let payload = split?.plain ?? given
+      if let split { try insert(split.parts, row: row, in: db) }
       // Most points are new, and to find that out beforehand would cost as much as to insert them.
       if try insertion.insert(row: row, key: key, payload: payload) { continue }
       guard replaceExisting else {
         throw MoultError(.pointExists, "there is a point \(id) already; upsert replaces it")
       }
-      if let replaced = try kill(key, sequence: sequence, in: db) { died.append(replaced) }
+      if let replaced = try kill(key, sequence: sequence, hasParts: hasParts, in: db) {
+        died.append(replaced)
+      }
       guard try insertion.insert(row: row, key: key, payload: payload) else {
         throw MoultError(.internalError, "the point \(id) is live after it was replaced")
       }
@@ -103,15 +113,19 @@ package struct PointStore: Sendable {
   ///
   /// - Returns: the rows that died, in the order of `ids`.
   package func delete(ids: [PointID], sequence: Int64, in db: Database) throws -> [Int64] {
-    try ids.compactMap { id in
+    let hasParts = try hasParts(in: db)
+    return try ids.compactMap { id in
       guard let key = searchableKey(id) else { return nil }
-      return try kill(key, sequence: sequence, in: db)
+      return try kill(key, sequence: sequence, hasParts: hasParts, in: db)
     }
   }
 
   /// - Returns: the row that held the key, or `nil` when none did.
-  private func kill(_ key: DatabaseValue, sequence: Int64, in db: Database) throws -> Int64? {
+  private func kill(
+    _ key: DatabaseValue, sequence: Int64, hasParts: Bool, in db: Database
+  ) throws -> Int64? {
     guard let row = try liveRow(of: key, in: db) else { return nil }
+    if hasParts { try deleteParts(ofRow: row, in: db) }
     let update = try db.cachedStatement(sql: "UPDATE \(table) SET died = ? WHERE row = ?")
     try update.execute(arguments: [sequence, row])
     return row
@@ -129,15 +143,20 @@ package struct PointStore: Sendable {
   }
 
   /// Points by row, live or dead; rows that do not exist are left out.
+  ///
+  /// - Parameter parts: whether payloads come with their parts, which whoever writes them back needs.
   package func points(
-    rows: some Sequence<Int64>, payloads: Bool, in db: Database
+    rows: some Sequence<Int64>, payloads: Bool, parts: Bool = false, in db: Database
   ) throws -> [Int64: StoredPoint] {
+    let hasParts = try parts && hasParts(in: db)
+    var partBytes = 0
     let statement = try db.cachedStatement(
       sql: "SELECT row, key\(payloads ? ", payload" : "") FROM \(table) WHERE row = ?")
     var points: [Int64: StoredPoint] = [:]
     for row in rows {
       if let found = try Row.fetchOne(statement, arguments: [row]) {
         points[row] = point(found, payloads: payloads)
+        if hasParts { points[row] = try withParts(points[row]!, &partBytes, in: db) }
       }
     }
     return points
@@ -187,7 +206,7 @@ package struct PointStore: Sendable {
     return try Int64.fetchOne(lookup, arguments: [key])
   }
 
-  private func points(
+  func points(
     of statement: Statement, _ arguments: StatementArguments, payloads: Bool
   ) throws -> [StoredPoint] {
     var points: [StoredPoint] = []

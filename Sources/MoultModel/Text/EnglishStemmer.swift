@@ -1,13 +1,14 @@
 /// Brings English words to their stems, so that "connected" finds "connection": Porter's second algorithm
 /// (<https://snowballstem.org/algorithms/english/stemmer.html>, as of Snowball 2), which Milvus' `english` analyzer has.
 ///
-/// Words are in lower case and have no apostrophes. What is not ASCII counts as consonants.
+/// Words are in lower case. What is not ASCII counts as consonants.
 public enum EnglishStemmer {
   public static func stem(_ word: String) -> String {
     var bytes = Array(word.utf8)
     // Shorter words stay.
     guard bytes.count > 2 else { return word }
     if let stem = exceptions[word] { return stem }
+    if bytes.first == Stemming.apostrophe { bytes.removeFirst() }
     markConsonantYs(&bytes)
     var stemming = Stemming(word: bytes)
     stemming.run()
@@ -37,6 +38,7 @@ private struct Stemming {
   private let r2: Int
 
   static let consonantY = UInt8(ascii: "Y")
+  static let apostrophe = UInt8(ascii: "'")
 
   init(word: [UInt8]) {
     self.word = word
@@ -46,6 +48,7 @@ private struct Stemming {
   }
 
   mutating func run() {
+    possessive()
     plural()
     let invariant = ["inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed"]
     if invariant.contains(where: { word.elementsEqual($0.utf8) }) { return }
@@ -101,6 +104,12 @@ private struct Stemming {
   }
 
   // MARK: Steps
+
+  /// 0: "fox's".
+  private mutating func possessive() {
+    let suffixes: [(StaticString, Int)] = [("'s'", 3), ("'s", 2), ("'", 1)]
+    if let (_, count) = suffixes.first(where: { ends(in: $0.0) }) { replace(count) }
+  }
 
   /// 1a: "ponies", "glasses", "gaps".
   private mutating func plural() {
