@@ -14,6 +14,8 @@ struct EmbeddingsAnswer {
   /// What does not fit, as the end of a sentence that names the endpoint.
   struct Fault: Error {
     var reason: String
+    /// Whether the beginning of the answer says more.
+    var isOther = false
   }
 
   private struct Entry {
@@ -35,10 +37,9 @@ struct EmbeddingsAnswer {
     } catch let fault as Fault {
       throw fault
     } catch {
-      let start = String(decoding: bytes.prefix(100), as: UTF8.self)
       throw Fault(
-        reason:
-          "answered with something that is not the JSON of embeddings (\(error)): '\(start)'; check its url")
+        reason: "answered with something that is not the JSON of embeddings (\(error)); check its url",
+        isOther: true)
     }
   }
 

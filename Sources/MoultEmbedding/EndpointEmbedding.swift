@@ -22,7 +22,8 @@ struct EndpointEmbedding: TextEmbedding {
   /// An entry of a vector as JSON, at most: a sign, a point, 17 digits and an exponent, with a comma and a space.
   private static let entryBytesMax = 28
 
-  var identity: String { "\(model)/\(embedder.dimension)/\(embedder.sendsDimension ? "sent" : "own")" }
+  /// Two endpoints may call different models by one name.
+  var identity: String { "\(url) \(model)/\(embedder.dimension)/\(embedder.sendsDimension ? "sent" : "own")" }
 
   func embed(_ texts: [String]) async throws -> EmbeddingAnswer {
     let (status, headers, body) = try await send(texts)
@@ -33,7 +34,7 @@ struct EndpointEmbedding: TextEmbedding {
         MoultError(
           .invalidArgument,
           told(
-            "was asked for the model '\(model)' and answered as '\(answered.prefix(200))'; add the embedder with "
+            "was asked for the model '\(model)' and answered as '\(withoutKey(answered).prefix(200))'; add the embedder with "
               + "the name that the endpoint gives its model")))
     }
     return EmbeddingAnswer(
@@ -48,7 +49,9 @@ struct EndpointEmbedding: TextEmbedding {
     switch answer {
     case .success(let answer): return answer
     case .failure(let fault):
-      throw EmbeddingFailure.lasting(MoultError(.invalidArgument, told(fault.reason)))
+      throw EmbeddingFailure.lasting(
+        MoultError(
+          .invalidArgument, told(fault.reason + (fault.isOther ? ". It begins: \(said(body, 100))" : ""))))
     }
   }
 
@@ -148,11 +151,18 @@ struct EndpointEmbedding: TextEmbedding {
     return formatter.date(from: text).map { max(0, $0.timeIntervalSinceNow) }
   }
 
-  /// What a failure says, on one line; some endpoints repeat the key.
-  private func said(_ body: ByteBuffer) -> String {
-    let text = String(decoding: body.readableBytesView.prefix(1_000), as: UTF8.self)
-      .split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    return String((key.map { text.replacingOccurrences(of: $0, with: "(key)") } ?? text).prefix(300))
+  /// The beginning of an answer, on one line. Some endpoints repeat the key, and a part of it must not remain either.
+  private func said(_ body: ByteBuffer, _ countMax: Int = 300) -> String {
+    let text = String(
+      decoding: body.readableBytesView.prefix(1_000 + 2 * EmbedderFolder.keyBytesMax), as: UTF8.self
+    )
+    .split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return String(withoutKey(text).prefix(countMax))
+  }
+
+  private func withoutKey(_ text: String) -> String {
+    guard let key else { return text }
+    return text.replacingOccurrences(of: key, with: "(key)")
   }
 
   private func told(_ what: String) -> String { "the endpoint \(url) \(what)" }

@@ -79,34 +79,8 @@ extension Engine {
   ) async throws -> RestoreReport {
     let requester = Requester.name
     let (report, obsolete) = try await names.run {
-      let map = aliases.current
-      let plan = try RestorePlan(manifest, request, map)
-      let replaced = loaded.compactMap { map.collections[$0.collection.name] }
-        .filter { $0.parentID == nil }.flatMap { [$0] + $0.fields }.sorted { $0.id < $1.id }
-      // Whoever waits to write to a collection that is replaced finds the new one.
-      return try await Collection.holdingWriters(of: replaced[...]) {
-        let (obsolete, databases) = try await resources.directory.write { db in
-          let databases = try self.insertDatabases(of: loaded.map(\.collection.name), in: db)
-          return (try self.commit(loaded, plan, replaced, requester: requester, in: db), databases)
-        }
-        aliases.publish { map in
-          for database in databases { map.databases[database.name] = database }
-          for old in replaced { map.collections[old.name] = nil }
-          for (_, collection) in loaded {
-            map.collections[collection.name] = collection
-            map.damaged[collection.name] = nil
-          }
-          for (alias, collection) in plan.aliases { map.aliases[alias] = collection }
-        }
-        return (
-          RestoreReport(
-            collections: loaded.filter { $0.collection.parentID == nil }.map { restored, collection in
-              .init(
-                name: collection.name, source: restored.source, rows: collection.snapshot.liveCount,
-                sequence: restored.sequence, generation: collection.snapshot.live.id,
-                replaced: map.collections[collection.name] != nil || map.damaged[collection.name] != nil)
-            }, aliases: Self.changes(plan, map)), obsolete
-        )
+      try await resources.embedders.gate.run {
+        try await self.publish(loaded, of: manifest, request, requester: requester)
       }
     }
     for id in obsolete {
@@ -118,6 +92,74 @@ extension Engine {
       for (_, collection) in loaded { resources.prepare(collection) }
     }
     return report
+  }
+
+  /// Under the gates of names and of embedders.
+  private func publish(
+    _ loaded: [RunningRestore.Loaded], of manifest: BackupManifest, _ request: RestoreRequest,
+    requester: String?
+  ) async throws -> (RestoreReport, obsolete: [Int64]) {
+    let map = aliases.current
+    let plan = try RestorePlan(manifest, request, map)
+    let replaced = loaded.compactMap { map.collections[$0.collection.name] }
+      .filter { $0.parentID == nil }.flatMap { [$0] + $0.fields }.sorted { $0.id < $1.id }
+    // Whoever waits to write to a collection that is replaced finds the new one.
+    return try await Collection.holdingWriters(of: replaced[...]) {
+      let (obsolete, databases, models) = try await resources.directory.write { db in
+        let databases = try self.insertDatabases(of: loaded.map(\.collection.name), in: db)
+        let obsolete = try self.commit(loaded, plan, replaced, requester: requester, in: db)
+        return (obsolete, databases, try self.insertEmbedders(of: loaded, manifest, in: db))
+      }
+      for embedder in models.made { resources.embedders.insert(embedder) }
+      for (id, name) in models.names { resources.embedders.set(name, ofCollection: id) }
+      aliases.publish { map in
+        for database in databases { map.databases[database.name] = database }
+        for old in replaced { map.collections[old.name] = nil }
+        for (_, collection) in loaded {
+          map.collections[collection.name] = collection
+          map.damaged[collection.name] = nil
+        }
+        for (alias, collection) in plan.aliases { map.aliases[alias] = collection }
+      }
+      return (
+        RestoreReport(
+          collections: loaded.filter { $0.collection.parentID == nil }.map { restored, collection in
+            .init(
+              name: collection.name, source: restored.source, rows: collection.snapshot.liveCount,
+              sequence: restored.sequence, generation: collection.snapshot.live.id,
+              replaced: map.collections[collection.name] != nil || map.damaged[collection.name] != nil)
+          }, aliases: Self.changes(plan, map)), obsolete
+      )
+    }
+  }
+
+  /// A backup brings the models of its collections along. Where another one has the name here, it is not known of the
+  /// collection which model made its vectors.
+  private func insertEmbedders(
+    of loaded: [RunningRestore.Loaded], _ manifest: BackupManifest, in db: Database
+  ) throws -> (made: [Embedder], names: [Int64: String]) {
+    let catalog = resources.directory.catalog
+    var made: [Embedder] = []
+    var names: [Int64: String] = [:]
+    var present = Dictionary(uniqueKeysWithValues: try catalog.embedders(in: db).map { ($0.name, $0) })
+    for (restored, collection) in loaded {
+      let name = manifest.collections.first { $0.name == restored.source }?.embedder
+      guard let name, let embedder = manifest.embedders?.first(where: { $0.name == name }) else { continue }
+      if present[name] == nil {
+        try catalog.insertEmbedder(embedder, in: db)
+        present[name] = embedder
+        made.append(embedder)
+      }
+      guard present[name]?.embedsAs(embedder) == true else {
+        resources.logger.warning(
+          "embedder '\(name)' of the backup is another one here: '\(collection.name)' takes no texts until `moult embedder bind`"
+        )
+        continue
+      }
+      try catalog.setEmbedder(name, of: collection.id, in: db)
+      names[collection.id] = name
+    }
+    return (made, names)
   }
 
   /// A backup brings its collections' databases along, if nothing of what they were said to be.

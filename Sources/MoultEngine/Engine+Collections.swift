@@ -133,6 +133,7 @@ extension Engine {
         aliases.publish { map in
           for part in collection.withFields { map.collections[part.name] = nil }
         }
+        for part in collection.withFields { resources.bulk.end(part.id) }
         return removed
       }
       // Requests that hold a snapshot keep their mappings; only the names of the files go.

@@ -89,13 +89,19 @@ extension Engine {
         let numbers = collection.withFields.reduce(0) { $0 + $1.schema.dimension }
         let size = max(1, min(Self.editedPointsMax, Self.editedNumbersMax / numbers))
         var written: [PointID] = []
-        for start in stride(from: 0, to: ids.count, by: size) {
-          let part = ids[start..<min(ids.count, start + size)]
-          let (stored, matching) = try resources.directory.read { db in
-            try Self.look(part, condition, collection, db)
+        var rest = ids[...]
+        while !rest.isEmpty {
+          let (part, stored, matching) = try resources.directory.read { [rest] db in
+            let page = rest.prefix(size)
+            let count = try collection.points.prefix(page, partBytes: PointStore.partBytesMax / 4, in: db)
+            let part = page.prefix(count)
+            let (stored, matching) = try Self.look(part, condition, collection, db)
+            return (part, stored, matching)
           }
-          let page = try Self.page(part, stored, matching, collection)
-          guard let batch = try change(page) else { continue }
+          rest = rest.dropFirst(part.count)
+          let page = try self.page(part, stored, matching, collection)
+          guard let changed = try change(page) else { continue }
+          let batch = try resources.withoutOutdated(changed, page.points.map(\.stored), in: collection)
           try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
           try PointValidation.checkFields(of: batch, in: collection)
           written += try writer.write(batch, mode: .upsert)
@@ -109,7 +115,7 @@ extension Engine {
     _ ids: ArraySlice<PointID>, _ condition: PointFilter?, _ collection: Collection, _ db: Database
   ) throws -> ([PointID: StoredPoint], Set<PointID>?) {
     let rows = try collection.points.rows(ids: Array(ids), in: db)
-    let points = try collection.points.points(rows: rows.values, payloads: true, in: db)
+    let points = try collection.points.points(rows: rows.values, payloads: true, parts: true, in: db)
     let stored = rows.compactMapValues { points[$0] }
     let matching = try condition.map { condition in
       let both = PointFilter.all([.ids(Set(stored.keys)), condition])
@@ -121,12 +127,13 @@ extension Engine {
   /// For the holder of the gate: every row that was read is in the collection's snapshots.
   ///
   /// - Parameter ids: whose places are those among all that are selected.
-  private static func page(
+  private func page(
     _ ids: ArraySlice<PointID>, _ stored: [PointID: StoredPoint], _ matching: Set<PointID>?,
     _ collection: Collection
   ) throws -> EditedPage {
     let snapshot = collection.snapshot
-    let fields = collection.fields.map { ($0, $0.snapshot) }
+    let all = collection.fields
+    let fields = all.map { ($0, $0.snapshot) }
     for snapshot in [snapshot] + fields.map(\.1) {
       try snapshot.requireSoundVectors(ofRows: stored.values.map(\.row))
     }
@@ -139,7 +146,7 @@ extension Engine {
       return EditedPoint(
         id: id, place: place, stored: point, matches: point != nil && matching?.contains(id) ?? true)
     }
-    let dimensions = fields.map { ($0.0.schema.vectorField, $0.0.schema.dimension) }
+    let dimensions = all.map { ($0.schema.vectorField, $0.schema.dimension) }
     return EditedPage(
       points: points, dimension: collection.schema.dimension,
       fields: Dictionary(dimensions, uniquingKeysWith: { first, _ in first }))

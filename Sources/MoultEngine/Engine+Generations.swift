@@ -88,7 +88,7 @@ extension Engine {
     guard request.after.count <= 100 else {
       throw MoultError(.invalidArgument, "a job can wait for at most 100 others, got \(request.after.count)")
     }
-    let digest = try Self.digest(kind, arguments, queries: request.gate.queries, after: request.after)
+    let digest = try Self.digest(kind, arguments, request)
     let options = JobQueue.Options(
       priority: request.priority,
       heldUntil: request.swapAt.map { Date(timeIntervalSince1970: Double($0) / 1_000) },
@@ -98,7 +98,11 @@ extension Engine {
     arguments.limits = try preflight(request, of: collection, copiesVectors: ReindexJob.kinds.contains(kind))
     return try await enqueue(
       kind, on: collection, arguments: try Self.encoder.encode(arguments), digest: digest,
-      queries: request.gate.queries, options: options, precondition: check)
+      options: options, precondition: check
+    ) { id, db in
+      try JobQueries.store(request.gate.queries, of: id, in: db)
+      try JobQueries.store(request.labelledQueries, of: id, in: db)
+    }
   }
 
   /// Makes the previous generation live again: a pointer move. The generation left becomes the previous one.
@@ -172,14 +176,15 @@ extension Engine {
 
   /// What a request asks for, in short: form, gate and queries, not how fast or when.
   private static func digest(
-    _ kind: String, _ arguments: some Encodable, queries: [Float], after: [Int64]
+    _ kind: String, _ arguments: some Encodable, _ request: some FormRequest
   ) throws -> String {
     var hash = ContentHash()
     hash.combine(kind.utf8)
     hash.combine(try encoder.encode(arguments))
-    queries.withUnsafeBytes { hash.combine($0) }
+    request.gate.queries.withUnsafeBytes { hash.combine($0) }
+    if !request.labelledQueries.isEmpty { hash.combine(try encoder.encode(request.labelledQueries)) }
     // Not the same as the job that it is to come after.
-    if !after.isEmpty { hash.combine("after \(after.sorted())".utf8) }
+    if !request.after.isEmpty { hash.combine("after \(request.after.sorted())".utf8) }
     return hash.text
   }
 
@@ -205,8 +210,9 @@ extension Engine {
   }
 
   private func enqueue(
-    _ kind: String, on collection: Collection, arguments: Data, digest: String, queries: [Float],
-    options: JobQueue.Options, precondition check: @escaping @Sendable () throws -> Void
+    _ kind: String, on collection: Collection, arguments: Data, digest: String,
+    options: JobQueue.Options, precondition check: @escaping @Sendable () throws -> Void,
+    beside store: @escaping @Sendable (_ job: Int64, Database) throws -> Void
   ) async throws -> JobInfo {
     try await resources.directory.write { [resources] db in
       var options = options
@@ -220,7 +226,7 @@ extension Engine {
         try resources.queue.enqueue(
           in: db, kind: kind, subject: collection.name, arguments: arguments, options: options)
       }
-      try JobQueries.store(queries, of: id, in: db)
+      try store(id, db)
       return JobInfo(try resources.queue.record(id, in: db))
     }
   }

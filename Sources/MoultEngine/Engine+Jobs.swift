@@ -176,6 +176,7 @@ extension Engine {
       ReindexJob.kinds.contains(record.kind),
       let target = aliases.current.collections.values.first(where: { $0.id == unfinished.target })
     {
+      await resources.closeBridge(of: id, target: target.id)
       await GenerationDisposal(resources: resources, collection: target).discardCollection(
         names: names, aliases: aliases)
     }
@@ -202,6 +203,13 @@ extension JobInfo {
     let unfinished =
       record.kind == ReindexJob.embeddingKind && result == nil
       ? record.checkpoint.flatMap { try? JSONDecoder().decode(ReindexJob.Checkpoint.self, from: $0) } : nil
+    let filled =
+      record.kind == FieldEmbeddingJob.kind
+      ? record.result.flatMap { try? JSONDecoder().decode(FieldEmbeddingJob.Result.self, from: $0) }?
+        .embedding
+        ?? record.checkpoint.flatMap {
+          try? JSONDecoder().decode(FieldEmbeddingJob.Checkpoint.self, from: $0)
+        }?.embedding.report : nil
     func milliseconds(_ date: Date?) -> Int64? {
       date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) }
     }
@@ -219,7 +227,7 @@ extension JobInfo {
       heldUntil: milliseconds(record.heldUntil), pauseRequested: record.pauseRequested,
       requestedBy: record.requestedBy, after: record.after.isEmpty ? nil : record.after,
       roomNeeded: record.state.isFinal ? nil : record.roomNeeded,
-      embedding: result?.embedding ?? unfinished?.embedding?.report)
+      embedding: result?.embedding ?? unfinished?.embedding?.report ?? filled)
   }
 }
 

@@ -14,14 +14,19 @@ extension Engine {
       filter: request.filter, range: request.range, grouping: request.grouping)
     try window.check()
     let kind = try Self.kind(of: request)
+    if let corpus = request.corpus { try Self.check(corpus) }
     return try await answer(
       window, of: collection, metric: request.scoring.higherIsNearer ? .innerProduct : .squaredEuclidean,
       includePayload: request.includePayload
     ) { [resources] filtered, snapshot in
       let index = collection.payloadIndexes.index(of: request.field, kind)
+      let corpus = try request.corpus.map {
+        try collection.filters.apply(
+          $0, to: snapshot, points: collection.points, directory: resources.directory)
+      }
       return { count in
         try index.search(
-          request, count: count, in: filtered, of: snapshot, points: collection.points,
+          request, count: count, in: filtered, corpus: corpus, of: snapshot, points: collection.points,
           directory: resources.directory)
       }
     }
@@ -37,6 +42,15 @@ extension Engine {
       switch (query, request.scoring) {
       case (.sparse(let indices, let values), .sparse), (.sparse(let indices, let values), .weightedSparse):
         _ = try SparseVector(indices: indices, values: values)
+      case (.sparseExamples(let examples, let combination), .sparse),
+        (.sparseExamples(let examples, let combination), .weightedSparse):
+        guard examples.count <= ExampleSearch.exampleCountMax, combination.fits(examples.count) else {
+          throw MoultError(
+            .invalidArgument,
+            "\(examples.count) examples, at most \(ExampleSearch.exampleCountMax), cannot be combined so: \(combination)"
+          )
+        }
+        for example in examples { _ = try SparseVector(indices: example.indices, values: example.values) }
       case (.text(let text), .bm25):
         guard text.utf8.count <= 65_535 else {
           throw MoultError(
@@ -52,12 +66,12 @@ extension Engine {
     switch request.scoring {
     case .sparse: return .sparse
     case .weightedSparse: return .weightedSparse
-    case .bm25(let k1, let b, let stopWords, let stems):
+    case .bm25(let k1, let b, let analyzer):
       guard (0...3).contains(k1), (0...1).contains(b) else {
         throw MoultError(
           .invalidArgument, "BM25 takes k1 in 0 … 3 and b in 0 … 1, got \(k1) and \(b)")
       }
-      return .text(stopWords: stopWords, stems: stems)
+      return .text(analyzer)
     case .hamming, .jaccard:
       guard sizes.count == 1, let size = sizes.first, (1...1 << 15).contains(size) else {
         throw MoultError(

@@ -24,13 +24,19 @@ package struct PointPage: Sendable {
 extension Engine {
   /// Durable and visible to searches when it returns. `batch.ids` is empty when the collection gives out keys.
   ///
+  /// - Parameter model: what made the vectors, by its own name or the embedder's: refused where the collection's are of
+  ///   another, or of none that is known. An alias that moves to another model's collection then takes no vectors of the
+  ///   old one, whatever their dimension.
   /// - Throws: `dimensionMismatch`, `invalidVector` (NaN, infinite; zero under cosine), `duplicateID`,
-  ///   `pointExists`, `invalidArgument` (empty batch, wrong key kind, payload count, payload no JSON object),
-  ///   `diskFull`. Nothing is written then.
-  package func write(_ batch: PointBatch, to name: String, mode: WriteMode) async throws -> WriteResult {
+  ///   `pointExists`, `invalidArgument` (empty batch, wrong key kind, payload count, payload no JSON object, another
+  ///   model), `diskFull`. Nothing is written then.
+  package func write(
+    _ batch: PointBatch, ofModel model: String? = nil, to name: String, mode: WriteMode
+  ) async throws -> WriteResult {
     try await withWriter(
       of: name,
-      check: { collection in
+      check: { [resources] collection in
+        if let model { try resources.embedders.require(model, of: collection, what: "vectors") }
         try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
         try PointValidation.checkFields(of: batch, in: collection)
       },
@@ -55,7 +61,9 @@ extension Engine {
         let collection = writer.collection
         let (rows, stored) = try resources.directory.read { db in
           let rows = try collection.points.rows(ids: ids, in: db)
-          return (rows, try collection.points.points(rows: rows.values, payloads: true, in: db))
+          return (
+            rows, try collection.points.points(rows: rows.values, payloads: true, parts: true, in: db)
+          )
         }
         // The gate is held: every row that was read is in it.
         let snapshot = collection.snapshot
@@ -70,7 +78,7 @@ extension Engine {
             id: id, vector: vector, payload: point.payload, fields: Self.vectors(ofRow: point.row, in: fields)
           )
         }
-        let batch = try change(points)
+        let batch = try resources.withoutOutdated(change(points), points, in: collection)
         try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
         try PointValidation.checkFields(of: batch, in: collection)
         return try writer.write(batch, mode: .upsert)
@@ -122,8 +130,9 @@ extension Engine {
       try PointValidation.checkKeys([after], kind: collection.schema.keyKind, collection: collection.name)
     }
     return try await read(collection, includeVectors: includeVectors) { db in
-      try collection.points.live(
+      let points = try collection.points.live(
         matching: filter, after: after, limit: limit, offset: offset, payloads: includePayload, in: db)
+      return includeVectors && includePayload ? try collection.points.withParts(points, in: db) : points
     }
   }
 
@@ -159,7 +168,11 @@ extension Engine {
         guard aliases.current.collection(name) === collection else { return nil }
         // It may have waited for others.
         try Deadline.check()
-        let ids = try await resources.writing.run { try change(resources.writer(of: collection)) }
+        let ids = try await resources.writing.run {
+          let ids = try change(resources.writer(of: collection))
+          resources.followTexts(of: collection)
+          return ids
+        }
         return WriteResult(ids: ids, servedBy: collection.servedBy(collection.snapshot))
       }
       if let result { return result }
@@ -174,7 +187,8 @@ extension Engine {
     try PointValidation.checkKeys(ids, kind: collection.schema.keyKind, collection: collection.name)
     return try await read(collection, includeVectors: includeVectors) { db in
       let rows = try collection.points.rows(ids: ids, in: db)
-      let stored = try collection.points.points(rows: rows.values, payloads: includePayload, in: db)
+      let stored = try collection.points.points(
+        rows: rows.values, payloads: includePayload, parts: includeVectors && includePayload, in: db)
       return ids.compactMap { id in rows[id].flatMap { stored[$0] } }
     }
   }
@@ -195,7 +209,9 @@ extension Engine {
     var last = after
     while true {
       var page = try await read(collection, includeVectors: includeVectors || isField) { [last] db in
-        try collection.points.scanLiveByKey(after: last, limit: limit, payloads: includePayload, in: db)
+        let points = try collection.points.scanLiveByKey(
+          after: last, limit: limit, payloads: includePayload, in: db)
+        return includeVectors && includePayload ? try collection.points.withParts(points, in: db) : points
       }
       guard isField, let end = page.points.last?.id else { return page }
       page.points.removeAll { $0.vector == nil }

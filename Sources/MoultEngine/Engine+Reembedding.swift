@@ -13,13 +13,18 @@ extension Engine {
   /// - Throws: as `startReindex`; `invalidArgument` for an embedder, template or policy that cannot work on the points
   ///   that are there.
   package func startReembed(_ request: ReembedRequest) async throws -> JobInfo {
+    if let field = request.field { return try await startFieldEmbedding(request, field: field) }
+    guard let target = request.target, let names = request.names else {
+      throw MoultError(
+        .invalidArgument,
+        "say what the new collection is to be called: target; or which vector field is filled: field")
+    }
     let (source, text) = try await prepare(request)
-    let names = request.names
     return try await start(
       ReindexJob.embeddingKind, request, on: source,
       schema: EmbeddingStage.schema(from: source.schema, text.order),
       ReindexJob.Arguments(
-        source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
+        source: source.id, target: target, alias: request.alias, ifCurrent: request.ifCurrent,
         specification: request.specification,
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
         limits: nil, embedding: text.order)
@@ -75,21 +80,38 @@ extension Engine {
       embedder.tokensPerMinute.map { Double(plan.tokens) / $0 * 60 },
     ]
     plan.secondsMin = limits.compactMap { $0 }.max()
+    plan.secondsExpected = try requestSeconds(of: embedder).map {
+      max(plan.secondsMin ?? 0, $0 * Double(plan.requests) / Double(embedder.streams))
+    }
     plan.cost = embedder.pricePerMillionTokens.map { Double(plan.tokens) / 1e6 * $0 }
     plan.diskNeeded = (texts + plan.points) * embedder.dimension * MemoryLayout<Float>.stride
     return plan
   }
 
+  /// What a request took on the average in the newest job of an embedder that has made any; `nil` without.
+  private func requestSeconds(of embedder: Embedder) throws -> Double? {
+    let jobs = try resources.queue.list(limit: 1_000).lazy.filter { $0.kind == ReindexJob.embeddingKind }
+    for job in jobs {
+      guard let report = JobInfo(job).embedding, report.embedder == embedder.name, report.requests > 0,
+        let seconds = report.requestSeconds, seconds > 0
+      else { continue }
+      return seconds / Double(report.requests)
+    }
+    return nil
+  }
+
   /// Checks all of a request that can be known before the job begins.
-  private func prepare(_ request: ReembedRequest) async throws -> (source: Collection, text: EmbeddingText) {
+  func prepare(_ request: ReembedRequest) async throws -> (source: Collection, text: EmbeddingText) {
     let source = try aliases.resolveReady(request.source)
     guard source.parentID == nil else {
       throw MoultError(
         .invalidArgument,
         "'\(request.source)' is one vector field; give the collection, whose texts are embedded")
     }
-    try Self.check(request.names)
-    try check(request.names, in: aliases.current)
+    if let names = request.names {
+      try Self.check(names)
+      try check(names, in: aliases.current)
+    }
     guard (0...EmbeddingStage.setAsideMax).contains(request.maximumSetAside) else {
       throw MoultError(
         .invalidArgument,
@@ -98,6 +120,20 @@ extension Engine {
     guard (0...1).contains(request.minimumAgreement) else {
       throw MoultError(
         .invalidArgument, "minimumAgreement must be in 0 … 1, got \(request.minimumAgreement)")
+    }
+    try LabelledQuery.validate(request.labelledQueries)
+    if let loss = request.maximumLabelledLoss {
+      guard (0...1).contains(loss), !request.labelledQueries.isEmpty else {
+        throw MoultError(
+          .invalidArgument,
+          "maximumLabelledLoss must be in 0 … 1, got \(loss), and is about labelledQueries: give both")
+      }
+      guard resources.embedders.embedder(ofCollection: source.id)?.isFile == false else {
+        throw MoultError(
+          .invalidArgument,
+          "maximumLabelledLoss compares both models, and it is not known which made the vectors of '\(source.name)'; say "
+            + "so with `moult embedder bind \(source.name) EMBEDDER`")
+      }
     }
     let embedder = try resources.embedders.embedder(request.embedder)
     if let budget = request.budget {
@@ -112,7 +148,8 @@ extension Engine {
       EmbeddingText.Order(
         embedder: embedder, template: request.text, missing: request.missing,
         maximumSetAside: request.maximumSetAside, budget: request.budget,
-        minimumAgreement: request.minimumAgreement, metric: request.metric))
+        minimumAgreement: request.minimumAgreement, metric: request.metric,
+        maximumLabelledLoss: request.maximumLabelledLoss, bridges: request.bridges))
     let first = try await resources.directory.read { db in
       try source.points.scanLive(afterRow: -1, limit: Self.previewPoints, payloads: true, in: db)
     }
@@ -138,9 +175,11 @@ extension Engine {
 
 extension ReembedRequest {
   /// What it makes, as a reindex would.
-  fileprivate var names: ReindexRequest {
-    ReindexRequest(
-      source: source, target: target, specification: specification, alias: alias, ifCurrent: ifCurrent)
+  fileprivate var names: ReindexRequest? {
+    target.map {
+      ReindexRequest(
+        source: source, target: $0, specification: specification, alias: alias, ifCurrent: ifCurrent)
+    }
   }
 }
 

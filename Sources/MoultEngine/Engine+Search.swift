@@ -22,16 +22,23 @@ extension Engine {
   }
 
   /// The same in a collection that was looked up before.
-  func search(_ request: SearchRequest, in collection: Collection) async throws -> SearchResponse {
+  ///
+  /// - Parameter measured: the state of the collection that is searched, for a search that nobody has asked for: it is not
+  ///   remembered among what is.
+  func search(
+    _ request: SearchRequest, in collection: Collection, measured: CollectionSnapshot? = nil
+  ) async throws -> SearchResponse {
     let window = try window(of: request, collection: collection)
     return try await answer(
-      window, of: collection, metric: collection.schema.metric, includePayload: request.includePayload,
-      includeVectors: request.includeVectors
+      window, of: collection, measured: measured, metric: collection.schema.metric,
+      includePayload: request.includePayload, includeVectors: request.includeVectors
     ) { [resources] filtered, _ in
       try filtered.requireSound(
         filtered.live, exact: request.exact, parallel: resources.searching.parallelFor)
-      request.queries.withUnsafeBufferPointer {
-        collection.recentQueries.record($0.baseAddress!, count: window.queryCount)
+      if measured == nil {
+        request.queries.withUnsafeBufferPointer {
+          collection.recentQueries.record($0.baseAddress!, count: window.queryCount)
+        }
       }
       let isSelective =
         request.filter != nil
@@ -55,18 +62,23 @@ extension Engine {
   /// Runs a search of any kind on one snapshot from beginning to end.
   ///
   /// - Parameters:
+  ///   - measured: the snapshot, for a search whose time says nothing of what is asked.
   ///   - metric: of the scores that are found.
   ///   - prepare: what finds the nearest rows among those that `filtered` shows, of all of `snapshot`.
   func answer(
-    _ window: SearchWindow, of collection: Collection, metric: Metric, includePayload: Bool,
-    includeVectors: Bool = false,
+    _ window: SearchWindow, of collection: Collection, measured: CollectionSnapshot? = nil, metric: Metric,
+    includePayload: Bool, includeVectors: Bool = false,
     prepare:
       @escaping @Sendable (_ filtered: CollectionSnapshot, _ snapshot: CollectionSnapshot) throws -> Nearest
   ) async throws -> SearchResponse {
     // From here on the request sees this snapshot and nothing else.
-    let snapshot = collection.snapshot
+    let snapshot = measured ?? collection.snapshot
     let start = ContinuousClock.now
-    defer { resources.searchLatencies.record(start.secondsToNow, besideJob: resources.background.isBusy) }
+    defer {
+      if measured == nil {
+        resources.searchLatencies.record(start.secondsToNow, besideJob: resources.background.isBusy)
+      }
+    }
     try resources.admission.enter()
     return try await resources.searching.runUntilCancelled(ended: resources.admission.leave) { [resources] in
       let filtered =

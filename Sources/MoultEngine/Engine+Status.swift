@@ -60,6 +60,10 @@ extension Engine {
       status.gate = gate(record, checkpoint?.verdict)
       guard !record.state.isFinal, let checkpoint else { break }
       status.building = checkpoint.generation
+      // Known as soon as it answers, and saved with the next progress.
+      if let open = resources.bridges[target: checkpoint.target] {
+        status.job.embedding?.bridge = open.bridge.report
+      }
       if let source = aliases.current.collections[record.subject] {
         let died = try resources.directory.read { db in
           try source.points.diedCount(afterSequence: checkpoint.sequence, in: db)

@@ -12,20 +12,29 @@ extension Engine {
   ///
   /// The name is looked up once, so an alias that moves meanwhile changes model, codes and index together or not at all.
   ///
-  /// - Parameter request: what else is asked; its queries are not looked at.
-  /// - Throws: as ``search(_:in:)``; `invalidArgument` for a collection without an embedder, and for texts that the model
-  ///   does not take; `unavailable` and `overloaded` when it does not answer.
-  package func search(texts: [String], _ request: SearchRequest, in name: String) async throws
-    -> SearchResponse
-  {
+  /// - Parameters:
+  ///   - model: in place of the collection's own: one that it is being embedded by, by its own name or the embedder's.
+  ///   - request: what else is asked; its queries are not looked at.
+  /// - Throws: as ``search(_:in:)``; `invalidArgument` for a collection without an embedder, for another model, and for
+  ///   texts that the model does not take; `unavailable` and `overloaded` when it does not answer.
+  package func search(
+    texts: [String], ofModel model: String? = nil, _ request: SearchRequest, in name: String
+  ) async throws -> SearchResponse {
+    try Self.check(texts: texts)
     var isSecond = false
     while true {
-      let collection = try aliases.resolveReady(name)
-      var request = request
-      request.dimension = collection.schema.dimension
-      request.queries = try await vectors(ofQueries: texts, for: collection)
       do {
-        return try await search(request, in: collection)
+        switch try asked(name, model) {
+        case .bridge(let open):
+          let vectors = try await QueryEmbedding(open.stage.order.embedder, resources).vectors(of: texts)
+          return try await search(vectors.flatMap { $0 }, over: open, request)
+        case .collection(let collection):
+          let embedder = try embedder(ofTextsFor: collection)
+          var request = request
+          request.dimension = collection.schema.dimension
+          request.queries = try await QueryEmbedding(embedder, resources).vectors(of: texts).flatMap { $0 }
+          return try await search(request, in: collection)
+        }
       } catch let error as MoultError where error.code == .collectionNotFound && !isSecond {
         // Dropped while the model was asked: the alias points elsewhere now.
         isSecond = true
@@ -34,87 +43,81 @@ extension Engine {
   }
 
   /// A search with vectors that are said to be of a model: refused where those of the collection that answers are of
-  /// another, or of none that is known.
+  /// another, or of none that is known, unless it is being embedded by that model.
   ///
   /// - Parameter model: its own name, or the embedder's.
   /// - Throws: as ``search(_:in:)``; `invalidArgument` for another model.
   package func search(
     _ request: SearchRequest, ofModel model: String, in name: String
   ) async throws -> SearchResponse {
-    let collection = try aliases.resolveReady(name)
-    let embedder = resources.embedders.embedder(ofCollection: collection.id)
-    guard let embedder, embedder.model == model || embedder.name == model else {
-      throw MoultError(
-        .invalidArgument,
-        "the queries are said to be of the model '\(model.prefix(300))', and the vectors of '\(collection.name)' are of "
-          + "\(embedder.map { "'\($0.model ?? $0.name)'" } ?? "one that is not known"); embed the queries by that"
-      )
+    switch try asked(name, model) {
+    case .collection(let collection): return try await search(request, in: collection)
+    case .bridge(let open): return try await search(request.queries, over: open, request)
     }
-    return try await search(request, in: collection)
   }
 
-  private func vectors(ofQueries texts: [String], for collection: Collection) async throws -> [Float] {
+  /// Vectors of texts, for whoever searches with them himself.
+  ///
+  /// - Parameters:
+  ///   - model: what they are to be of; refused where the vectors of the collection are of another.
+  ///   - name: the collection's own, or a vector field's: under an alias another one might answer than was asked about.
+  /// - Throws: as ``search(texts:ofModel:_:in:)``.
+  package func queryVectors(
+    of texts: [String], ofModel model: String? = nil, in name: String
+  ) async throws -> [[Float]] {
+    try Self.check(texts: texts)
+    guard case .collection(let collection) = try asked(name, model) else {
+      throw MoultError(
+        .unsupported,
+        "the vectors of '\(model ?? name)' are still being made; Moult's own API answers its queries before that"
+      )
+    }
+    return try await QueryEmbedding(try embedder(ofTextsFor: collection), resources).vectors(of: texts)
+  }
+
+  private static func check(texts: [String]) throws {
+    guard (1...queryTextsMax).contains(texts.count) else {
+      throw MoultError(.invalidArgument, "a request takes 1 … \(queryTextsMax) texts, got \(texts.count)")
+    }
+    if let long = texts.first(where: { $0.utf8.count > queryTextBytesMax }) {
+      throw MoultError(.tooLarge, "a text has at most \(queryTextBytesMax) bytes, got \(long.utf8.count)")
+    }
+  }
+
+  func embedder(ofTextsFor collection: Collection) throws -> Embedder {
     guard let embedder = resources.embedders.embedder(ofCollection: collection.id) else {
       throw MoultError(
         .invalidArgument,
         "it is not known which model made the vectors of '\(collection.name)'; search with vectors, or name it with "
           + "`moult embedder bind \(collection.name) EMBEDDER`")
     }
-    guard (1...Self.queryTextsMax).contains(texts.count) else {
-      throw MoultError(
-        .invalidArgument, "a request takes 1 … \(Self.queryTextsMax) texts, got \(texts.count)")
-    }
-    if let long = texts.first(where: { $0.utf8.count > Self.queryTextBytesMax }) {
-      throw MoultError(
-        .tooLarge, "a text has at most \(Self.queryTextBytesMax) bytes, got \(long.utf8.count)")
-    }
-    if embedder.isFile {
-      throw MoultError(
-        .unsupported,
-        "the vectors of '\(collection.name)' are from files (embedder '\(embedder.name)'), which answer no texts; search "
-          + "with vectors")
-    }
-    let model = try resources.embedderSource.source().open(embedder)
-    let prefixed = texts.map { embedder.queryPrefix + $0 }
-    let keys = prefixed.map { EmbeddingText.key($0, identity: model.identity) }
-    var known = resources.queryVectors.vectors(keys)
-    let missing = keys.indices.filter { known[keys[$0]] == nil }
-    for first in stride(from: 0, to: missing.count, by: embedder.batchTexts) {
-      let places = missing[first..<min(missing.count, first + embedder.batchTexts)]
-      for (place, vector) in zip(places, try await ask(model, places.map { prefixed[$0] }, embedder)) {
-        known[keys[place]] = vector
-        resources.queryVectors.keep(vector, for: keys[place])
-      }
-    }
-    return keys.flatMap { known[$0] ?? [] }
+    return embedder
   }
 
-  private func ask(_ model: any TextEmbedding, _ texts: [String], _ embedder: Embedder) async throws
-    -> [[Float]]
-  {
-    do {
-      let outcomes = try await model.embed(texts).outcomes
-      guard outcomes.count == texts.count else {
-        throw EmbeddingFailure.passing("it gave \(outcomes.count) vectors for \(texts.count) texts")
-      }
-      return try outcomes.map { outcome in
-        switch outcome {
-        case .refused(let reason): throw EmbeddingFailure.refused(reason)
-        case .vector(let vector):
-          guard vector.count == embedder.dimension else {
-            throw EmbeddingFailure.passing("it gave \(vector.count) entries, not \(embedder.dimension)")
-          }
-          if let fault = EmbeddingPass.fault(vector) { throw EmbeddingFailure.refused(fault) }
-          return vector
-        }
-      }
-    } catch let failure as EmbeddingFailure {
-      let error = failure.error
-      throw MoultError(
-        error.code,
-        "embedder '\(embedder.name)' could not be asked: \(error.message). Searches with vectors are not affected"
-      )
+  private enum Asked {
+    case collection(Collection)
+    case bridge(BridgeTable.Open)
+  }
+
+  /// What answers queries of a model.
+  private func asked(_ name: String, _ model: String?) throws -> Asked {
+    let map = aliases.current
+    let collection = try map.opened(name)
+    // One that is being made answers over its bridge, by its own model.
+    if !collection.isReady, let open = resources.bridges[target: collection.id],
+      model.map(open.stage.order.embedder.isCalled) ?? true
+    {
+      return .bridge(open)
     }
+    let ready = try map.ready(name)
+    guard let model else { return .collection(ready) }
+    if resources.embedders.embedder(ofCollection: ready.id)?.isCalled(model) != true,
+      let open = resources.bridges.bridge(from: ready.id, toModel: model)
+    {
+      return .bridge(open)
+    }
+    try resources.embedders.require(model, of: ready, what: "queries")
+    return .collection(ready)
   }
 }
 

@@ -24,7 +24,8 @@ extension Engine {
         payloads: includePayload, in: db)
       // The last look counts.
       values.withLock { $0 = found.map(\.value) }
-      return found.map(\.point)
+      let points = found.map(\.point)
+      return includeVectors && includePayload ? try collection.points.withParts(points, in: db) : points
     }
     return (page, values.withLock { $0 })
   }
@@ -37,7 +38,9 @@ extension Engine {
   ) async throws -> PointPage {
     let collection = try collectionToRead(name, filter: filter, limit: limit)
     return try await read(collection, includeVectors: includeVectors) { db in
-      try collection.points.sample(matching: filter, limit: limit, payloads: includePayload, in: db)
+      let points = try collection.points.sample(
+        matching: filter, limit: limit, payloads: includePayload, in: db)
+      return includeVectors && includePayload ? try collection.points.withParts(points, in: db) : points
     }
   }
 

@@ -44,13 +44,20 @@ package final class Engine: Sendable {
   ) async throws -> Engine {
     let directory = try DataDirectory(
       path: configuration.dataDirectory, fileSystem: fileSystem, catalog: Catalog(now: clock.now),
-      writeRunner: ComputePool.unyielding)
+      // Searches of multivectors hold one each while they compare: others are left to everything else.
+      readers: searchThreadCount(configuration) + 8, writeRunner: ComputePool.unyielding)
     do {
       return try await open(directory, configuration: configuration, logger: logger, clock: clock)
     } catch {
       directory.close()
       throw MoultError.translating(error, path: directory.databasePath)
     }
+  }
+
+  /// As many searches run at once.
+  private static func searchThreadCount(_ configuration: EngineConfiguration) -> Int {
+    configuration.computeThreads > 0
+      ? configuration.computeThreads : ProcessInfo.processInfo.activeProcessorCount
   }
 
   private static func open(
@@ -62,6 +69,8 @@ package final class Engine: Sendable {
     Catalog.registerDatabaseMigrations(in: &migrator)
     Catalog.registerAccessMigrations(in: &migrator)
     Catalog.registerEmbedderMigrations(in: &migrator)
+    Catalog.registerCutOverMigrations(in: &migrator)
+    Catalog.registerFieldEmbeddingMigrations(in: &migrator)
     try migrator.migrate(directory.database)
     let queue = JobQueue(database: directory.database, clock: clock, writeRunner: ComputePool.unyielding)
     // The directory is ours alone, so whoever held a lease is dead.
@@ -70,8 +79,7 @@ package final class Engine: Sendable {
     let orphans = try directory.sweepOrphans()
     if !orphans.isEmpty { logger.notice("removed \(orphans.count) unfinished files") }
 
-    let processors = ProcessInfo.processInfo.activeProcessorCount
-    let threads = configuration.computeThreads > 0 ? configuration.computeThreads : processors
+    let threads = searchThreadCount(configuration)
     let resources = EngineResources(
       configuration: configuration, directory: directory, queue: queue,
       searching: ComputePool(name: "search", threadCount: threads),
@@ -124,14 +132,23 @@ package final class Engine: Sendable {
       }
       for collection in opened { resources.prepare(collection) }
     }
-    let (embedders, embedderNames) = try await directory.read { db in
-      (try directory.catalog.embedders(in: db), try directory.catalog.embedderNames(in: db))
+    let (embedders, embedderNames, filled) = try await directory.read { db in
+      let catalog = directory.catalog
+      return (
+        try catalog.embedders(in: db), try catalog.embedderNames(in: db), try catalog.fieldEmbeddings(in: db)
+      )
     }
     resources.embedders.load(embedders, names: embedderNames)
+    try resources.fieldEmbeddings.load(filled)
+    // What was written just before the last stop may have no job yet.
+    try await resources.writing.run {
+      for collection in aliases.current.collections.values { resources.followTexts(of: collection) }
+    }
     var registry = JobRegistry()
     EngineJobs(resources: resources, aliases: aliases, names: names).register(in: &registry)
     let accessList =
       try await directory.read { db in try directory.catalog.accessList(in: db) } ?? AccessList()
+    let embeddingKinds: Set<String> = [ReindexJob.embeddingKind, FieldEmbeddingJob.kind]
     return Engine(
       resources: resources, aliases: aliases, names: names, access: AccessTable(accessList),
       backgroundServices: [
@@ -141,11 +158,11 @@ package final class Engine: Sendable {
         },
         GenerationKeeper(resources: resources, aliases: aliases, clock: clock),
         JobWorker(
-          queue: queue, registry: registry, configuration: .init(kinds: .except([ReindexJob.embeddingKind])),
+          queue: queue, registry: registry, configuration: .init(kinds: .except(embeddingKinds)),
           logger: logger),
         // It waits for a model most of the time, for hours perhaps, and keeps no other job waiting.
         JobWorker(
-          queue: queue, registry: registry, configuration: .init(kinds: .only([ReindexJob.embeddingKind])),
+          queue: queue, registry: registry, configuration: .init(kinds: .only(embeddingKinds)),
           logger: logger),
       ])
   }
@@ -155,6 +172,7 @@ package final class Engine: Sendable {
     await names.run {
       for collection in aliases.current.collections.values { await collection.writers.run {} }
     }
+    resources.bulk.close()
     resources.embeddings.close()
     resources.directory.close()
     resources.searching.close()

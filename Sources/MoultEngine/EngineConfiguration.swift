@@ -14,15 +14,19 @@ package struct EngineConfiguration: Sendable {
   package var queuedSearchesMax: Int
   /// Of jobs that have no limits of their own.
   package var jobLimits: JobLimits
+  /// Of vectors that models have made of texts; beyond that the oldest are let go when a job has ended.
+  package var embeddingCacheBytes: Int
   /// Without bounds an earlier generation is kept until the next switch.
   package var retention: GenerationRetention
 
   package static let defaultQueuedSearchesMax = 1000
+  package static let defaultEmbeddingCacheBytes = 16 << 30
 
   package init(
     dataDirectory: String, computeThreads: Int = 0, segmentRowsMax: Int = 65_536,
     mergedRowsMax: Int = 1 << 22,
     queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax, jobLimits: JobLimits = JobLimits(),
+    embeddingCacheBytes: Int = EngineConfiguration.defaultEmbeddingCacheBytes,
     retention: GenerationRetention = GenerationRetention()
   ) {
     self.dataDirectory = dataDirectory
@@ -31,6 +35,7 @@ package struct EngineConfiguration: Sendable {
     self.mergedRowsMax = mergedRowsMax
     self.queuedSearchesMax = queuedSearchesMax
     self.jobLimits = jobLimits
+    self.embeddingCacheBytes = embeddingCacheBytes
     self.retention = retention
   }
 }

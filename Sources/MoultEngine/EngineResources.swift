@@ -26,12 +26,15 @@ struct EngineResources: Sendable {
   /// Of searches, for jobs that must not slow them.
   let searchLatencies = SearchLatencies()
   let work = RunningWork()
+  let bulk = BulkSessions()
   let backupSlots = BackupSlots()
   let importing = ImportSlot()
   let embedderSource = EmbedderSlot()
   let embedders = EmbedderTable()
   let embeddings: EmbeddingCacheSlot
   let queryVectors = QueryVectors()
+  let bridges = BridgeTable()
+  let fieldEmbeddings = FieldEmbeddingTable()
   let logger: Logger
 
   /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.
@@ -64,8 +67,7 @@ struct EngineResources: Sendable {
   /// Gets ready what a collection that was just opened can be searched without: orders indexes and merges that are
   /// missing, compares checksums, makes guides. Nobody waits for it.
   func prepare(_ collection: Collection) {
-    IndexJob.enqueueIfNeeded(for: collection, in: self)
-    MergeJob.enqueueIfNeeded(for: collection, in: self)
+    orderUpkeep(of: collection)
     let (background, logger) = (background, logger)
     Task {
       let parallel = background.parallelFor
@@ -87,6 +89,12 @@ struct EngineResources: Sendable {
         }
       }
     }
+  }
+
+  /// Orders the indexes and merges that are missing.
+  func orderUpkeep(of collection: Collection) {
+    IndexJob.enqueueIfNeeded(for: collection, in: self)
+    MergeJob.enqueueIfNeeded(for: collection, in: self)
   }
 
   func writer(of collection: Collection) -> CollectionWriter {

@@ -8,6 +8,12 @@ protocol FormRequest: Sendable {
   var swapAt: Int64? { get }
   var limits: JobLimits { get }
   var after: [Int64] { get }
+  /// Queries whose right answers are known.
+  var labelledQueries: [LabelledQuery] { get }
+}
+
+extension FormRequest {
+  var labelledQueries: [LabelledQuery] { [] }
 }
 
 extension SwitchRequest: FormRequest {}

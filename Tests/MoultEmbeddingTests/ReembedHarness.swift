@@ -5,6 +5,7 @@ import MoultEngine
 import MoultModel
 import MoultTesting
 import ServiceLifecycle
+import Testing
 
 /// An engine that may call a stand-in endpoint, with a collection of words whose vectors are of another model.
 final class ReembedHarness: Sendable {
@@ -15,7 +16,9 @@ final class ReembedHarness: Sendable {
   private let running: Task<Void, any Error>
 
   init(
-    directory: TemporaryDirectory = TemporaryDirectory(), _ endpoint: StandInEndpoint, folder: String? = nil
+    directory: TemporaryDirectory = TemporaryDirectory(), _ endpoint: StandInEndpoint, folder: String? = nil,
+    others: [StandInEndpoint] = [],
+    embeddingCacheBytes: Int = EngineConfiguration.defaultEmbeddingCacheBytes
   )
     async throws
   {
@@ -23,9 +26,11 @@ final class ReembedHarness: Sendable {
     logger.logLevel = .critical
     self.directory = directory
     engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: 2_000),
+      EngineConfiguration(
+        dataDirectory: directory.path, computeThreads: 2, segmentRowsMax: 2_000,
+        embeddingCacheBytes: embeddingCacheBytes),
       logger: logger)
-    models = EmbedderDirectory(hosts: try EmbedderHosts([endpoint.host]), folder: folder)
+    models = EmbedderDirectory(hosts: try EmbedderHosts(([endpoint] + others).map(\.host)), folder: folder)
     engine.callEmbedders(with: models)
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)
     self.services = services
@@ -97,6 +102,21 @@ final class ReembedHarness: Sendable {
     return seen
   }
 
+  /// Follows a job until it waits to go live.
+  func held(_ job: JobInfo) async throws {
+    var seen = job
+    while seen.state != .held, !seen.state.isFinal {
+      seen = try await engine.waitForJob(job.id, changedSince: seen, seconds: 30)
+    }
+  }
+
+  func search(
+    _ name: String, text: String, model: String? = nil, limit: Int = 1
+  ) async throws -> SearchResponse {
+    try await engine.search(
+      texts: [text], ofModel: model, SearchRequest(queries: [], dimension: 0, limit: limit), in: name)
+  }
+
   func reembed(_ request: ReembedRequest) async throws -> JobInfo {
     try await finish(try await engine.startReembed(request))
   }
@@ -106,5 +126,25 @@ final class ReembedHarness: Sendable {
     let page = try await engine.scan(
       name, after: nil, limit: 100_000, includeVectors: true, includePayload: true)
     return Dictionary(uniqueKeysWithValues: page.points.map { ($0.id, $0) })
+  }
+
+  /// Of points that ``fill(_:count:word:)`` has made: the word of each.
+  static func words(_ count: Int) -> [Int64: String] {
+    Dictionary(uniqueKeysWithValues: (0..<count).map { (Int64($0), "word \($0)") })
+  }
+
+  /// Whether each point has its payload and the vector that the model makes of its text.
+  func expectAll(
+    _ name: String, _ words: [Int64: String], sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let points = try await points(of: name)
+    #expect(points.count == words.count, sourceLocation: sourceLocation)
+    for (id, word) in words {
+      let point = points[.int64(id)]
+      #expect(point?.payload == Self.payload(word), "point \(id)", sourceLocation: sourceLocation)
+      #expect(
+        point?.vector == StandInEndpoint.vector(Self.text(word)), "point \(id)",
+        sourceLocation: sourceLocation)
+    }
   }
 }

@@ -115,6 +115,13 @@ struct DefinitionTests {
       try await ids(
         .idsBetween(lower: .init(.int64(1), isInclusive: false), upper: .init(.int64(3), isInclusive: true)))
         == [.int64(2), .int64(3)])
+    let one = PointFilter.Bound(1, isInclusive: true)
+    let odd = PointFilter.idsBetweenAfter([.init(.remainder, .int(2))], lower: one, upper: one)
+    #expect(try await ids(odd) == [.int64(1), .int64(3)])
+    #expect(try await ids(.not(odd)) == [.int64(2)])
+    #expect(try await ids(.idsBetweenAfter([.init(.divide, .int(0))], lower: nil, upper: nil)) == [])
+    #expect(try await ids(.sample(share: 1, seed: 7)).count == 3)
+    #expect(try await ids(.sample(share: 0, seed: 7)).isEmpty)
     let deleted = try await harness.engine.delete(
       matching: .not(.field(["n"], .isOneOf([.int(1)]))), from: "c")
     #expect(deleted.ids == [.int64(2), .int64(3)])

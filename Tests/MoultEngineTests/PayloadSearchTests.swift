@@ -86,7 +86,7 @@ struct PayloadSearchTests {
         #expect(found.hits[0] == wanted, "\(scoring) \(comment)")
       }
       // BM25 written out: statistics are those of all live points, also under a filter.
-      let terms = { (text: String) in StandardAnalyzer().words(in: text) }
+      let terms = { (text: String) in TextAnalyzer.standard.terms(in: text) }
       let query = terms(asked.text)
       let documents = model.mapValues { terms($0.stored.text) }
       let having = documents.values.reduce(into: [String: Double]()) { sums, words in
@@ -180,8 +180,8 @@ struct PayloadSearchTests {
     let request = PayloadSearch(
       field: "text", scoring: .bm25(k1: 1.2, b: 0.75), queries: [.text("amber")], limit: 5_000)
     func found(_ snapshot: CollectionSnapshot) throws -> Int {
-      try collection.payloadIndexes.index(of: "text", .text(stopWords: [])).search(
-        request, count: 5_000, in: snapshot, of: snapshot, points: collection.points,
+      try collection.payloadIndexes.index(of: "text", .text(.standard)).search(
+        request, count: 5_000, in: snapshot, corpus: nil, of: snapshot, points: collection.points,
         directory: engine.resources.directory)[0].count
     }
     #expect(try found(collection.snapshot) == 2_500)

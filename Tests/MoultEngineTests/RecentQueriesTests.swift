@@ -12,7 +12,10 @@ struct RecentQueriesTests {
     for number in 0..<(RecentQueries.countMax + 50) { recent.record([Float(number), 1], count: 1) }
     var kept = recent.distinct()
     #expect(kept.count == RecentQueries.countMax * 2)
-    #expect(Set(stride(from: 0, to: kept.count, by: 2).map { kept[$0] }).min() == 50)
+    // Oldest first.
+    #expect(
+      stride(from: 0, to: kept.count, by: 2).map { kept[$0] }
+        == (50..<RecentQueries.countMax + 50).map(Float.init))
     let batch = [Float](repeating: -7, count: 2 * 5_000)
     recent.record(batch, count: 5_000)
     kept = recent.distinct()

@@ -49,12 +49,13 @@ final class RecentQueries: Sendable {
     }
   }
 
-  /// What is remembered, `count × dimension`; each query once, oldest first or not.
+  /// What is remembered, `count × dimension`, oldest first; each query once, where it was asked first.
   func distinct() -> [Float] {
-    let values = ring.withLock { $0.values }
+    // What stands behind `next` was there before what stands in front of it.
+    let values = ring.withLock { $0.values[($0.next * dimension)...] + $0.values[..<($0.next * dimension)] }
     var seen = Set<ArraySlice<Float>>()
     var distinct: [Float] = []
-    for start in stride(from: 0, to: values.count, by: dimension) {
+    for start in stride(from: values.startIndex, to: values.endIndex, by: dimension) {
       let query = values[start..<start + dimension]
       if seen.insert(query).inserted { distinct.append(contentsOf: query) }
     }

@@ -29,7 +29,8 @@ final class ImportSlot: Sendable {
 
 /// Writes the points of files into a collection, batch after batch. Each batch is durable and visible before the next
 /// is read; what was cut short goes on behind the last batch that was noted, and a batch that was written but not noted
-/// is written again, with the same keys.
+/// is written again, with the same keys. Where the collection gives out the keys, those of a batch are set aside and noted
+/// before it is written.
 struct ImportJob: Sendable {
   static let kind = "import"
 
@@ -41,6 +42,9 @@ struct ImportJob: Sendable {
 
   struct Checkpoint: Codable {
     var importedRows: Int64
+    /// Set aside for the batch behind these rows, where the collection gives out keys.
+    var firstKey: Int64?
+    var keyCount: Int?
   }
 
   let resources: EngineResources
@@ -53,13 +57,17 @@ struct ImportJob: Sendable {
       throw MoultError(
         .unavailable, "nobody here reads the files of imports; start the server that takes them")
     }
-    let start = try context.record.checkpoint.map {
-      try JSONDecoder().decode(Checkpoint.self, from: $0).importedRows
-    }
+    let noted = try context.record.checkpoint.map { try JSONDecoder().decode(Checkpoint.self, from: $0) }
     try await source.read(
-      Data(arguments.order.utf8), for: collection.info(aliases: []), from: start ?? 0
+      Data(arguments.order.utf8), for: collection.info(aliases: []), from: noted?.importedRows ?? 0
     ) { batch, done, total in
       try context.checkCancellation()
+      try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+      try PointValidation.checkFields(of: batch, in: collection)
+      var batch = batch
+      if collection.schema.automaticKeys {
+        batch.ids = try await keys(count: batch.count, behind: done - Int64(batch.count), noted)
+      }
       try await write(batch)
       try context.saveCheckpoint(JSONEncoder().encode(Checkpoint(importedRows: done)))
       try context.reportProgress(phase: "import", rowsDone: done, rowsTotal: total)
@@ -67,17 +75,37 @@ struct ImportJob: Sendable {
     return nil
   }
 
-  private func write(_ batch: PointBatch) async throws {
-    guard !batch.ids.isEmpty else {
-      // Without keys of their own rows that are written again would be new ones.
-      throw MoultError(
-        .unsupported,
-        "collection '\(collection.name)' gives out keys itself; an import needs keys in its files")
+  /// The keys of a batch: in every attempt the same.
+  ///
+  /// - Parameters:
+  ///   - rows: before the batch.
+  ///   - noted: by the attempt before.
+  private func keys(count: Int, behind rows: Int64, _ noted: Checkpoint?) async throws -> [PointID] {
+    if let noted, noted.importedRows == rows, noted.keyCount == count, let first = noted.firstKey {
+      return collection.keys(first: first, count: count)
     }
-    try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
-    try PointValidation.checkFields(of: batch, in: collection)
+    let first = try await collection.holdingWriters { [resources, collection, context] in
+      let first = collection.nextKey
+      let checkpoint = try JSONEncoder().encode(
+        Checkpoint(importedRows: rows, firstKey: first, keyCount: count))
+      try await resources.directory.write { db in
+        try resources.directory.catalog.reserveKeys(
+          below: first + Int64(count), collection: collection.id, in: db)
+        try context.saveCheckpoint(checkpoint, in: db)
+      }
+      collection.reserveKeys(below: first + Int64(count))
+      return first
+    }
+    return collection.keys(first: first, count: count)
+  }
+
+  private func write(_ batch: PointBatch) async throws {
     _ = try await collection.holdingWriters {
-      try await resources.writing.run { try resources.writer(of: collection).write(batch, mode: .upsert) }
+      try await resources.writing.run {
+        let ids = try resources.writer(of: collection).write(batch, mode: .upsert)
+        resources.followTexts(of: collection)
+        return ids
+      }
     }
   }
 }

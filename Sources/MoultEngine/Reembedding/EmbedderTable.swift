@@ -7,6 +7,7 @@ final class EmbedderTable: Sendable {
   private struct State {
     var embedders: [String: Embedder] = [:]
     var names: [Int64: String] = [:]
+    var paces: [String: (embedder: Embedder, pace: SharedEmbeddingPace)] = [:]
   }
 
   private let state = Mutex(State())
@@ -39,6 +40,16 @@ final class EmbedderTable: Sendable {
   /// The one that made the vectors of a collection; `nil` where that is not known.
   func embedder(ofCollection id: Int64) -> Embedder? {
     state.withLock { state in state.names[id].flatMap { state.embedders[$0] } }
+  }
+
+  /// One for all jobs of an embedder, so that its limits hold for all of them together, from pass to pass.
+  func pace(of embedder: Embedder) -> SharedEmbeddingPace {
+    state.withLock { state in
+      if let present = state.paces[embedder.name], present.embedder == embedder { return present.pace }
+      let pace = SharedEmbeddingPace(embedder)
+      state.paces[embedder.name] = (embedder, pace)
+      return pace
+    }
   }
 
   func insert(_ embedder: Embedder) { state.withLock { $0.embedders[embedder.name] = embedder } }

@@ -1,4 +1,5 @@
 import MoultModel
+import Synchronization
 
 /// Decides how many requests may be under way and when the next may be sent: half as many after a refusal for
 /// overload, one more after as many answers as there are streams, never faster than the embedder's limits.
@@ -27,6 +28,12 @@ struct EmbeddingPace: Sendable {
     lastAnswerAt = now
     requests = embedder.requestsPerMinute.map { TokenBucket(perMinute: $0, now: now) }
     tokens = embedder.tokensPerMinute.map { TokenBucket(perMinute: $0, now: now) }
+  }
+
+  /// A pass begins: what was answered long before says nothing about it.
+  mutating func begin(now: Double) {
+    lastAnswerAt = max(lastAnswerAt, now)
+    failuresInARow = 0
   }
 
   /// When a request of so many tokens may be sent; at once where it lies in the past.
@@ -67,8 +74,30 @@ struct EmbeddingPace: Sendable {
   private mutating func backoff() -> Double {
     failuresInARow += 1
     // Several streams fail together: one of them doubles the wait.
-    let doublings = min(16, (failuresInARow - 1) / max(1, streams))
-    return min(Self.waitSecondsMax, Self.waitSecondsMin * Double(1 << doublings))
+    return Self.waitSeconds(failures: 1 + (failuresInARow - 1) / max(1, streams))
+  }
+
+  /// Before the next attempt after so many failures, 1 …: doubled each time, up to a bound.
+  static func waitSeconds(failures: Int) -> Double {
+    min(waitSecondsMax, waitSecondsMin * Double(1 << min(16, max(0, failures - 1))))
+  }
+}
+
+/// The pace of all who ask a model.
+final class SharedEmbeddingPace: Sendable {
+  private static let start = ContinuousClock.now
+  private let pace: Mutex<EmbeddingPace>
+
+  init(_ embedder: Embedder) { pace = Mutex(EmbeddingPace(embedder, now: Self.now)) }
+
+  /// Seconds of the clock that all paces have.
+  static var now: Double { start.secondsToNow }
+
+  /// The moment of that clock.
+  static func instant(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
+  func callAsFunction<Result: Sendable>(_ body: (inout EmbeddingPace) -> Result) -> Result {
+    pace.withLock { body(&$0) }
   }
 }
 

@@ -36,20 +36,24 @@ struct EmbeddingPass: Sendable {
   let cache: EmbeddingCache
   let context: JobContext
   let pace: Pace
+  /// Of requests.
+  let requests: SharedEmbeddingPace
+  /// Only these, rising; `nil` for all.
+  var rows: [Int64]?
+  /// Gives, for the moment, which rows need no vector any more; `nil` for none.
+  var isDone: (@Sendable () -> (Int64) -> Bool)?
 
   /// Points that are looked at between two looks at the cache.
   private static let pagePoints = 2_000
   /// Batches that are ready, for each stream: a page is loaded while these are sent.
   private static let readyBatches = 4
-  /// With so many refusals and no vector it is not the texts.
-  private static let refusalsMax = 64
   private static let saveSeconds = 1.0
 
-  private var embedder: Embedder { text.order.embedder }
+  var embedder: Embedder { text.order.embedder }
 
   // MARK: Parts
 
-  private struct Item: Sendable {
+  struct Item: Sendable {
     var key: EmbeddingCache.Key
     var text: String
     /// A point that has it.
@@ -60,14 +64,16 @@ struct EmbeddingPass: Sendable {
     var tokens: Int { max(1, text.utf8.count / 4) }
   }
 
-  private struct Batch: Sendable {
+  struct Batch: Sendable {
     var items: [Item]
     var sendsAt = -Double.infinity
+    var failures = 0
+    var firstFailedAt = Double.infinity
 
     var tokens: Int { items.reduce(0) { $0 + $1.tokens } }
   }
 
-  private struct Page: Sendable {
+  struct Page: Sendable {
     var lastRow: Int64
     var points = 0
     /// Texts that the cache does not have, each once.
@@ -76,16 +82,17 @@ struct EmbeddingPass: Sendable {
     var isLast = false
   }
 
-  private enum Event: Sendable {
+  enum Event: Sendable {
     case page(Page)
-    case answered(Batch, EmbeddingAnswer)
+    case answered(Batch, EmbeddingAnswer, EmbeddingCache.Spent)
     case failed(Batch, EmbeddingFailure)
     case noted(Batch)
+    case probed(Batch, String, isRefused: Bool, isAnswered: Bool)
     case waited
   }
 
   /// A page whose texts are not all there yet.
-  private struct OpenPage {
+  struct OpenPage {
     var number: Int
     var lastRow: Int64
     var points: Int
@@ -94,9 +101,8 @@ struct EmbeddingPass: Sendable {
     var skipped: Int
   }
 
-  private struct State {
+  struct State {
     var progress: Progress
-    var pace: EmbeddingPace
     var random: SplitMix64
     var pages: [OpenPage] = []
     var pageCount = 0
@@ -112,6 +118,8 @@ struct EmbeddingPass: Sendable {
     var noting = 0
     var refusals = 0
     var waitsUntil = Double.infinity
+    /// By the job, over all its attempts.
+    var spent = EmbeddingCache.Spent()
     var savedAt = 0.0
     var lastReason = ""
   }
@@ -129,16 +137,24 @@ struct EmbeddingPass: Sendable {
     _ progress: Progress, phase: String, isUrgent: Bool = false, patienceSeconds: Double,
     save: @escaping @Sendable (Progress) async throws -> Void
   ) async throws -> Progress {
-    let start = ContinuousClock.now
+    requests { $0.begin(now: SharedEmbeddingPace.now) }
     var state = State(
-      progress: progress, pace: EmbeddingPace(embedder, now: 0),
+      progress: progress,
       random: SplitMix64(seed: UInt64(bitPattern: context.record.id) &+ UInt64(context.record.attempt)),
       nextRow: progress.row)
+    // What was paid for between the last save and the end of an attempt is counted all the same.
+    var spent = try cache.spent(by: context.record.id)
+    spent.texts = max(spent.texts, progress.report.texts)
+    spent.requests = max(spent.requests, progress.report.requests)
+    spent.tokens = max(spent.tokens, progress.report.tokens)
+    spent.seconds = max(spent.seconds, progress.report.requestSeconds ?? 0)
+    count(spent, &state)
+    state.savedAt = SharedEmbeddingPace.now
     return try await withThrowingTaskGroup(of: Event.self) { group in
       defer { group.cancelAll() }
       while true {
         try context.checkCancellation()
-        let now = start.secondsToNow
+        let now = SharedEmbeddingPace.now
         let isSpent = isSpent(state.progress)
         if !isSpent {
           load(&state, isUrgent: isUrgent, in: &group)
@@ -151,11 +167,12 @@ struct EmbeddingPass: Sendable {
           }
           if state.isAtEnd, state.ready.isEmpty, state.again.isEmpty { break }
         }
-        if !isSpent { wait(&state, in: &group, start: start) }
+        if !isSpent { wait(&state, in: &group) }
         guard let event = try await group.next() else { continue }
-        try handle(event, &state, in: &group, now: start.secondsToNow, patienceSeconds: patienceSeconds)
-        if close(&state), start.secondsToNow - state.savedAt >= Self.saveSeconds {
-          state.savedAt = start.secondsToNow
+        try handle(
+          event, &state, in: &group, now: SharedEmbeddingPace.now, patienceSeconds: patienceSeconds)
+        if close(&state), SharedEmbeddingPace.now - state.savedAt >= Self.saveSeconds {
+          state.savedAt = SharedEmbeddingPace.now
           try await save(state.progress)
         }
         try context.reportProgress(
@@ -195,20 +212,30 @@ struct EmbeddingPass: Sendable {
   private func send(
     _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>, now: Double
   ) {
-    while state.requests < state.pace.streams, let batch = next(&state, now: now) {
+    while state.requests < requests({ $0.streams }), let batch = next(&state, now: now) {
       let tokens = batch.tokens
-      guard state.pace.sendsAt(tokens: tokens, now: now) <= now else {
+      let isSent = requests { pace in
+        guard pace.sendsAt(tokens: tokens, now: now) <= now else { return false }
+        pace.sent(tokens: tokens, now: now)
+        return true
+      }
+      guard isSent else {
         state.again.insert(batch, at: 0)
         return
       }
-      state.pace.sent(tokens: tokens, now: now)
       state.requests += 1
       group.addTask {
         do {
+          let start = ContinuousClock.now
           let answer = try await model.embed(batch.items.map(\.text))
           let checked = try check(answer, of: batch)
-          try await store(checked.outcomes, of: batch)
-          return .answered(batch, checked)
+          // What an endpoint counts is only its word: a wild number must not end the sum.
+          let spent = EmbeddingCache.Spent(
+            texts: Int64(batch.items.count), requests: 1,
+            tokens: Int64(max(0, min(checked.tokens ?? tokens, Self.tokensPerAnswerMax))),
+            seconds: start.secondsToNow)
+          try await store(checked.outcomes, of: batch, spent: spent)
+          return .answered(batch, checked, spent)
         } catch let failure as EmbeddingFailure {
           return .failed(batch, failure)
         }
@@ -230,15 +257,17 @@ struct EmbeddingPass: Sendable {
 
   /// Wakes the loop when something becomes due that no answer will remind it of.
   private func wait(
-    _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>, start: ContinuousClock.Instant
+    _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>
   ) {
-    guard state.requests < state.pace.streams, !state.again.isEmpty else { return }
-    let now = start.secondsToNow
-    let due = state.again.map { max($0.sendsAt, state.pace.sendsAt(tokens: $0.tokens, now: now)) }.min()!
+    guard state.requests < requests({ $0.streams }), !state.again.isEmpty else { return }
+    let now = SharedEmbeddingPace.now
+    let due = requests { pace in
+      state.again.map { max($0.sendsAt, pace.sendsAt(tokens: $0.tokens, now: now)) }.min()!
+    }
     guard due < state.waitsUntil else { return }
     state.waitsUntil = due
     group.addTask {
-      try await Task.sleep(until: start + .seconds(max(now, due)), clock: .continuous)
+      try await Task.sleep(until: SharedEmbeddingPace.instant(max(now, due)), clock: .continuous)
       return .waited
     }
   }
@@ -253,16 +282,30 @@ struct EmbeddingPass: Sendable {
     case .noted(let batch):
       state.noting -= 1
       finish(batch, &state)
-    case .answered(let batch, let answer):
+    case .probed(let batch, let reason, let isRefused, let isAnswered):
+      state.noting -= 1
+      switch (isAnswered, isRefused) {
+      case (true, _):
+        requests { $0.answered(now: now) }
+        state.refusals = 0
+        try refuse(batch, reason, &state, in: &group)
+      case (false, true):
+        throw MoultError(
+          .invalidArgument,
+          "embedder '\(embedder.name)' has refused \(state.refusals) texts in a row and '\(Self.probe)' too, so it is not "
+            + "the texts: \(reason)")
+      case (false, false): state.again.append(batch)
+      }
+    case .answered(let batch, let answer, let spent):
       state.requests -= 1
-      state.pace.answered(now: now)
-      // What an endpoint counts is only its word: a wild number must not end the sum.
-      let tokens = Int64(max(0, min(answer.tokens ?? batch.tokens, Self.tokensPerAnswerMax)))
-      state.progress.report.requests += 1
-      state.progress.report.texts += Int64(batch.items.count)
-      state.progress.report.tokens += tokens
-      if let price = embedder.pricePerMillionTokens {
-        state.progress.report.cost = Double(state.progress.report.tokens) / 1e6 * price
+      requests { $0.answered(now: now) }
+      state.spent.texts += spent.texts
+      state.spent.requests += spent.requests
+      state.spent.tokens += spent.tokens
+      state.spent.seconds += spent.seconds
+      count(state.spent, &state)
+      if answer.outcomes.contains(where: { if case .vector = $0 { true } else { false } }) {
+        state.refusals = 0
       }
       finish(batch, &state)
     case .failed(let batch, let failure):
@@ -272,67 +315,24 @@ struct EmbeddingPass: Sendable {
     }
   }
 
-  private func retry(
-    _ batch: Batch, _ failure: EmbeddingFailure, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>, now: Double, patienceSeconds: Double
-  ) throws {
-    let jitter = Double.random(in: 0...1, using: &state.random)
-    var batch = batch
-    switch failure {
-    case .lasting(let error): throw error
-    case .overloaded(let reason, let retryAfter):
-      batch.sendsAt = state.pace.overloaded(retryAfter: retryAfter, jitter: jitter, now: now)
-      state.lastReason = reason
-    case .passing(let reason):
-      batch.sendsAt = state.pace.failed(jitter: jitter, now: now)
-      state.lastReason = reason
-    case .refused(let reason):
-      // It does answer.
-      state.pace.answered(now: now)
-      return try refuse(batch, reason, &state, in: &group)
-    }
-    state.again.append(batch)
-    guard now - state.pace.lastAnswerAt > patienceSeconds else { return }
-    throw MoultError(
-      .unavailable,
-      "embedder '\(embedder.name)' has answered nothing usable for \(Int(now - state.pace.lastAnswerAt)) s: "
-        + state.lastReason)
-  }
-
-  /// Halves the batch until the text stands alone that is not taken.
-  private func refuse(
-    _ batch: Batch, _ reason: String, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>
-  ) throws {
-    guard batch.items.count == 1 else {
-      let half = batch.items.count / 2
-      state.again.insert(Batch(items: Array(batch.items[half...])), at: 0)
-      state.again.insert(Batch(items: Array(batch.items[..<half])), at: 0)
-      return
-    }
-    state.refusals += 1
-    guard state.refusals < Self.refusalsMax || state.progress.report.texts > 0 else {
-      throw MoultError(
-        .invalidArgument,
-        "embedder '\(embedder.name)' refuses every text, so it is not the texts: \(reason)")
-    }
-    state.noting += 1
-    group.addTask {
-      try await store([.refused(reason)], of: batch)
-      return .noted(batch)
-    }
+  private func count(_ spent: EmbeddingCache.Spent, _ state: inout State) {
+    state.spent = spent
+    state.progress.report.texts = spent.texts
+    state.progress.report.requests = spent.requests
+    state.progress.report.tokens = spent.tokens
+    state.progress.report.requestSeconds = spent.seconds
+    state.progress.report.cost = embedder.pricePerMillionTokens.map { Double(spent.tokens) / 1e6 * $0 }
   }
 
   // MARK: Pages
 
   private func page(after row: Int64) throws -> Page {
-    let points = try resources.directory.read { db in
-      try source.points.scanLive(afterRow: row, limit: Self.pagePoints, payloads: true, in: db)
-    }
+    let (points, isLast) = try points(after: row)
     var page = Page(lastRow: points.last?.row ?? row, points: points.count)
-    page.isLast = points.count < Self.pagePoints
+    page.isLast = isLast
     var items: [Item] = []
-    for point in points {
+    let isDone = isDone?()
+    for point in points where isDone?(point.row) != true {
       switch text.text(of: point) {
       case .none(let reason):
         try text.requireText(point, reason)
@@ -348,6 +348,20 @@ struct EmbeddingPass: Sendable {
       page.items.append(item)
     }
     return page
+  }
+
+  private func points(after row: Int64) throws -> ([StoredPoint], isLast: Bool) {
+    try resources.directory.read { db in
+      guard let rows else {
+        let points = try source.points.scanLive(
+          afterRow: row, limit: Self.pagePoints, payloads: true, in: db)
+        return (points, points.count < Self.pagePoints)
+      }
+      // Those that have died since are embedded for nothing, which does no harm.
+      let chosen = rows.drop { $0 <= row }.prefix(Self.pagePoints)
+      let points = try source.points.points(rows: chosen, payloads: true, in: db)
+      return (chosen.compactMap { points[$0] }, chosen.count < Self.pagePoints || points.isEmpty)
+    }
   }
 
   private func add(_ page: Page, _ state: inout State) {
@@ -396,7 +410,7 @@ struct EmbeddingPass: Sendable {
   // MARK: Answers
 
   /// Looks at what came back: vectors that a collection could not hold are refusals of their texts.
-  private func check(_ answer: EmbeddingAnswer, of batch: Batch) throws -> EmbeddingAnswer {
+  func check(_ answer: EmbeddingAnswer, of batch: Batch) throws -> EmbeddingAnswer {
     guard answer.outcomes.count == batch.items.count else {
       throw EmbeddingFailure.lasting(
         MoultError(
@@ -428,7 +442,9 @@ struct EmbeddingPass: Sendable {
     return squared <= VectorLength.squaredMax ? nil : "its vector is too long to be scored in float32"
   }
 
-  private func store(_ outcomes: [EmbeddingAnswer.Outcome], of batch: Batch) async throws {
+  func store(
+    _ outcomes: [EmbeddingAnswer.Outcome], of batch: Batch, spent: EmbeddingCache.Spent? = nil
+  ) async throws {
     let entries = zip(batch.items, outcomes).map { item, outcome in
       let entry: EmbeddingCache.Entry =
         switch outcome {
@@ -437,6 +453,6 @@ struct EmbeddingPass: Sendable {
         }
       return (key: item.key, entry: entry)
     }
-    try await cache.store(entries, job: context.record.id)
+    try await cache.store(entries, job: context.record.id, spent: spent)
   }
 }

@@ -5,7 +5,7 @@ import MoultStorage
 
 /// Compares the answers of both models on a sample of points, before the new one answers anybody.
 ///
-/// Without queries whose right answers are known this is a weak proof: it finds texts that went to wrong points, wrong
+/// Without queries whose right answers are known (``labelled()``) this is a weak proof: it finds texts that went to wrong points, wrong
 /// prefixes and a model that answers at random, and says how much answers will change. Not whether they get better.
 struct EmbeddingProof: Sendable {
   static let points = 200
@@ -15,7 +15,7 @@ struct EmbeddingProof: Sendable {
   let source: Collection
   let target: Collection
 
-  private var resources: EngineResources { stage.pass.resources }
+  var resources: EngineResources { stage.pass.resources }
 
   /// A point of the target that the source has with the same text.
   private struct Sample: Sendable {
@@ -27,11 +27,12 @@ struct EmbeddingProof: Sendable {
 
   /// - Returns: the share of common answers, and of texts that find their own point; `nil` for what could not be
   ///   measured.
-  func run() async throws -> (agreement: Double?, knownItems: Double?) {
+  func run() async throws -> (agreement: Double?, knownItems: Double?, labelled: LabelledProof?) {
+    let labelled = try await labelled()
     let samples: [Sample] = try await resources.background.run { try sample() }
-    guard !samples.isEmpty else { return (nil, nil) }
+    guard !samples.isEmpty else { return (nil, nil, labelled) }
     let overlap = try await resources.background.run { try agreement(samples) }
-    return (overlap, try await knownItems(samples))
+    return (overlap, try await knownItems(samples), labelled)
   }
 
   private func sample() throws -> [Sample] {
@@ -97,7 +98,7 @@ struct EmbeddingProof: Sendable {
   }
 
   /// Ids of the nearest points of each query, by the form that would answer it.
-  private func answers(_ queries: [Float], in collection: Collection, count: Int) throws -> [[PointID]] {
+  func answers(_ queries: [Float], in collection: Collection, count: Int) throws -> [[PointID]] {
     let snapshot = collection.snapshot
     let queryCount = queries.count / collection.schema.dimension
     guard queryCount > 0 else { return [] }

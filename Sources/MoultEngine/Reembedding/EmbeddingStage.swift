@@ -13,7 +13,7 @@ struct EmbeddingStage: Sendable {
   /// Points whose texts are refused, at most: with more there is something else amiss.
   static let setAsideMax = 10_000
 
-  let pass: EmbeddingPass
+  var pass: EmbeddingPass
   let order: EmbeddingText.Order
 
   init(
@@ -25,7 +25,7 @@ struct EmbeddingStage: Sendable {
       resources: resources, source: source, text: try EmbeddingText(order),
       model: try resources.embedderSource.source().open(order.embedder),
       cache: try resources.embeddings.cache(),
-      context: context, pace: pace)
+      context: context, pace: pace, requests: resources.embedders.pace(of: order.embedder))
   }
 
   /// What the checkpoint of the job keeps.
@@ -53,6 +53,8 @@ struct EmbeddingStage: Sendable {
 
     var report: EmbeddingReport {
       var report = pass.report
+      // Less than nothing while what a sample has brought is not looked at again.
+      report.reused = max(0, report.reused)
       report.setAside = Int64(setAside.count)
       report.skipped = skipped
       return report
@@ -79,14 +81,16 @@ struct EmbeddingStage: Sendable {
   }
 
   /// In the order of the points.
-  func vectors(of points: [StoredPoint]) throws -> [Vector] {
+  ///
+  /// - Parameter requiresTexts: whether a point without a text that ends the job is an error here.
+  func vectors(of points: [StoredPoint], requiresTexts: Bool = true) throws -> [Vector] {
     var vectors = [Vector](repeating: .unknown, count: points.count)
     var keys: [EmbeddingCache.Key] = []
     var places: [Int] = []
     for (place, point) in points.enumerated() {
       switch pass.text.text(of: point) {
       case .none(let reason):
-        try pass.text.requireText(point, reason)
+        if requiresTexts { try pass.text.requireText(point, reason) }
         vectors[place] = .none(reason: reason, isRefused: false)
       case .text(let text):
         keys.append(EmbeddingText.key(text, identity: pass.model.identity))
@@ -104,6 +108,9 @@ struct EmbeddingStage: Sendable {
     }
     return vectors
   }
+
+  /// Of this job, in the cache.
+  func forgetRefusals() async throws { try await pass.cache.forgetRefusals(of: pass.context.record.id) }
 
   // MARK: Gate
 

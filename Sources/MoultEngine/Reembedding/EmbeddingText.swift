@@ -15,11 +15,24 @@ struct EmbeddingText: Sendable {
     var budget: Double?
     var minimumAgreement: Double
     var metric: Metric?
+    /// Absent in jobs of earlier versions.
+    var maximumLabelledLoss: Double?
+    /// Absent in jobs of earlier versions, which have no bridge.
+    var bridges: Bool?
   }
 
   enum Found: Sendable {
     case text(String)
     case none(reason: String)
+
+    /// Byte by byte: Swift's own equality takes two texts for one that a model may tell apart.
+    func isSame(as other: Found) -> Bool {
+      switch (self, other) {
+      case (.text(let one), .text(let two)): one.utf8.elementsEqual(two.utf8)
+      case (.none, .none): true
+      default: false
+      }
+    }
   }
 
   let order: Order

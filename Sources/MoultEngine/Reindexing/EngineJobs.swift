@@ -36,6 +36,14 @@ struct EngineJobs: Sendable {
         resources: resources, collection: collection, arguments: arguments, context: context
       ).run()
     }
+    register(FieldEmbeddingJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
+      field, _, context, pace in
+      guard let whole = aliases.current.parent(of: field), let order = resources.fieldEmbeddings[field.id]
+      else { return nil }
+      return try await FieldEmbeddingJob(
+        resources: resources, collection: whole, field: field, order: order, context: context, pace: pace
+      ).run()
+    }
     register(RetireJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
       collection, _, context, _ in
       try await RetireJob(resources: resources, aliases: aliases, collection: collection, context: context)

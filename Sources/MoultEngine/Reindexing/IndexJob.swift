@@ -36,7 +36,11 @@ struct IndexJob: Sendable {
   func run() async throws -> Data? {
     let parallel = pace.paced(resources.background.parallelFor)
     do {
-      while try await indexNext(parallel) { try context.checkCancellation() }
+      // The end of a bulk session orders what is left.
+      while !resources.bulk.holds(collection.id) {
+        guard try await indexNext(parallel) else { break }
+        try context.checkCancellation()
+      }
     } catch {
       throw resources.waitingForRoom(error) { roomNeeded }
     }

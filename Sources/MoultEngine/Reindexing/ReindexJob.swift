@@ -74,11 +74,15 @@ struct ReindexJob: Sendable {
     let checkpoint = try await resources.writing.run { try ensureTarget() }
     let target = try target(checkpoint)
     do {
+      try requireSameEmbedder()
       var job = self
       job.embedding = try arguments.embedding.map {
         try EmbeddingStage(order: $0, resources: resources, source: source, context: context, pace: pace)
       }
-      return try await job.fill(target, from: checkpoint)
+      let result = try await job.fill(target, from: checkpoint)
+      try? await job.embedding?.pass.cache.end(
+        job: context.record.id, keepingBytes: resources.embeddingBytesKept(after: context.record.id))
+      return result
     } catch let held as JobHeld {
       throw JobHeld(until: min(held.until, context.now.addingTimeInterval(Self.heldCatchUpSeconds)))
     } catch {
@@ -90,6 +94,7 @@ struct ReindexJob: Sendable {
         ).diskNeeded(whenGenerationHasBegun: checkpoint.generation, beside: written)
       }
       if !JobFate.willRunAgain(after: error, context: context, queue: resources.queue) {
+        await resources.closeBridge(of: context.record.id, target: target.id)
         await GenerationDisposal(resources: resources, collection: target)
           .discardCollection(names: names, aliases: aliases)
       } else if let generation = checkpoint.generation {
@@ -102,7 +107,11 @@ struct ReindexJob: Sendable {
   private func fill(_ target: Collection, from checkpoint: Checkpoint) async throws -> Data {
     let start = ContinuousClock.now
     var checkpoint = checkpoint
+    let sample = try await embedSample(&checkpoint)
+    async let bridge: Void = openBridge(sample, target)
     checkpoint = try await embed(checkpoint, phase: "embed")
+    await bridge
+    checkpoint = bridged(checkpoint)
     checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "copy")
     if let progress = checkpoint.embedding { try embedding?.requireCoverage(progress) }
     let builder = checkpoint.generation.map {
@@ -120,7 +129,9 @@ struct ReindexJob: Sendable {
       try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
       return verdict
     }.report
-    let (result, obsolete) = try await goLive(checkpoint, target: target, report: &report, since: start)
+    let digests = try await payloadDigests(checkpoint, target)
+    let (result, obsolete) = try await goLive(
+      checkpoint, target: target, digests: digests, report: &report, since: start)
     try? directory.removeFiles(obsolete)
     try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
     return result
@@ -128,21 +139,24 @@ struct ReindexJob: Sendable {
 
   /// Catches up until the rest is small, and copies that while writers wait.
   private func goLive(
-    _ checkpoint: Checkpoint, target: Collection, report: inout SwitchReport,
+    _ checkpoint: Checkpoint, target: Collection, digests: PayloadDigests?, report: inout SwitchReport,
     since start: ContinuousClock.Instant
   ) async throws -> (result: Data, obsolete: [String]) {
     var checkpoint = checkpoint
+    var digests = digests
     while true {
       checkpoint = try await copyUntilClose(checkpoint, to: target, phase: "catch-up")
+      // So that writers wait for the last rest only.
+      digests = try await advanced(digests, checkpoint)
       let pause = ContinuousClock.now
-      let outcome = try await names.run { [checkpoint, report] in
+      let outcome = try await names.run { [checkpoint, digests, report] in
         try await source.holdingWriters { () -> (result: Data, obsolete: [String])? in
           guard let checkpoint = try await embedRest(checkpoint) else { return nil }
           return try await resources.writing.run {
             var report = report
             report.writersPausedSeconds += pause.secondsToNow
             report.totalSeconds = start.secondsToNow
-            return try cutOver(checkpoint, target: target, report: &report)
+            return try cutOver(checkpoint, target: target, digests: digests, report: &report)
           }
         }
       }
@@ -212,24 +226,31 @@ struct ReindexJob: Sendable {
     var deleted: [PointID] = []
     /// Tombstones up to here are in `deleted` or void.
     var sequence: Int64
+    /// Whether the points are fewer than a batch for their size alone, and more are there.
+    var isCut = false
 
-    var operations: Int { points.count + deleted.count }
+    /// More than the last round may have where more are known to be there.
+    var operations: Int {
+      let known = points.count + deleted.count
+      return isCut ? max(known, ReindexJob.cutOverOperations + 1) : known
+    }
   }
 
   private func copyUntilClose(_ checkpoint: Checkpoint, to target: Collection, phase: String) async throws
     -> Checkpoint
   {
     var checkpoint = checkpoint
-    var roundsBehind = 0
+    var roundsBehind = 0.0
     var isBehind = phase != "copy"
     while true {
       try context.checkCancellation()
       if isBehind { checkpoint = try await embed(checkpoint, phase: phase) }
-      let row = checkpoint.row
+      let (row, copied) = (checkpoint.row, checkpoint.copied)
       // Outside of the gate: only rows that were there before the last look are slowed, never the cut-over.
       if phase == "copy" { try await resources.background.run { pace.begin(rows: Self.batchPoints) } }
       let operations: Int
-      (checkpoint, operations) = try await target.holdingWriters { [checkpoint] in
+      let isCut: Bool
+      (checkpoint, operations, isCut) = try await target.holdingWriters { [checkpoint] in
         try await resources.writing.run { try copyRound(checkpoint, to: target) }
       }
       try context.reportProgress(
@@ -239,15 +260,17 @@ struct ReindexJob: Sendable {
       isBehind = phase != "copy" || checkpoint.row == row
       if operations <= Self.cutOverOperations { return checkpoint }
       if phase == "catch-up" {
-        roundsBehind += 1
-        if roundsBehind > Self.catchUpRoundsMax { return checkpoint }
+        // One that was cut for the size of its points counts for as many as it brought over.
+        let share = Double(checkpoint.copied - copied) / Double(Self.batchPoints)
+        roundsBehind += isCut && checkpoint.row > row ? share : 1
+        if roundsBehind > Double(Self.catchUpRoundsMax) { return checkpoint }
       }
     }
   }
 
   /// Copies at most a batch. Under the gate of the target; under that of the source too for the last rounds.
   private func copyRound(_ checkpoint: Checkpoint, to target: Collection) throws -> (
-    Checkpoint, operations: Int
+    Checkpoint, operations: Int, isCut: Bool
   ) {
     let round = try look(checkpoint)
     // Taken after the look, so it holds every row that the transaction saw, but for those whose commit has
@@ -273,7 +296,10 @@ struct ReindexJob: Sendable {
         progress?.forget([point.id])
         switch embedded[place] {
         case .vector(let vector): own = vector
-        case .unknown: own = nil
+        case .unknown:
+          own = nil
+          // One that was there is gone from the cache: the next pass begins before it.
+          if let row = progress?.pass.row, point.row <= row { progress?.pass.row = point.row - 1 }
         case .none(let reason, let isRefused):
           progress?.leaveOut(point.id, reason, isRefused: isRefused)
           deleted.append(point.id)
@@ -315,85 +341,7 @@ struct ReindexJob: Sendable {
     }
     // Written after the copy: repeating a round that was copied already changes nothing.
     if round.operations > 0 { try context.saveCheckpoint(JSONEncoder().encode(next)) }
-    return (next, round.operations)
-  }
-
-  // MARK: Vectors of a model
-
-  private var targetSchema: CollectionSchema {
-    let schema = source.info(aliases: []).schema
-    return arguments.embedding.map { EmbeddingStage.schema(from: schema, $0) } ?? schema
-  }
-
-  /// Brings the vectors of all texts that are there into the cache.
-  private func embed(
-    _ checkpoint: Checkpoint, phase: String, isUrgent: Bool = false,
-    patienceSeconds: Double = EmbeddingStage.patienceSeconds
-  ) async throws -> Checkpoint {
-    guard let embedding, let progress = checkpoint.embedding else { return checkpoint }
-    var checkpoint = checkpoint
-    do {
-      let pass = try await embedding.pass.run(
-        progress.pass, phase: phase, isUrgent: isUrgent, patienceSeconds: patienceSeconds
-      ) { [checkpoint] pass in
-        var saved = checkpoint
-        saved.embedding?.pass = pass
-        let data = try JSONEncoder().encode(saved)
-        try await resources.writing.run { try context.saveCheckpoint(data) }
-      }
-      checkpoint.embedding?.pass = pass
-    } catch let spent as EmbeddingPass.BudgetSpent {
-      checkpoint.embedding?.pass = spent.progress
-      checkpoint.embedding?.pass.costBefore = spent.progress.report.cost ?? 0
-      try context.saveCheckpoint(JSONEncoder().encode(checkpoint))
-      try await embedding.pause(spent.progress)
-    }
-    return checkpoint
-  }
-
-  /// The same for what was written since, while writers wait.
-  ///
-  /// - Returns: `nil` when the model does not answer in time: writers go on, and so does catching up.
-  private func embedRest(_ checkpoint: Checkpoint) async throws -> Checkpoint? {
-    let patience = EmbeddingStage.cutOverPatienceSeconds
-    do {
-      return try await withThrowingTaskGroup(of: Checkpoint?.self) { group in
-        defer { group.cancelAll() }
-        group.addTask {
-          try await embed(checkpoint, phase: "cut-over", isUrgent: true, patienceSeconds: patience)
-        }
-        // An endpoint that hangs, or asks for patience itself, does not keep writers waiting longer.
-        group.addTask {
-          try await Task.sleep(for: .seconds(patience))
-          return nil
-        }
-        return try await group.next() ?? nil
-      }
-    } catch let error as MoultError where error.code == .unavailable {
-      return nil
-    }
-  }
-
-  /// Whose vectors the target has: of the model that made them anew, or of the source's.
-  private var embedderName: String? {
-    arguments.embedding?.embedder.name ?? resources.embedders.embedder(ofCollection: source.id)?.name
-  }
-
-  /// Compares both models' answers.
-  ///
-  /// - Throws: `recallGateFailed` when they have less in common than was asked for.
-  private func prove(_ target: Collection, _ checkpoint: inout Checkpoint) async throws {
-    guard let embedding else { return }
-    try context.reportProgress(phase: "compare models", rowsDone: 0, rowsTotal: 0)
-    let proof = try await EmbeddingProof(stage: embedding, source: source, target: target).run()
-    checkpoint.embedding?.pass.report.agreement = proof.agreement
-    checkpoint.embedding?.pass.report.knownItems = proof.knownItems
-    guard let agreement = proof.agreement, agreement < embedding.order.minimumAgreement else { return }
-    throw MoultError(
-      .recallGateFailed,
-      "the answers of both models have \(agreement) in common over a sample of points, and "
-        + "\(embedding.order.minimumAgreement) was asked for; nothing was changed. Look at prefixes and the template, "
-        + "or ask for less (--min-agreement)")
+    return (next, round.operations, round.isCut)
   }
 
   private func look(_ checkpoint: Checkpoint) throws -> Round {
@@ -403,10 +351,16 @@ struct ReindexJob: Sendable {
         afterSequence: checkpoint.sequence, throughSequence: newest, in: db)
       let keys = Set(tombstones.map(\.id))
       let liveAgain = try source.points.rows(ids: Array(keys), in: db)
-      return Round(
-        points: try source.points.scanLive(
-          afterRow: checkpoint.row, limit: Self.batchPoints, payloads: true, in: db),
-        deleted: keys.filter { liveAgain[$0] == nil }, sequence: newest)
+      let points = try source.points.scanLiveWithParts(
+        afterRow: checkpoint.row, limit: Self.batchPoints, in: db)
+      var round = Round(
+        points: points, deleted: keys.filter { liveAgain[$0] == nil }, sequence: newest)
+      if points.count < Self.batchPoints, let last = points.last {
+        round.isCut = try !source.points.scanLive(
+          afterRow: last.row, limit: 1, payloads: false, in: db
+        ).isEmpty
+      }
+      return round
     }
   }
 
@@ -486,7 +440,7 @@ struct ReindexJob: Sendable {
   ///
   /// Writers that wait at the source's gate resolve their name again and so follow the alias.
   private func cutOver(
-    _ checkpoint: Checkpoint, target: Collection, report: inout SwitchReport
+    _ checkpoint: Checkpoint, target: Collection, digests: PayloadDigests?, report: inout SwitchReport
   ) throws -> (result: Data, obsolete: [String]) {
     // Under the gate of names, so it stays as it is until the alias moves.
     let pointed = arguments.alias.flatMap { aliases.current.aliases[$0] }
@@ -498,7 +452,7 @@ struct ReindexJob: Sendable {
     var roundsWithoutRow = 0
     repeat {
       let row = checkpoint.row
-      (checkpoint, operations) = try copyRound(checkpoint, to: target)
+      (checkpoint, operations, _) = try copyRound(checkpoint, to: target)
       roundsWithoutRow = checkpoint.row > row ? 0 : roundsWithoutRow + 1
       // The first one may have followed deletes only.
       guard operations == 0 || roundsWithoutRow < 3 else {
@@ -507,10 +461,12 @@ struct ReindexJob: Sendable {
       }
     } while operations > 0
     if let progress = checkpoint.embedding { try embedding?.requireCoverage(progress) }
+    var embedded = checkpoint.embedding?.report
+    embedded?.payloads = try digests.map { try comparePayloads($0, checkpoint) }
     report.rows = target.snapshot.liveCount
     let generation = checkpoint.generation ?? target.snapshot.live.id
     let result = try JSONEncoder().encode(
-      SwitchJob.Result(generation: generation, report: report, embedding: checkpoint.embedding?.report))
+      SwitchJob.Result(generation: generation, report: report, embedding: embedded))
     let definition = targetSchema
     let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
@@ -525,6 +481,9 @@ struct ReindexJob: Sendable {
       }
       if let alias = arguments.alias {
         try directory.catalog.setAlias(alias, to: target.id, in: db)
+        if pointed == source.name {
+          try directory.catalog.recordCutOver(of: alias, from: source.id, to: target.id, in: db)
+        }
         try directory.catalog.record(
           HistoryEntry(
             action: pointed == nil ? .aliasCreated : .aliasMoved, name: alias, before: pointed,
@@ -541,6 +500,7 @@ struct ReindexJob: Sendable {
         resources.embedders.set(embedder, ofCollection: target.id)
       }
       target.markReady()
+      resources.bridges.close(target: target.id)
       if let alias = arguments.alias { aliases.publish { $0.aliases[alias] = target.name } }
     }
     return (result, obsolete)

@@ -13,11 +13,13 @@ enum Upkeep {
   /// Behind what a person has asked for.
   static let priority = -1
 
-  static let kinds = [IndexJob.kind, MergeJob.kind, RetireJob.kind]
+  static let kinds = [IndexJob.kind, MergeJob.kind, RetireJob.kind, FieldEmbeddingJob.kind]
 
   /// Enqueues a job of a kind, unless one waits already. One that is at work may be past its last look, so it does
   /// not count.
   static func enqueue(_ kind: String, for collection: Collection, in resources: EngineResources) throws {
+    // Old generations are given up all the same: they take room.
+    guard kind == RetireJob.kind || !resources.bulk.holds(collection.id) else { return }
     let arguments = try JSONEncoder().encode(Arguments(collection: collection.id))
     func isWaiting(_ db: Database) throws -> Bool {
       try resources.queue.unfinished(subject: collection.name, in: db).contains {

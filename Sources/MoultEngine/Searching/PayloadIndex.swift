@@ -12,7 +12,7 @@ final class PayloadIndex: @unchecked Sendable {
     /// With statistics of its indices.
     case weightedSparse
     case bits(byteCount: Int)
-    case text(stopWords: Set<String>, stems: Bool = false)
+    case text(TextAnalyzer)
   }
 
   private static let pageRows = 8_192
@@ -45,19 +45,21 @@ final class PayloadIndex: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - filtered: shows the rows that may be found, of `snapshot`.
-  ///   - snapshot: all rows; statistics are about them.
+  ///   - corpus: the rows that statistics are about; `nil` for those of all rows.
+  ///   - snapshot: all rows.
   /// - Throws: errors of the database.
   func search(
-    _ request: PayloadSearch, count: Int, in filtered: CollectionSnapshot, of snapshot: CollectionSnapshot,
-    points: PointStore, directory: DataDirectory
+    _ request: PayloadSearch, count: Int, in filtered: CollectionSnapshot, corpus: CollectionSnapshot?,
+    of snapshot: CollectionSnapshot, points: PointStore, directory: DataDirectory
   ) throws -> [[GlobalNeighbor]] {
     try catchUp(with: snapshot, points: points, directory: directory)
     return try lock.reading {
       let live = liveWords(in: filtered)
+      let corpus = corpus.map { liveWords(in: $0) }
       return try live.withUnsafeBufferPointer { live in
         let live = LiveRows(words: live.baseAddress)
         return try request.queries.map { query in
-          try neighbors(query, request, count: count, live: live).map {
+          try neighbors(query, request, count: count, live: live, corpus: corpus).map {
             GlobalNeighbor(row: rows[Int($0.row)], score: $0.score)
           }
         }
@@ -66,8 +68,11 @@ final class PayloadIndex: @unchecked Sendable {
   }
 
   private func neighbors(
-    _ query: PayloadSearch.Query, _ request: PayloadSearch, count: Int, live: LiveRows
+    _ query: PayloadSearch.Query, _ request: PayloadSearch, count: Int, live: LiveRows, corpus: [UInt64]?
   ) throws -> [Neighbor] {
+    func weighted(_ vector: SparseVector) -> SparseVector {
+      statistics(of: corpus, about: vector.indices).query(vector)
+    }
     switch (query, request.scoring) {
     case (.sparse(let indices, let values), .sparse):
       return sparse.search(
@@ -75,13 +80,20 @@ final class PayloadIndex: @unchecked Sendable {
         dropRatio: request.dropRatio)
     case (.sparse(let indices, let values), .weightedSparse):
       return sparse.search(
-        statistics.query(try SparseVector(indices: indices, values: values)), limit: count, live: live,
+        weighted(try SparseVector(indices: indices, values: values)), limit: count, live: live,
         dropRatio: request.dropRatio)
-    case (.text(let text), .bm25(let k1, let b, let stopWords, let stems)):
-      let asked = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords, stems: stems).words(in: text))
+    case (.sparseExamples(let examples, let combination), let scoring):
+      let vectors = try examples.map { example in
+        let vector = try SparseVector(indices: example.indices, values: example.values)
+        return scoring == .weightedSparse ? weighted(vector) : vector
+      }
+      return SparseExamples.search(vectors, combination, rows: counts, live: live, limit: count)
+    case (.text(let text), .bm25(let k1, let b, let analyzer)):
+      let asked = TermVector.counts(of: analyzer.terms(in: text))
+      let known = statistics(of: corpus, about: asked.indices)
       return sparse.search(
-        statistics.query(asked), limit: count,
-        scoring: .bm25(BM25(k1: k1, b: b, averageLength: statistics.averageLength)), live: live,
+        known.query(asked), limit: count,
+        scoring: .bm25(BM25(k1: k1, b: b, averageLength: known.averageLength)), live: live,
         dropRatio: request.dropRatio)
     case (.bits(let query), .hamming), (.bits(let query), .jaccard):
       guard !rows.isEmpty else { return [] }
@@ -94,6 +106,20 @@ final class PayloadIndex: @unchecked Sendable {
       }
     default: preconditionFailure("the engine has compared queries and scoring")
     }
+  }
+
+  /// - Parameters:
+  ///   - corpus: a bit for each row that counts; `nil` for all that live.
+  ///   - indices: what will be asked about.
+  /// - Complexity: O(entries of the corpus), or at once.
+  private func statistics(of corpus: [UInt64]?, about indices: [UInt32]) -> TermStatistics {
+    guard let corpus else { return statistics }
+    var statistics = TermStatistics()
+    let asked = Set(indices)
+    for place in rows.indices where corpus[place / 64] >> UInt64(place % 64) & 1 != 0 {
+      statistics.add(counts[place], only: asked)
+    }
+    return statistics
   }
 
   // MARK: Keeping up
@@ -141,8 +167,8 @@ final class PayloadIndex: @unchecked Sendable {
   /// What is not a value of the kind is none.
   private func append(_ text: String, _ row: Int64) {
     switch kind {
-    case .text(let stopWords, let stems):
-      let terms = TermVector.counts(of: StandardAnalyzer(stopWords: stopWords, stems: stems).words(in: text))
+    case .text(let analyzer):
+      let terms = TermVector.counts(of: analyzer.terms(in: text))
       sparse.append(terms)
       counts.append(terms)
       isCounted.append(false)
