@@ -36,7 +36,7 @@ struct Moult: AsyncParsableCommand {
         subcommands: [
           PlanCommand.self, SwitchCommand.self, RollbackCommand.self, ReindexCommand.self,
           ReembedCommand.self,
-          EmbedderCommand.self, StatusCommand.self,
+          EmbedderCommand.self, CompareCommand.self, StatusCommand.self,
           JobsCommand.Pause.self, JobsCommand.Resume.self, ThrottleCommand.self, CutoverCommand.self,
           JobsCommand.Cancel.self, JobsCommand.self, HistoryCommand.self,
         ]),

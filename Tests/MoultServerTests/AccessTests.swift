@@ -45,7 +45,7 @@ struct AccessTests {
     "GET /moult/v1/jobs/{id}/status", "GET /moult/v1/collections/{name}/status",
     "POST /moult/v1/reindex/plan", "GET /moult/v1/backup", "GET /moult/v1/aliases",
     "GET /moult/v1/aliases/{alias}", "GET /moult/v1/history", "GET /moult/v1/embedders",
-    "POST /moult/v1/reembed/plan",
+    "POST /moult/v1/reembed/plan", "POST /moult/v1/compare",
   ]
 
   @Test(

@@ -152,6 +152,20 @@ struct GenerationRouteTests {
       let info = try await server.get(Self.root + "/collections/current").json
       #expect(info["count"] == .int(600))
       #expect(info["generation"]?["specification"]?["dimensions"] == .int(8))
+
+      // Under the alias the way back leads to the collection before.
+      let path = Self.root + "/collections/current/rollback"
+      let back = try await server.post(path, "{}")
+      #expect(back.status == 200, "\(back.text)")
+      #expect(try await server.get(Self.root + "/aliases/current").json["collection"] == .string("words"))
+      _ = try await server.post(Self.root + "/collections/words/points/delete", #"{"ids":[1]}"#)
+      let refused = try await server.post(path, "{}")
+      #expect(refused.status == 409 && refused.errorCode == "generationConflict", "\(refused.text)")
+      #expect(try await server.post(path, #"{"force":"yes"}"#).errorCode == "invalidArgument")
+      #expect(try await server.post(path, #"{"force":true}"#).status == 200)
+      #expect(try await server.get(Self.root + "/aliases/current").json["collection"] == .string("short"))
+      let history = try await server.get(Self.root + "/history?name=current&limit=1").json["history"]?.array
+      #expect(history?.first?["action"] == .string("aliasRolledBack"), "\(String(describing: history))")
     }
   }
 

@@ -88,6 +88,16 @@ struct OpenAPITests {
     embedding.agreement = 0
     embedding.knownItems = 0
     embedding.note(.int64(1), "")
+    let difference = RecallDifference(mean: 0, lower: 0, upper: 0, queryCount: 1)
+    let labelled = LabelledProof(
+      k: 10, queries: 1, ignored: 0, recallBefore: 0, recallAfter: 0, ndcgBefore: 0, ndcgAfter: 0,
+      recallChange: difference, ndcgChange: difference)
+    let bridge = BridgeReport(
+      oldModel: "", newModel: "", pairs: 1, recall: recall, recallUnmapped: recall, recallOfDocuments: recall)
+    embedding.labelled = labelled
+    embedding.payloads = PayloadComparison(points: 0, digest: "")
+    embedding.bridge = bridge
+    embedding.requestSeconds = 0
 
     #expect(try members(recall) == properties("MeasuredRecall"))
     #expect(try members(report.recallDifference!) == properties("RecallDifference"))
@@ -113,12 +123,17 @@ struct OpenAPITests {
           embedding: embedding))
         == properties("JobInfo"))
     #expect(try members(embedding) == properties("EmbeddingReport"))
+    #expect(try members(labelled) == properties("LabelledProof"))
+    #expect(try members(embedding.payloads!) == properties("PayloadComparison"))
+    #expect(try members(bridge) == properties("BridgeReport"))
+    #expect(try members(LabelledQuery(text: "", relevant: [.int64(1)])) == properties("LabelledQuery"))
     #expect(try members(embedding.exceptions[0]) == properties("EmbeddingException"))
     #expect(
       try members(
         EmbeddingPlan(
           points: 0, distinctTexts: 0, cachedTexts: 0, skipped: 0, exceptions: [], tokens: 0, requests: 0,
-          secondsMin: 0, cost: 0, diskNeeded: 0, example: "")) == properties("EmbeddingPlan"))
+          secondsMin: 0, secondsExpected: 0, cost: 0, diskNeeded: 0, example: ""))
+        == properties("EmbeddingPlan"))
     #expect(
       try members(
         Embedder(
@@ -127,9 +142,9 @@ struct OpenAPITests {
     #expect(
       try members(
         ReembedRequest(
-          source: "", target: "", embedder: "", text: "", alias: "", ifCurrent: "", metric: .cosine,
-          budget: 1,
-          swapAt: 0)) == properties("Reembed"))
+          source: "", target: "", field: "", embedder: "", text: "", alias: "", ifCurrent: "",
+          metric: .cosine,
+          budget: 1, maximumLabelledLoss: 0, swapAt: 0)) == properties("Reembed"))
     let info = JobInfo(
       id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
       createdAt: 0, startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",

@@ -36,6 +36,10 @@ struct VectorFieldRouteTests {
       let found = try await expect(
         server, .post, "\(root)/words:title/search", #"{"queries":[[1,0,0]],"limit":5}"#, status: 200)
       #expect(found.contains(#""id":2"#) && found.contains(#""id":1"#) && !found.contains(#""id":3"#))
+      // As clients send it, `moult` among them.
+      let encoded = try await expect(
+        server, .post, "\(root)/words%3Atitle/search", #"{"queries":[[1,0,0]],"limit":5}"#, status: 200)
+      #expect(encoded == found)
       let page = try await expect(server, .get, "\(root)/words/points", nil, status: 200)
       #expect(page.contains(#""fields":{"image":[5.0],"title":[1.0,2.0,3.0]}"#))
       #expect(page.contains(#""fields":{"title":[3.0,2.0,1.0]}"#))

@@ -79,9 +79,14 @@ extension AdminClient {
   }
 
   /// - Parameter ifCurrent: only if that generation is live now.
-  func rollback(_ name: String, ifCurrent: Int64? = nil) async throws -> GenerationInfo {
-    struct Body: Encodable { var ifCurrent: Int64? }
-    return try await post(Self.path(name) + "/rollback", Body(ifCurrent: ifCurrent))
+  /// - Parameter force: also where the collection before lacks what was written since.
+  func rollback(_ name: String, ifCurrent: Int64? = nil, force: Bool = false) async throws -> GenerationInfo {
+    struct Body: Encodable {
+      var ifCurrent: Int64?
+      var force: Bool?
+    }
+    return try await post(
+      Self.path(name) + "/rollback", Body(ifCurrent: ifCurrent, force: force ? true : nil))
   }
 
   func startReindex(_ request: ReindexRequest) async throws -> JobInfo {

@@ -29,9 +29,13 @@ extension AdminClient {
     try await post(Self.root + "/reembed/plan", ReembedBody(request), timeout: .seconds(3_600))
   }
 
-  func search(_ name: String, texts: [String], options: SearchOptions) async throws -> SearchHits {
+  /// - Parameter model: in place of the collection's own, while that one is being embedded.
+  func search(
+    _ name: String, texts: [String], model: String? = nil, options: SearchOptions
+  ) async throws -> SearchHits {
     struct Body: Encodable {
       var texts: [String]
+      var model: String?
       var limit: Int
       var exact: Bool
       var ef: Int?
@@ -43,13 +47,15 @@ extension AdminClient {
       try await send(
         .POST, Self.path(name) + "/search",
         json: Body(
-          texts: texts, limit: options.limit, exact: options.exact, ef: options.ef, probes: options.probes,
+          texts: texts, model: model, limit: options.limit, exact: options.exact, ef: options.ef,
+          probes: options.probes,
           oversampling: options.oversampling, payload: options.payload), timeout: .seconds(600)))
   }
 
   private struct ReembedBody: Encodable {
     var source: String
-    var target: String
+    var target: String?
+    var field: String?
     var embedder: String
     var text: String?
     var specification: EncodingSpecification
@@ -60,6 +66,9 @@ extension AdminClient {
     var maximumSetAside: Int
     var budget: Double?
     var minimumAgreement: Double
+    var labelledQueries: [LabelledQuery]
+    var maximumLabelledLoss: Double?
+    var bridges: Bool
     var gate: WireGate
     var limits: JobLimits
     var priority: Int
@@ -69,6 +78,7 @@ extension AdminClient {
     init(_ request: ReembedRequest) {
       source = request.source
       target = request.target
+      field = request.field
       embedder = request.embedder
       text = request.text
       specification = request.specification
@@ -79,6 +89,9 @@ extension AdminClient {
       maximumSetAside = request.maximumSetAside
       budget = request.budget
       minimumAgreement = request.minimumAgreement
+      labelledQueries = request.labelledQueries
+      maximumLabelledLoss = request.maximumLabelledLoss
+      bridges = request.bridges
       gate = WireGate(request.gate)
       limits = request.limits
       priority = request.priority

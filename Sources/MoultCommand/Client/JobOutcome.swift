@@ -18,7 +18,9 @@ struct JobOutcome {
 
   /// What a finished job achieved, line by line.
   static func summary(_ job: JobInfo) -> String {
-    guard let report = job.report else { return "job \(job.id) is done" }
+    guard let report = job.report else {
+      return (["job \(job.id) is done"] + (job.embedding?.lines ?? [])).joined(separator: "\n")
+    }
     var lines = [
       "job \(job.id) is done: \(Figure.grouped(report.rows)) rows in \(Figure.seconds(report.totalSeconds))"
         + (job.generation.map { ", generation \($0) is live" } ?? ""),

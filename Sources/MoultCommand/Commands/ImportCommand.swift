@@ -26,6 +26,13 @@ struct ImportCommand: AsyncParsableCommand {
     help: "Take ids from this member of the payload (integers or strings); without, row numbers are ids.")
   var idField: String?
 
+  @Flag(
+    help: """
+      Let indexes and merges of the collection wait until all rows are there. They begin by themselves afterwards, also \
+      when the import is cut off.
+      """)
+  var bulk = false
+
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
@@ -37,7 +44,7 @@ struct ImportCommand: AsyncParsableCommand {
   func run() async throws {
     let source = try ImportSource(vectorsPath: vectors, payloadPath: payload, idField: idField)
     let report = try await server.withClient { client in
-      try await Importer(client: client, source: source, rowsPerRequest: batch).run(
+      try await Importer(client: client, source: source, rowsPerRequest: batch, isBulk: bulk).run(
         into: name, metric: metric)
     }
     try output.put(report) { report in

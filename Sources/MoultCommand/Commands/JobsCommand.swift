@@ -175,7 +175,11 @@ struct JobsCommand: AsyncParsableCommand {
     if let waiting = job.waiting { lines.append("waits for  \(waiting)") }
     if job.priority != 0 { lines.append("priority   \(job.priority)") }
     if let error = job.error { lines.append("error      \(error)") }
-    if job.report != nil { lines.append(JobOutcome.summary(job)) }
+    if job.report != nil {
+      lines.append(JobOutcome.summary(job))
+    } else {
+      lines += job.embedding?.lines ?? []
+    }
     return lines.joined(separator: "\n")
   }
 

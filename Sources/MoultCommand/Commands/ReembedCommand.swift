@@ -1,7 +1,5 @@
-public import ArgumentParser
-public import MoultModel
-
-extension MissingTextPolicy: ExpressibleByArgument {}
+internal import ArgumentParser
+internal import MoultModel
 
 /// `moult reembed`: a copy of a collection with the vectors of another model, and an alias that moves to it.
 struct ReembedCommand: AsyncParsableCommand {
@@ -9,7 +7,9 @@ struct ReembedCommand: AsyncParsableCommand {
     commandName: "reembed",
     abstract: "Embed the stored text of a live collection with another model, into a new collection.",
     discussion: """
-      The old model answers until the end. Writes that arrive meanwhile are embedded too; with --alias, that alias moves \
+      The old model answers until the end. --queries is a file of texts whose right answers are known, JSON lines such as \
+      {"text": "a small wild cat", "relevant": [17, 23]} (or "id", or "row", for one), plain or gzip: both models are \
+      asked them before the cut-over, and the report says how nDCG@10 and recall@10 change. Writes that arrive meanwhile are embedded too; with --alias, that alias moves \
       to the new collection in the instant in which it appears, and text queries are embedded by its model from then on. \
       Equal texts are sent once, and no text is paid for twice: vectors are kept on disk, whatever becomes of the job.
       """)
@@ -17,27 +17,35 @@ struct ReembedCommand: AsyncParsableCommand {
   @Argument(help: "The collection whose texts are embedded, or an alias of it.")
   var source: String
   @Option(help: "Name of the collection to make.")
-  var into: String
-  @Option(help: "Name of the embedder: `moult embedder list`.")
-  var embedder: String
-  @Option(help: "What is embedded: names of payload fields in braces, such as '{title}: {body}'.")
-  var text: String?
+  var into: String?
+  @Option(
+    help: ArgumentHelp(
+      "In place of --into: a vector field of the collection itself, made when missing, filled with vectors of the stored "
+        + "texts and of those that come; searched as collection:field.", valueName: "name"))
+  var field: String?
+  @OptionGroup var asked: ReembedTextOptions
   @Option(help: "Alias that moves to the new collection; made when missing.")
   var alias: String?
   @Option(help: "Only if the alias points to this collection when it moves; else nothing changes.")
   var ifCurrent: String?
   @Option(help: "How nearness is measured; that of the source without.")
   var metric: Metric?
-  @Option(
-    help: "Of points that lack a field of --text: skip, empty (take the fields that are there) or fail.")
-  var missing: MissingTextPolicy = .fail
   @Option(help: "Points whose texts the model refuses, at most; with more nothing goes live.")
   var maxSetAside = 0
   @Option(help: "Pause when so much is spent, by the embedder's price; resumed, it may spend as much again.")
   var budget: Double?
   @Option(help: "Go live only if both models' answers over a sample have this share in common, 0 … 1.")
   var minAgreement = 0.0
-  @Flag(help: "Say what it would take, and start nothing.")
+  @Option(
+    help: ArgumentHelp(
+      "Go live only if nDCG@10 surely falls by no more than this, 0 … 1, over the labelled --queries.",
+      valueName: "share"))
+  var maxLabelledLoss: Double?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Answer queries of the new model before the end, by maps between both models fitted to a sample.")
+  var bridge = true
+  @Flag(help: "Say what it would take, and start nothing; the same as `moult plan --embedder`.")
   var dryRun = false
 
   @OptionGroup(title: "Form") var encoding: EncodingOptions
@@ -48,22 +56,29 @@ struct ReembedCommand: AsyncParsableCommand {
 
   func validate() throws {
     if ifCurrent != nil && alias == nil { throw ValidationError("--if-current is about --alias: give both") }
-    if gate.queries != nil {
-      throw ValidationError("--queries are vectors of the old model; the gate of a re-embedding takes none")
+    if (into == nil) == (field == nil) { throw ValidationError("give --into or --field") }
+    if field != nil && (alias != nil || gate.queries != nil) {
+      throw ValidationError("--alias and --queries are about --into")
     }
-    if let text {
-      do { _ = try TextTemplate(text) } catch { throw ValidationError(error.message) }
+    if maxLabelledLoss != nil && gate.queries == nil {
+      throw ValidationError("--max-labelled-loss is about --queries: give both")
+    }
+    if asked.embedder == nil {
+      throw ValidationError("give --embedder; `moult embedder list` shows what there is")
     }
   }
 
   func run() async throws {
     try await server.withClient { client in
       let current = try await client.collection(source).generation.specification
+      let labelled = try gate.queries.map { try LabelledQueryFile.read($0) } ?? []
       let request = ReembedRequest(
-        source: source, target: into, embedder: embedder, text: text,
+        source: source, target: into, field: field, embedder: asked.embedder ?? "", text: asked.text,
         specification: encoding.specification(keeping: EncodingSpecification(index: current.index)),
-        alias: alias, ifCurrent: ifCurrent, metric: metric, missing: missing, maximumSetAside: maxSetAside,
-        budget: budget, minimumAgreement: minAgreement,
+        alias: alias, ifCurrent: ifCurrent, metric: metric, missing: asked.missing,
+        maximumSetAside: maxSetAside,
+        budget: budget, minimumAgreement: minAgreement, labelledQueries: labelled,
+        maximumLabelledLoss: maxLabelledLoss, bridges: bridge,
         gate: RecallGateRequest(minimumRecall: gate.minRecall, maximumLoss: gate.maxLoss),
         priority: gate.priority, swapAt: gate.swapAt?.milliseconds, limits: limits.limits, after: gate.after)
       if dryRun { return try output.put(try await client.planReembed(request)) { $0.text } }

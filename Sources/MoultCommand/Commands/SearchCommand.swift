@@ -19,6 +19,11 @@ struct SearchCommand: AsyncParsableCommand {
   var vectors: String?
   @Option(help: "A text to search for in place of --vectors; the collection's own model embeds it.")
   var text: String?
+  @Option(
+    help:
+      "The model that embeds --text, in place of the collection's own: one that a re-embedding is at work with."
+  )
+  var model: String?
   @Option(help: "Hits a query.")
   var limit = 10
   @Option(help: "Use only the first queries of the file.")
@@ -39,6 +44,7 @@ struct SearchCommand: AsyncParsableCommand {
 
   func validate() throws {
     if (vectors == nil) == (text == nil) { throw ValidationError("give --vectors or --text") }
+    if model != nil && text == nil { throw ValidationError("--model is about --text") }
     if text != nil && truth != nil { throw ValidationError("--truth is about --vectors") }
     if limit < 1 { throw ValidationError("--limit must be at least 1, got \(limit)") }
     if let first, first < 1 { throw ValidationError("--first must be at least 1, got \(first)") }
@@ -49,7 +55,7 @@ struct SearchCommand: AsyncParsableCommand {
       limit: limit, exact: exact, ef: ef, probes: probes, oversampling: oversampling, payload: truth == nil)
     guard let vectors else {
       let answer = try await server.withClient {
-        try await $0.search(name, texts: text.map { [$0] } ?? [], options: options)
+        try await $0.search(name, texts: text.map { [$0] } ?? [], model: model, options: options)
       }
       for (index, hits) in answer.hits.enumerated() { put(hits, query: index, servedBy: answer.servedBy) }
       return

@@ -108,7 +108,7 @@ struct ServeCommand: AsyncParsableCommand {
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
           queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
-          retention: retention.retention),
+          embeddingCacheBytes: embedders.embeddingCache, retention: retention.retention),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -19,6 +19,8 @@ struct SwitchCommand: AsyncParsableCommand {
 
   @OptionGroup var options: SwitchOptions
 
+  func validate() throws { try options.requireForm() }
+
   func run() async throws {
     if dryRun { return try await options.putPlan() }
     try await options.server.withClient { client in

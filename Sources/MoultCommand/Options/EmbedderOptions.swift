@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MoultEmbedding
+internal import MoultEngine
 internal import MoultModel
 
 /// Which models the server may call.
@@ -13,6 +14,13 @@ struct EmbedderOptions: ParsableArguments {
 
   @Option(help: "Folder that keys of embedders and files of vectors are in; nothing outside of it is read.")
   var embedderDirectory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Vectors of texts that are kept for later jobs: 512MiB, 16GiB (the default); beyond that the oldest go when a job has "
+        + "ended.", valueName: "bytes"),
+    transform: { try LimitOptions.bytes($0, option: "--embedding-cache") })
+  var embeddingCache: Int = EngineConfiguration.defaultEmbeddingCacheBytes
 
   func validate() throws {
     do { _ = try EmbedderHosts(embedderHost) } catch {

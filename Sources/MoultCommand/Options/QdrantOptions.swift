@@ -18,6 +18,12 @@ struct QdrantOptions: ParsableArguments {
   var apiKey: String?
   @Option(help: "A second key, for clients that only read (environment: MOULT_READ_ONLY_API_KEY).")
   var readOnlyKey: String?
+  @Flag(
+    help: """
+      Take JSON Web Tokens (HS256) that are signed with the API key, beside the key itself: they say in their claims \
+      what their holders may do with which collections, and until when.
+      """)
+  var jwtRbac = false
 
   func validate() throws {
     for (name, port) in [("--qdrant-port", qdrantPort), ("--qdrant-grpc-port", qdrantGrpcPort)] {
@@ -31,6 +37,10 @@ struct QdrantOptions: ParsableArguments {
       throw ValidationError(
         "--api-key and --read-only-key are for Qdrant's clients: give --qdrant-port or --qdrant-grpc-port too"
       )
+    }
+    if numbers.isEmpty && jwtRbac {
+      throw ValidationError(
+        "--jwt-rbac is for Qdrant's clients: give --qdrant-port or --qdrant-grpc-port too")
     }
   }
 
@@ -49,6 +59,10 @@ struct QdrantOptions: ParsableArguments {
     guard !numbers.isEmpty else { return AccessOptions.Choice() }
     let key = try given(apiKey, Environment.apiKey, "--api-key")
     let readOnly = try given(readOnlyKey, Environment.readOnlyAPIKey, "--read-only-key")
+    guard key != nil || !jwtRbac else {
+      throw CommandFailure(
+        .usage, "--jwt-rbac takes tokens that are signed with the API key: give --api-key too")
+    }
     guard let key else {
       guard readOnly == nil else {
         throw CommandFailure(.usage, "--read-only-key is a second key: give --api-key too")
@@ -62,7 +76,9 @@ struct QdrantOptions: ParsableArguments {
     guard readOnly != key else {
       throw CommandFailure(.usage, "the key for reading must differ from the one for reading and writing")
     }
-    return AccessOptions.Choice(tokens: AccessTokens(readWrite: key, readOnly: readOnly))
+    return AccessOptions.Choice(
+      tokens: AccessTokens(
+        readWrite: key, readOnly: readOnly, signed: jwtRbac ? QdrantTokens(key: key) : nil))
   }
 
   private func given(_ text: String?, _ environment: String?, _ option: String) throws -> String? {

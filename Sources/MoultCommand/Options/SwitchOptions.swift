@@ -12,7 +12,8 @@ struct SwitchOptions: ParsableArguments {
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
-  func validate() throws {
+  /// - Throws: `ValidationError` where nothing is said of the form.
+  func requireForm() throws {
     if encoding.isEmpty {
       throw ValidationError(
         "say what to switch to: --quantization segmented|int8|int4|binary|lloyd1…5|float16|bfloat16|none, "

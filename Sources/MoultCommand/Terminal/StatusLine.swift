@@ -10,6 +10,10 @@ enum StatusLine {
     head.append(state(status))
     var parts = [head.joined(separator: " ")]
     if let lag = status.lagOperations { parts.append("lag \(lag) ops") }
+    if let bridge = job.embedding?.bridge {
+      parts.append("bridge recall " + Figure.fixed(bridge.recall.mean, 2))
+    }
+    parts += proof(job)
     if let gate = status.gate { parts.append("gate \(gate.rawValue)") }
     if let memory = status.memoryBytes {
       parts.append("ram " + Self.memory(memory, of: status.limits.memoryBytes))
@@ -25,10 +29,19 @@ enum StatusLine {
       + "\(Figure.compact(Double(status.rows))) rows"
     let upkeep = status.jobs.map { "\($0.job.kind) \($0.job.state.rawValue)" }
     guard let last = status.last, last.state != .completed else {
-      return ([live] + upkeep).joined(separator: " | ")
+      return ([live] + upkeep + (status.last.map(proof) ?? [])).joined(separator: " | ")
     }
     let reason = last.error.map { ": \($0)" } ?? ""
     return ([live] + upkeep + ["job \(last.id) \(last.state.rawValue)\(reason)"]).joined(separator: " | ")
+  }
+
+  /// "nDCG@10 +0.012 [-0.003 … +0.027]"
+  private static func proof(_ job: JobInfo) -> [String] {
+    guard let labelled = job.embedding?.labelled, let change = labelled.ndcgChange else { return [] }
+    return [
+      "nDCG@\(labelled.k) \(Figure.signed(change.mean, 3)) "
+        + "[\(Figure.signed(change.lower, 3)) … \(Figure.signed(change.upper, 3))]"
+    ]
   }
 
   private static func state(_ status: JobStatus) -> String {

@@ -17,6 +17,8 @@ struct Importer {
   let source: ImportSource
   var rowsPerRequest = 2000
   var showsProgress = true
+  /// Lets indexes and merges wait until all rows are there.
+  var isBulk = false
 
   /// Requests under way at the same time: one is read, one is written, one is on the way.
   private static let requestsMax = 3
@@ -48,7 +50,11 @@ struct Importer {
     let clock = ContinuousClock()
     let start = clock.now
     do {
-      try await send(to: target)
+      if isBulk {
+        try await client.inBulk(target) { try await send(to: target) }
+      } else {
+        try await send(to: target)
+      }
     } catch let failure as CommandFailure {
       // Rows are upserted, so the same command completes what this one began.
       var failure = failure

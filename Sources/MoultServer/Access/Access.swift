@@ -16,6 +16,14 @@ package struct Caller: Sendable, Equatable {
   package var access: Access?
   /// A user whom somebody has made; `nil` for holders of the server's tokens, and where everyone is served.
   package var user: String?
+  /// What else a signed token says; `nil` for other credentials.
+  package var claims: Claims?
+
+  package init(access: Access? = nil, user: String? = nil, claims: Claims? = nil) {
+    self.access = access
+    self.user = user
+    self.claims = claims
+  }
 
   /// `nil` where nobody has looked: then nothing is allowed.
   @TaskLocal package static var current: Caller?

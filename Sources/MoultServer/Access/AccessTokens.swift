@@ -4,12 +4,16 @@ internal import Foundation
 package struct AccessTokens: Sendable {
   private let readWrite: [UInt8]
   private let readOnly: [UInt8]?
+  /// What else may be shown.
+  let signed: (any SignedCredentials)?
 
   /// - Parameters:
   ///   - readWrite: `user:password` or any other text.
   ///   - readOnly: for clients that change nothing; another text than `readWrite`.
-  package init(readWrite: String, readOnly: String? = nil) {
+  ///   - signed: reads what is neither of them.
+  package init(readWrite: String, readOnly: String? = nil, signed: (any SignedCredentials)? = nil) {
     precondition(readWrite != readOnly)
+    self.signed = signed
     self.readWrite = Array(readWrite.utf8)
     self.readOnly = readOnly.map { Array($0.utf8) }
   }

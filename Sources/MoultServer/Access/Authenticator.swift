@@ -13,6 +13,8 @@ struct Authenticator: Sendable {
     /// A password that has to be checked, which takes a good part of a second.
     case unchecked(user: String, password: String)
     case unknown
+    /// Credentials that are known for what they are, and why they are no good.
+    case refused(String)
   }
 
   /// Where nobody is asked who he is.
@@ -21,6 +23,9 @@ struct Authenticator: Sendable {
   func look(at credentials: [UInt8]) -> Look {
     guard let tokens else { return .known(Self.everyone) }
     if let access = tokens.access(of: credentials) { return .known(Caller(access: access)) }
+    do throws(MoultError) {
+      if let caller = try tokens.signed?.caller(of: credentials) { return .known(caller) }
+    } catch { return .refused(error.message) }
     guard let (user, password) = Self.userAndPassword(credentials), !engine.accessList.users.isEmpty else {
       return .unknown
     }

@@ -28,6 +28,7 @@ package struct AdminAPI: WireAPI {
     addAliasRoutes(to: group)
     addHistoryRoutes(to: group)
     addEmbedderRoutes(to: group)
+    addComparisonRoutes(to: group)
     addBackupRoutes(to: group)
     group.on(.get, "openapi.json", .read) { _, _ in
       Response.text(OpenAPI.document, type: "application/json")

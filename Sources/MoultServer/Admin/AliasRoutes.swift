@@ -41,10 +41,10 @@ extension AdminAPI {
       return try Self.answer(["changes": try await engine.changeAliases(actions)])
     }
     group.on(.get, "aliases/{alias}", .read) { _, context in
-      try answer(alias: try context.parameters.require("alias"))
+      try answer(alias: try context.pathPart("alias"))
     }
     group.on(.put, "aliases/{alias}", .write) { request, context in
-      let alias = try context.parameters.require("alias")
+      let alias = try context.pathPart("alias")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["collection", "ifCurrent"])
       try await engine.alterAlias(
@@ -52,7 +52,7 @@ extension AdminAPI {
       return try answer(alias: alias)
     }
     group.on(.delete, "aliases/{alias}", .write) { request, context in
-      let alias = try context.parameters.require("alias")
+      let alias = try context.pathPart("alias")
       let parameters = try QueryParameters(request, known: ["ifCurrent"])
       guard try await engine.dropAlias(alias, ifCurrent: parameters.string("ifCurrent")) else {
         throw MoultError(.aliasNotFound, "there is no alias '\(alias)'")

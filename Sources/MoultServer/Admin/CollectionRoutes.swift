@@ -14,22 +14,35 @@ extension AdminAPI {
       return try Self.answer(info, status: .created, servedBy: info.servedBy)
     }
     group.on(.get, "collections/{name}", .read) { _, context in
-      let info = try engine.describeCollection(try context.parameters.require("name"))
+      let info = try engine.describeCollection(try context.pathPart("name"))
       return try Self.answer(info, servedBy: info.servedBy)
     }
     group.on(.post, "collections/{name}/fields", .write) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       try await engine.addVectorField(try Self.vectorField(try await fields(of: request).fields), to: name)
       let info = try engine.describeCollection(name)
       return try Self.answer(info, status: .created, servedBy: info.servedBy)
     }
     group.on(.delete, "collections/{name}/fields/{field}", .write) { _, context in
       try await engine.dropVectorField(
-        try context.parameters.require("field"), from: try context.parameters.require("name"))
+        try context.pathPart("field"), from: try context.pathPart("name"))
+      return Response(status: .noContent)
+    }
+    group.on(.put, "collections/{name}/bulk", .write) { request, context in
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["seconds"])
+      guard let seconds = try fields.double("seconds") else {
+        throw fields.missing("seconds", expected: "a number")
+      }
+      try engine.beginBulk(of: try context.pathPart("name"), seconds: seconds)
+      return Response(status: .noContent)
+    }
+    group.on(.delete, "collections/{name}/bulk", .write) { _, context in
+      try await engine.endBulk(of: try context.pathPart("name"))
       return Response(status: .noContent)
     }
     group.on(.delete, "collections/{name}", .write) { _, context in
-      try await engine.dropCollection(try context.parameters.require("name"))
+      try await engine.dropCollection(try context.pathPart("name"))
       return Response(status: .noContent)
     }
   }

@@ -12,11 +12,11 @@ extension AdminAPI {
       return try Self.answer(embedder, status: .created)
     }
     group.on(.delete, "embedders/{embedder}", .write) { _, context in
-      try await engine.removeEmbedder(try context.parameters.require("embedder"))
+      try await engine.removeEmbedder(try context.pathPart("embedder"))
       return Response(status: .noContent)
     }
     group.on(.put, "collections/{name}/embedder", .write) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["embedder"])
       try await engine.setEmbedder(try fields.string("embedder"), of: name)
@@ -34,13 +34,15 @@ extension AdminAPI {
   private func reembedRequest(of request: Request) async throws -> ReembedRequest {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
     try fields.refuseOthers(than: [
-      "source", "target", "embedder", "text", "specification", "alias", "ifCurrent", "metric", "missing",
-      "maximumSetAside", "budget", "minimumAgreement", "gate", "limits", "priority", "swapAt", "after",
+      "source", "target", "field", "embedder", "text", "specification", "alias", "ifCurrent", "metric",
+      "missing",
+      "maximumSetAside", "budget", "minimumAgreement", "labelledQueries",
+      "maximumLabelledLoss", "bridges", "gate", "limits", "priority", "swapAt", "after",
     ])
     let source = try fields.requiredString("source")
     let index = try engine.describeCollection(source).generation.specification.index
     return ReembedRequest(
-      source: source, target: try fields.requiredString("target"),
+      source: source, target: try fields.string("target"), field: try fields.string("field"),
       embedder: try fields.requiredString("embedder"), text: try fields.string("text"),
       specification: try fields.encodingSpecification("specification", index: index)
         ?? EncodingSpecification(index: index),
@@ -49,6 +51,9 @@ extension AdminAPI {
       missing: try fields.word("missing", MissingTextPolicy.self) ?? .fail,
       maximumSetAside: try fields.int("maximumSetAside") ?? 0, budget: try fields.double("budget"),
       minimumAgreement: try fields.double("minimumAgreement") ?? 0,
+      labelledQueries: try fields.labelledQueries("labelledQueries"),
+      maximumLabelledLoss: try fields.double("maximumLabelledLoss"),
+      bridges: try fields.bool("bridges") ?? true,
       gate: try fields.recallGate("gate"), priority: try fields.int("priority") ?? 0,
       swapAt: try fields.moment("swapAt"), limits: try fields.jobLimits("limits"),
       after: try fields.jobs("after"))
@@ -56,6 +61,25 @@ extension AdminAPI {
 }
 
 extension RequestFields {
+  fileprivate func labelledQueries(_ name: String) throws(MoultError) -> [LabelledQuery] {
+    var queries: [LabelledQuery] = []
+    for (place, json) in (try array(name) ?? []).enumerated() {
+      let what = "\(name)[\(place)]"
+      let fields = try RequestFields(json, what: what)
+      try fields.refuseOthers(than: ["text", "relevant"])
+      var relevant: [PointID] = []
+      for id in try fields.array("relevant") ?? [] {
+        switch id {
+        case .int(let number): relevant.append(.int64(number))
+        case .string(let text): relevant.append(.string(text))
+        default: throw failure("\(what).relevant", "expected ids, integers or strings, got \(id.kind)")
+        }
+      }
+      queries.append(LabelledQuery(text: try fields.requiredString("text"), relevant: relevant))
+    }
+    return queries
+  }
+
   fileprivate func embedder() throws(MoultError) -> Embedder {
     try refuseOthers(than: [
       "name", "url", "model", "vectors", "ids", "dimension", "sendsDimension", "documentPrefix",

@@ -6,28 +6,28 @@ internal import MoultModel
 extension AdminAPI {
   func addGenerationRoutes(to group: GuardedRoutes) {
     group.on(.get, "collections/{name}/generations", .read) { _, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       let info = try engine.describeCollection(name)
       return try Self.answer(
         ["generations": try engine.generations(of: info.name)],
         servedBy: ServedBy(collection: info.name, generation: info.generation.id))
     }
     group.on(.post, "collections/{name}/switch", .write) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       let job = try await engine.startSwitch(name, try await switchRequest(of: request, name))
       return try Self.answer(job, status: .accepted)
     }
     group.on(.post, "collections/{name}/switch/plan", .read) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       return try Self.answer(try await engine.planSwitch(name, try await switchRequest(of: request, name)))
     }
     group.on(.post, "collections/{name}/rollback", .write) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       let fields = try await fields(of: request).fields
-      try fields.refuseOthers(than: ["ifCurrent"])
-      let collection = try engine.describeCollection(name).name
-      let live = try await engine.rollback(
-        collection, ifCurrent: try fields.int("ifCurrent").map { Int64($0) })
+      try fields.refuseOthers(than: ["ifCurrent", "force"])
+      let (collection, live) = try await engine.goBack(
+        name, ifCurrent: try fields.int("ifCurrent").map { Int64($0) },
+        force: try fields.bool("force") ?? false)
       return try Self.answer(live, servedBy: ServedBy(collection: collection, generation: live.id))
     }
     group.on(.post, "reindex", .write) { request, _ in

@@ -27,7 +27,7 @@ extension AdminAPI {
       try Self.answer(try engine.jobStatus(try Self.jobID(context)))
     }
     group.on(.get, "collections/{name}/status", .read) { _, context in
-      let status = try engine.collectionStatus(try context.parameters.require("name"))
+      let status = try engine.collectionStatus(try context.pathPart("name"))
       return try Self.answer(
         status, servedBy: ServedBy(collection: status.collection, generation: status.generation))
     }
@@ -83,7 +83,7 @@ extension AdminAPI {
   }
 
   private static func jobID(_ context: Context) throws -> Int64 {
-    let text = try context.parameters.require("id")
+    let text = try context.pathPart("id")
     guard let id = Int64(text) else {
       throw MoultError(.invalidArgument, "a job's id is an integer, got '\(text.prefix(100))'")
     }

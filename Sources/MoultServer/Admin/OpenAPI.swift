@@ -206,6 +206,12 @@ enum OpenAPI {
                 "in": "query",
                 "schema": {"type": "string", "enum": ["upsert", "insert"]},
                 "description": "upsert without; insert refuses ids that are stored."
+              },
+              {
+                "name": "model",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "What made the vectors: refused where the collection's are of another model."
               }
             ],
             "requestBody": {
@@ -372,7 +378,7 @@ enum OpenAPI {
         "/moult/v1/collections/{name}/rollback": {
           "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
           "post": {
-            "summary": "Make the previous generation live again",
+            "summary": "Undo the newest change of what answers: the previous generation is live again, or the alias that a reindex or re-embedding moved stands for the collection before",
             "requestBody": {
               "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rollback"}}}
             },
@@ -444,6 +450,46 @@ enum OpenAPI {
               "200": {
                 "description": "The bill",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EmbeddingPlan"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/bulk": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "put": {
+            "summary": "Let indexes and merges wait while much is written; ends by itself",
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {
+                  "schema": {
+                    "type": "object",
+                    "properties": {"seconds": {"type": "number", "description": "Above 0, up to 86400; begun again, it lasts so long from then."}},
+                    "required": ["seconds"],
+                    "additionalProperties": false
+                  }
+                }
+              }
+            },
+            "responses": {"204": {"description": "Begun"}, "default": {"$ref": "#/components/responses/Failure"}}
+          },
+          "delete": {
+            "summary": "End it: indexes and merges that are due begin",
+            "responses": {"204": {"description": "Ended"}, "default": {"$ref": "#/components/responses/Failure"}}
+          }
+        },
+        "/moult/v1/compare": {
+          "post": {
+            "summary": "Ask two collections or vector fields the same queries and say how their answers differ",
+            "requestBody": {
+              "required": true,
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ComparisonRequest"}}}
+            },
+            "responses": {
+              "200": {
+                "description": "What each finds, what both have in common, and how long it takes",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Comparison"}}}
               },
               "default": {"$ref": "#/components/responses/Failure"}
             }
@@ -1255,7 +1301,7 @@ enum OpenAPI {
               },
               "model": {
                 "type": "string",
-                "description": "What made the queries: refused where the collection's vectors are of another model."
+                "description": "What made the queries, or embeds the texts: refused where the collection's vectors are of another model, unless it is being embedded by that one."
               },
               "limit": {"type": "integer", "description": "1 … 16384 together with offset; 10 without."},
               "offset": {"type": "integer"},
@@ -1332,6 +1378,89 @@ enum OpenAPI {
             },
             "required": ["id", "score"]
           },
+          "ComparisonRequest": {
+            "type": "object",
+            "description": "Without queries and texts, those of the latest searches in A are asked.",
+            "properties": {
+              "a": {"type": "string", "description": "A collection, an alias, or a vector field as collection:field."},
+              "b": {"type": "string"},
+              "k": {"type": "integer", "description": "Hits of a query that are compared, 1 … 100; 10 without."},
+              "queries": {
+                "oneOf": [
+                  {"type": "array", "items": {"type": "array", "items": {"type": "number", "format": "float"}}},
+                  {
+                    "type": "object",
+                    "properties": {
+                      "dimension": {"type": "integer"},
+                      "base64": {"type": "string", "description": "little-endian float32, row after row"}
+                    },
+                    "required": ["dimension", "base64"]
+                  }
+                ],
+                "description": "2,000 at most."
+              },
+              "queriesOfB": {"description": "The same queries by the model of B, where it is another; as 'queries'."},
+              "texts": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "In place of queries: each side's own model makes vectors of them."
+              },
+              "recent": {"type": "integer", "description": "In place of queries: of the latest searches in A, so many at most; 500 without."},
+              "relevant": {
+                "type": "array",
+                "items": {"type": "array", "items": {"$ref": "#/components/schemas/PointID"}},
+                "description": "For each query the points that it should find."
+              }
+            },
+            "required": ["a", "b"],
+            "additionalProperties": false
+          },
+          "ComparedSide": {
+            "type": "object",
+            "properties": {
+              "servedBy": {"$ref": "#/components/schemas/ServedBy"},
+              "recall": {
+                "allOf": [{"$ref": "#/components/schemas/MeasuredRecall"}],
+                "description": "Against its own exact search."
+              },
+              "found": {
+                "allOf": [{"$ref": "#/components/schemas/MeasuredRecall"}],
+                "description": "Of the relevant points; absent where they are not known."
+              },
+              "p50Milliseconds": {"type": "number"},
+              "p99Milliseconds": {"type": "number"}
+            },
+            "required": ["servedBy", "recall", "p50Milliseconds", "p99Milliseconds"]
+          },
+          "Comparison": {
+            "type": "object",
+            "properties": {
+              "k": {"type": "integer"},
+              "queryCount": {"type": "integer"},
+              "a": {"$ref": "#/components/schemas/ComparedSide"},
+              "b": {"$ref": "#/components/schemas/ComparedSide"},
+              "overlap": {
+                "allOf": [{"$ref": "#/components/schemas/MeasuredRecall"}],
+                "description": "Share of A's hits that B has too."
+              },
+              "rankCorrelation": {"type": "number", "description": "Kendall's tau over the hits in common, -1 … 1; absent where there are none."},
+              "recallDifference": {
+                "allOf": [{"$ref": "#/components/schemas/RecallDifference"}],
+                "description": "B's less A's over the same queries."
+              },
+              "foundDifference": {"$ref": "#/components/schemas/RecallDifference"},
+              "differences": {
+                "type": "array",
+                "description": "The queries that the two answer least alike, ten at most.",
+                "items": {
+                  "type": "object",
+                  "properties": {"query": {"type": "integer"}, "overlap": {"type": "number"}},
+                  "required": ["query", "overlap"]
+                }
+              }
+            },
+            "required": ["k", "queryCount", "a", "b", "overlap", "recallDifference", "differences"]
+          },
           "ServedBy": {
             "type": "object",
             "properties": {
@@ -1347,7 +1476,17 @@ enum OpenAPI {
                 "type": "array",
                 "items": {"type": "array", "items": {"$ref": "#/components/schemas/SearchHit"}}
               },
-              "servedBy": {"$ref": "#/components/schemas/ServedBy"}
+              "servedBy": {"$ref": "#/components/schemas/ServedBy"},
+              "bridge": {
+                "type": "object",
+                "description": "How queries of a model were answered whose vectors are still being made; absent else.",
+                "properties": {
+                  "model": {"type": "string"},
+                  "rescored": {"type": "integer", "description": "Hits that were put in their place by their new vector."},
+                  "estimated": {"type": "integer", "description": "Those that were by their old one, mapped."}
+                },
+                "required": ["model", "rescored", "estimated"]
+              }
             },
             "required": ["hits", "servedBy"]
           },
@@ -1443,7 +1582,8 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "source": {"type": "string"},
-              "target": {"type": "string"},
+              "target": {"type": "string", "description": "The collection to make; a plan needs none."},
+              "field": {"type": "string", "description": "In place of target: a vector field of the collection itself, made when missing and filled from then on."},
               "embedder": {"type": "string"},
               "text": {"type": "string", "description": "What is embedded, such as '{title}: {body}'; absent for files of vectors."},
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
@@ -1457,14 +1597,78 @@ enum OpenAPI {
               "maximumSetAside": {"type": "integer", "description": "Points whose texts the model refuses, at most; 0 without."},
               "budget": {"type": "number", "description": "The job pauses when so much is spent; resumed, it may spend as much again."},
               "minimumAgreement": {"type": "number", "description": "Share of neighbours that both models must have in common, 0 … 1."},
+              "labelledQueries": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/LabelledQuery"},
+                "description": "Both models are asked them before the cut-over. 10000 at most."
+              },
+              "maximumLabelledLoss": {
+                "type": "number",
+                "description": "The lower end of the interval of nDCG@10 after minus before, over labelledQueries, must reach minus this."
+              },
+              "bridges": {"type": "boolean", "description": "Whether queries of the new model are answered until the cut-over too; true without."},
               "gate": {"$ref": "#/components/schemas/RecallGate"},
               "limits": {"$ref": "#/components/schemas/JobLimits"},
               "priority": {"$ref": "#/components/schemas/Priority"},
               "swapAt": {"$ref": "#/components/schemas/Moment"},
               "after": {"$ref": "#/components/schemas/After"}
             },
-            "required": ["source", "target", "embedder"],
+            "required": ["source", "embedder"],
             "additionalProperties": false
+          },
+          "LabelledQuery": {
+            "type": "object",
+            "properties": {
+              "text": {"type": "string"},
+              "relevant": {
+                "type": "array",
+                "items": {"oneOf": [{"type": "integer", "format": "int64"}, {"type": "string"}]},
+                "description": "Ids of the points that it should find; queries of which none is there are left out."
+              }
+            },
+            "required": ["text", "relevant"],
+            "additionalProperties": false
+          },
+          "LabelledProof": {
+            "type": "object",
+            "properties": {
+              "k": {"type": "integer"},
+              "queries": {"type": "integer"},
+              "ignored": {"type": "integer", "description": "Queries none of whose points is there."},
+              "recallBefore": {"type": "number", "description": "Absent where the old model is not known."},
+              "recallAfter": {"type": "number"},
+              "ndcgBefore": {"type": "number"},
+              "ndcgAfter": {"type": "number"},
+              "recallChange": {"$ref": "#/components/schemas/RecallDifference"},
+              "ndcgChange": {"$ref": "#/components/schemas/RecallDifference"}
+            },
+            "required": ["k", "queries", "ignored", "recallAfter", "ndcgAfter"]
+          },
+          "PayloadComparison": {
+            "type": "object",
+            "properties": {
+              "points": {"type": "integer"},
+              "digest": {"type": "string", "description": "Of all ids and payloads, the same in source and target."}
+            },
+            "required": ["points", "digest"]
+          },
+          "BridgeReport": {
+            "type": "object",
+            "properties": {
+              "oldModel": {"type": "string"},
+              "newModel": {"type": "string"},
+              "pairs": {"type": "integer", "description": "Points that both models have embedded."},
+              "recall": {
+                "allOf": [{"$ref": "#/components/schemas/MeasuredRecall"}],
+                "description": "Of queries mapped from the new model to the old one, on pairs left out of the fit, among the sample."
+              },
+              "recallUnmapped": {"$ref": "#/components/schemas/MeasuredRecall"},
+              "recallOfDocuments": {
+                "allOf": [{"$ref": "#/components/schemas/MeasuredRecall"}],
+                "description": "Of documents mapped from the old model to the new one, likewise."
+              }
+            },
+            "required": ["newModel", "pairs", "recall", "recallOfDocuments"]
           },
           "EmbeddingReport": {
             "type": "object",
@@ -1481,7 +1685,11 @@ enum OpenAPI {
               "setAside": {"type": "integer", "format": "int64", "description": "Points whose text is refused."},
               "exceptions": {"type": "array", "items": {"$ref": "#/components/schemas/EmbeddingException"}},
               "agreement": {"type": "number", "description": "Of both models' answers over a sample of points."},
-              "knownItems": {"type": "number", "description": "Share of sampled texts that find their own point among ten."}
+              "knownItems": {"type": "number", "description": "Share of sampled texts that find their own point among ten."},
+              "labelled": {"$ref": "#/components/schemas/LabelledProof"},
+              "payloads": {"$ref": "#/components/schemas/PayloadComparison"},
+              "bridge": {"$ref": "#/components/schemas/BridgeReport"},
+              "requestSeconds": {"type": "number", "description": "Of all answered requests together."}
             },
             "required": ["embedder", "points", "reused", "texts", "requests", "repeated", "tokens", "skipped", "setAside", "exceptions"]
           },
@@ -1501,6 +1709,7 @@ enum OpenAPI {
               "tokens": {"type": "integer", "format": "int64", "description": "A quarter of the bytes to send."},
               "requests": {"type": "integer"},
               "secondsMin": {"type": "number", "description": "By the embedder's limits."},
+              "secondsExpected": {"type": "number", "description": "At the pace of the embedder's last job; absent where there was none."},
               "cost": {"type": "number"},
               "diskNeeded": {"type": "integer", "format": "int64"},
               "example": {"type": "string", "description": "The first text."}
@@ -1574,6 +1783,10 @@ enum OpenAPI {
                 "type": "integer",
                 "format": "int64",
                 "description": "Only if this generation is live now; else 409."
+              },
+              "force": {
+                "type": "boolean",
+                "description": "Move the alias back although points were written since that the collection before does not have; else 409."
               }
             },
             "additionalProperties": false
@@ -1664,7 +1877,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex", "reembed", "import", "index", "merge", "retire"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "reembed", "embed", "import", "index", "merge", "retire"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",
@@ -1720,7 +1933,7 @@ enum OpenAPI {
               "at": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
               "action": {
                 "type": "string",
-                "enum": ["aliasCreated", "aliasMoved", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionRestored", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
+                "enum": ["aliasCreated", "aliasMoved", "aliasRolledBack", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionRestored", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
               },
               "name": {"type": "string", "description": "The alias or collection."},
               "before": {"type": "string", "description": "A collection, or a generation as '7 int8'."},

@@ -18,17 +18,18 @@ extension AdminAPI {
 
   func addPointRoutes(to group: GuardedRoutes) {
     group.on(.post, "collections/{name}/points", .write) { request, context in
-      let name = try context.parameters.require("name")
-      let parameters = try QueryParameters(request, known: ["mode"])
+      let name = try context.pathPart("name")
+      let parameters = try QueryParameters(request, known: ["mode", "model"])
       let mode = try parameters.word("mode", WriteModeName.self) ?? .upsert
       let batch = try await pointBatch(of: request, to: name)
-      return Self.answer(try await engine.write(batch, to: name, mode: mode.mode))
+      return Self.answer(
+        try await engine.write(batch, ofModel: parameters.string("model"), to: name, mode: mode.mode))
     }
     group.on(.get, "collections/{name}/points", .read) { request, context in
-      try await page(request, of: try context.parameters.require("name"))
+      try await page(request, of: try context.pathPart("name"))
     }
     group.on(.post, "collections/{name}/points/delete", .write) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       let fields = try await fields(of: request).fields
       try fields.refuseOthers(than: ["ids"])
       guard let values = try fields.array("ids") else {

@@ -12,10 +12,12 @@ extension AdminAPI {
 
   func addSearchRoutes(to group: GuardedRoutes) {
     group.on(.post, "collections/{name}/search", .read) { request, context in
-      let name = try context.parameters.require("name")
+      let name = try context.pathPart("name")
       guard request.mediaType == "application/octet-stream" else {
         let (search, texts, model) = try await jsonSearch(request)
-        if let texts { return Self.answer(try await engine.search(texts: texts, search, in: name)) }
+        if let texts {
+          return Self.answer(try await engine.search(texts: texts, ofModel: model, search, in: name))
+        }
         if let model { return Self.answer(try await engine.search(search, ofModel: model, in: name)) }
         return Self.answer(try await engine.search(search, in: name))
       }
@@ -69,9 +71,6 @@ extension AdminAPI {
       throw fields.missing("queries", expected: "an array of vectors, or 'texts', an array of strings")
     }
     let model = try fields.string("model")
-    if texts != nil, model != nil {
-      throw fields.failure("model", "is about 'queries'; texts are embedded by the collection's own model")
-    }
     let queries = try fields.vectors("queries") ?? ([], 0)
     let search = SearchRequest(
       queries: queries.values, dimension: queries.dimension,
@@ -112,6 +111,14 @@ extension AdminAPI {
     json.member("collection", response.servedBy.collection)
     json.member("generation", response.servedBy.generation)
     json.endObject()
+    if let bridge = response.bridge {
+      json.key("bridge")
+      json.beginObject()
+      json.member("model", bridge.model)
+      json.member("rescored", bridge.rescored)
+      json.member("estimated", bridge.estimated)
+      json.endObject()
+    }
     json.endObject()
     return .json(json, servedBy: response.servedBy)
   }

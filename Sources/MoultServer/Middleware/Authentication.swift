@@ -42,6 +42,7 @@ struct Authentication: RouterMiddleware {
       case .known(let caller): return caller
       case .unchecked(let user, let password):
         if let caller = try await authenticator.check(user: user, password: password) { return caller }
+      case .refused(let reason): throw MoultError(.unauthenticated, reason)
       case .unknown: break
       }
     }

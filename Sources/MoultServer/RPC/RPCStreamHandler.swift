@@ -80,7 +80,7 @@ final class RPCStreamHandler: ChannelInboundHandler {
           own.identified(outcome, frame, context)
         }
       }
-    case .unknown: preconditionFailure("a look at headers does not return it")
+    case .unknown, .refused: preconditionFailure("a look at headers does not return it")
     }
   }
 

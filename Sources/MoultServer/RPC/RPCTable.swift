@@ -49,9 +49,7 @@ final class RPCTable: Sendable {
   func look(at headers: HPACKHeaders) throws(RPCError) -> Authenticator.Look {
     guard authenticator.tokens != nil else { return .known(Authenticator.everyone) }
     if let keyHeader, let key = headers.first(name: keyHeader) {
-      let look = authenticator.look(at: Array(key.utf8))
-      if look == .unknown { throw Self.unknownCaller }
-      return look
+      return try accepted(authenticator.look(at: Array(key.utf8)))
     }
     guard let header = headers.first(name: "authorization") else {
       throw RPCError(.unauthenticated, "missing authorization in header")
@@ -59,9 +57,15 @@ final class RPCTable: Sendable {
     // Milvus' clients send the token as base64 without a scheme.
     let credentials = AccessTokens.credentials(header) ?? AccessTokens.credentials("Basic \(header)")
     guard let credentials else { throw RPCError(.unauthenticated, "invalid token format") }
-    let look = authenticator.look(at: credentials)
-    if look == .unknown { throw Self.unknownCaller }
-    return look
+    return try accepted(authenticator.look(at: credentials))
+  }
+
+  private func accepted(_ look: Authenticator.Look) throws(RPCError) -> Authenticator.Look {
+    switch look {
+    case .known, .unchecked: return look
+    case .unknown: throw Self.unknownCaller
+    case .refused(let reason): throw RPCError(.unauthenticated, reason)
+    }
   }
 
   /// Who calls, when it takes a check of the password.

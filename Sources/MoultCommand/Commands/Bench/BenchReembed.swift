@@ -130,6 +130,7 @@ struct BenchReembed: AsyncParsableCommand {
         let job = try await client.startReembed(
           ReembedRequest(
             source: "words", target: "words_new", embedder: "model", text: "{word}", alias: "live",
+            bridges: false,
             gate: RecallGateRequest(minimumRecall: 0)))
         var job2 = job
         var traffic: ModelStandIn.Traffic?

@@ -1,0 +1,21 @@
+internal import MoultModel
+
+extension AdminClient {
+  func compare(_ a: String, _ b: String, _ queries: ComparedQueries, k: Int) async throws -> Comparison {
+    struct Body: Encodable {
+      var a: String
+      var b: String
+      var k: Int
+      var queries: ComparedQueries.Vectors?
+      var queriesOfB: ComparedQueries.Vectors?
+      var texts: [String]?
+      var relevant: [[PointID]]?
+      var recent: Int?
+    }
+    return try await post(
+      Self.root + "/compare",
+      Body(
+        a: a, b: b, k: k, queries: queries.queries, queriesOfB: queries.queriesOfB, texts: queries.texts,
+        relevant: queries.relevant, recent: queries.recent), timeout: .seconds(600))
+  }
+}
