@@ -520,6 +520,82 @@ package nonisolated enum ProtoSegmentState: SwiftProtobuf.Enum, Swift.CaseIterab
 
 }
 
+package nonisolated enum ProtoCompactionType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case undefined // = 0
+  case mix // = 3
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .undefined
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .undefined
+    case 3: self = .mix
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .undefined: return 0
+    case .mix: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [ProtoCompactionType] = [
+    .undefined,
+    .mix,
+  ]
+
+}
+
+package nonisolated enum ProtoCompactionTaskState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unknown // = 0
+  case executing // = 1
+  case completed // = 3
+  case failed // = 4
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unknown
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unknown
+    case 1: self = .executing
+    case 3: self = .completed
+    case 4: self = .failed
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unknown: return 0
+    case .executing: return 1
+    case .completed: return 3
+    case .failed: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [ProtoCompactionTaskState] = [
+    .unknown,
+    .executing,
+    .completed,
+    .failed,
+  ]
+
+}
+
 package nonisolated enum ProtoSegmentLevel: SwiftProtobuf.Enum, Swift.CaseIterable {
   package typealias RawValue = Int
   case legacy // = 0
@@ -702,6 +778,40 @@ package nonisolated enum ProtoOperatePrivilegeType: SwiftProtobuf.Enum, Swift.Ca
   package static let allCases: [ProtoOperatePrivilegeType] = [
     .grant,
     .revoke,
+  ]
+
+}
+
+package nonisolated enum ProtoOperatePrivilegeGroupType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case addPrivilegesToGroup // = 0
+  case removePrivilegesFromGroup // = 1
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .addPrivilegesToGroup
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .addPrivilegesToGroup
+    case 1: self = .removePrivilegesFromGroup
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .addPrivilegesToGroup: return 0
+    case .removePrivilegesFromGroup: return 1
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [ProtoOperatePrivilegeGroupType] = [
+    .addPrivilegesToGroup,
+    .removePrivilegesFromGroup,
   ]
 
 }
@@ -3361,6 +3471,150 @@ package nonisolated struct ProtoAddCollectionFieldRequest: Sendable {
   package init() {}
 }
 
+package nonisolated struct ProtoAlterCollectionSchemaRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var dbName: String = String()
+
+  package var collectionName: String = String()
+
+  package var collectionID: Int64 = 0
+
+  package var action: ProtoAlterCollectionSchemaRequest.Action {
+    get {_action ?? ProtoAlterCollectionSchemaRequest.Action()}
+    set {_action = newValue}
+  }
+  /// Returns true if `action` has been explicitly set.
+  package var hasAction: Bool {self._action != nil}
+  /// Clears the value of `action`. Subsequent reads from it will return its default value.
+  package mutating func clearAction() {self._action = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct FieldInfo: @unchecked Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var fieldSchema: ProtoFieldSchema {
+      get {_storage._fieldSchema ?? ProtoFieldSchema()}
+      set {_uniqueStorage()._fieldSchema = newValue}
+    }
+    /// Returns true if `fieldSchema` has been explicitly set.
+    package var hasFieldSchema: Bool {_storage._fieldSchema != nil}
+    /// Clears the value of `fieldSchema`. Subsequent reads from it will return its default value.
+    package mutating func clearFieldSchema() {_uniqueStorage()._fieldSchema = nil}
+
+    package var indexName: String {
+      get {_storage._indexName}
+      set {_uniqueStorage()._indexName = newValue}
+    }
+
+    package var extraParams: [ProtoKeyValuePair] {
+      get {_storage._extraParams}
+      set {_uniqueStorage()._extraParams = newValue}
+    }
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _storage = _StorageClass.defaultInstance
+  }
+
+  package nonisolated struct AddRequest: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var fieldInfos: [ProtoAlterCollectionSchemaRequest.FieldInfo] = []
+
+    package var funcSchema: [ProtoFunctionSchema] = []
+
+    package var doPhysicalBackfill: Bool = false
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct DropRequest: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var fieldName: String = String()
+
+    package var fieldID: Int64 = 0
+
+    package var functionName: String = String()
+
+    package var dropFunctionOutputFields: Bool = false
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct Action: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var addRequest: ProtoAlterCollectionSchemaRequest.AddRequest {
+      get {_addRequest ?? ProtoAlterCollectionSchemaRequest.AddRequest()}
+      set {_addRequest = newValue}
+    }
+    /// Returns true if `addRequest` has been explicitly set.
+    package var hasAddRequest: Bool {self._addRequest != nil}
+    /// Clears the value of `addRequest`. Subsequent reads from it will return its default value.
+    package mutating func clearAddRequest() {self._addRequest = nil}
+
+    package var dropRequest: ProtoAlterCollectionSchemaRequest.DropRequest {
+      get {_dropRequest ?? ProtoAlterCollectionSchemaRequest.DropRequest()}
+      set {_dropRequest = newValue}
+    }
+    /// Returns true if `dropRequest` has been explicitly set.
+    package var hasDropRequest: Bool {self._dropRequest != nil}
+    /// Clears the value of `dropRequest`. Subsequent reads from it will return its default value.
+    package mutating func clearDropRequest() {self._dropRequest = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _addRequest: ProtoAlterCollectionSchemaRequest.AddRequest? = nil
+    fileprivate var _dropRequest: ProtoAlterCollectionSchemaRequest.DropRequest? = nil
+  }
+
+  package init() {}
+
+  fileprivate var _action: ProtoAlterCollectionSchemaRequest.Action? = nil
+}
+
+package nonisolated struct ProtoAlterCollectionSchemaResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var alterStatus: ProtoStatus {
+    get {_alterStatus ?? ProtoStatus()}
+    set {_alterStatus = newValue}
+  }
+  /// Returns true if `alterStatus` has been explicitly set.
+  package var hasAlterStatus: Bool {self._alterStatus != nil}
+  /// Clears the value of `alterStatus`. Subsequent reads from it will return its default value.
+  package mutating func clearAlterStatus() {self._alterStatus = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _alterStatus: ProtoStatus? = nil
+}
+
 package nonisolated struct ProtoTruncateCollectionRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -3510,6 +3764,18 @@ package nonisolated struct ProtoCompactionMergeInfo: Sendable {
   package var sources: [Int64] = []
 
   package var target: Int64 = 0
+
+  package var planID: Int64 = 0
+
+  package var triggerID: Int64 = 0
+
+  package var collectionID: Int64 = 0
+
+  package var type: ProtoCompactionType = .undefined
+
+  package var state: ProtoCompactionTaskState = .unknown
+
+  package var failureReason: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3681,6 +3947,8 @@ package nonisolated struct ProtoGetQuerySegmentInfoRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  package var dbName: String = String()
+
   package var collectionName: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -3748,7 +4016,11 @@ package nonisolated struct ProtoGetPersistentSegmentInfoRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  package var dbName: String = String()
+
   package var collectionName: String = String()
+
+  package var states: [ProtoSegmentState] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -3792,6 +4064,89 @@ package nonisolated struct ProtoGetPersistentSegmentInfoResponse: Sendable {
   package mutating func clearStatus() {self._status = nil}
 
   package var infos: [ProtoPersistentSegmentInfo] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _status: ProtoStatus? = nil
+}
+
+package nonisolated struct ProtoGetReplicasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var collectionID: Int64 = 0
+
+  package var withShardNodes: Bool = false
+
+  package var collectionName: String = String()
+
+  package var dbName: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoShardReplica: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var leaderID: Int64 = 0
+
+  package var leaderAddr: String = String()
+
+  package var dmChannelName: String = String()
+
+  package var nodeIds: [Int64] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoReplicaInfo: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var replicaID: Int64 = 0
+
+  package var collectionID: Int64 = 0
+
+  package var partitionIds: [Int64] = []
+
+  package var shardReplicas: [ProtoShardReplica] = []
+
+  package var nodeIds: [Int64] = []
+
+  package var resourceGroupName: String = String()
+
+  package var numOutboundNode: Dictionary<String,Int32> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoGetReplicasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var status: ProtoStatus {
+    get {_status ?? ProtoStatus()}
+    set {_status = newValue}
+  }
+  /// Returns true if `status` has been explicitly set.
+  package var hasStatus: Bool {self._status != nil}
+  /// Clears the value of `status`. Subsequent reads from it will return its default value.
+  package mutating func clearStatus() {self._status = nil}
+
+  package var replicas: [ProtoReplicaInfo] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4372,6 +4727,190 @@ package nonisolated struct ProtoOperatePrivilegeV2Request: Sendable {
   fileprivate var _grantor: ProtoGrantorEntity? = nil
 }
 
+package nonisolated struct ProtoAlterRoleRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var roleName: String = String()
+
+  package var description_p: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoCreatePrivilegeGroupRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var groupName: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoDropPrivilegeGroupRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var groupName: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoListPrivilegeGroupsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoPrivilegeGroupInfo: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var groupName: String = String()
+
+  package var privileges: [ProtoPrivilegeEntity] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoListPrivilegeGroupsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var status: ProtoStatus {
+    get {_status ?? ProtoStatus()}
+    set {_status = newValue}
+  }
+  /// Returns true if `status` has been explicitly set.
+  package var hasStatus: Bool {self._status != nil}
+  /// Clears the value of `status`. Subsequent reads from it will return its default value.
+  package mutating func clearStatus() {self._status = nil}
+
+  package var privilegeGroups: [ProtoPrivilegeGroupInfo] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _status: ProtoStatus? = nil
+}
+
+package nonisolated struct ProtoOperatePrivilegeGroupRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var groupName: String = String()
+
+  package var privileges: [ProtoPrivilegeEntity] = []
+
+  package var type: ProtoOperatePrivilegeGroupType = .addPrivilegesToGroup
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoRunAnalyzerRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var analyzerParams: String = String()
+
+  package var placeholder: [Data] = []
+
+  package var withDetail: Bool = false
+
+  package var withHash: Bool = false
+
+  package var dbName: String = String()
+
+  package var collectionName: String = String()
+
+  package var fieldName: String = String()
+
+  package var analyzerNames: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoAnalyzerToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var token: String = String()
+
+  package var startOffset: Int64 = 0
+
+  package var endOffset: Int64 = 0
+
+  package var position: Int64 = 0
+
+  package var positionLength: Int64 = 0
+
+  package var hash: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoAnalyzerResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var tokens: [ProtoAnalyzerToken] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct ProtoRunAnalyzerResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var status: ProtoStatus {
+    get {_status ?? ProtoStatus()}
+    set {_status = newValue}
+  }
+  /// Returns true if `status` has been explicitly set.
+  package var hasStatus: Bool {self._status != nil}
+  /// Clears the value of `status`. Subsequent reads from it will return its default value.
+  package mutating func clearStatus() {self._status = nil}
+
+  package var results: [ProtoAnalyzerResult] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _status: ProtoStatus? = nil
+}
+
 package nonisolated struct ProtoPlaceholderValue: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -4492,6 +5031,14 @@ nonisolated extension ProtoSegmentState: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SEGMENT_STATE_NONE\0\u{1}SEGMENT_STATE_NOT_EXIST\0\u{1}SEGMENT_STATE_GROWING\0\u{1}SEGMENT_STATE_SEALED\0\u{1}SEGMENT_STATE_FLUSHED\0\u{1}SEGMENT_STATE_FLUSHING\0\u{1}SEGMENT_STATE_DROPPED\0")
 }
 
+nonisolated extension ProtoCompactionType: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0COMPACTION_TYPE_UNDEFINED\0\u{2}\u{3}COMPACTION_TYPE_MIX\0")
+}
+
+nonisolated extension ProtoCompactionTaskState: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0COMPACTION_TASK_STATE_UNKNOWN\0\u{1}COMPACTION_TASK_STATE_EXECUTING\0\u{2}\u{2}COMPACTION_TASK_STATE_COMPLETED\0\u{1}COMPACTION_TASK_STATE_FAILED\0")
+}
+
 nonisolated extension ProtoSegmentLevel: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SEGMENT_LEVEL_LEGACY\0\u{1}SEGMENT_LEVEL_L0\0\u{1}SEGMENT_LEVEL_L1\0\u{1}SEGMENT_LEVEL_L2\0")
 }
@@ -4510,6 +5057,10 @@ nonisolated extension ProtoOperateUserRoleType: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension ProtoOperatePrivilegeType: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPERATE_PRIVILEGE_TYPE_GRANT\0\u{1}OPERATE_PRIVILEGE_TYPE_REVOKE\0")
+}
+
+nonisolated extension ProtoOperatePrivilegeGroupType: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OPERATE_PRIVILEGE_GROUP_TYPE_ADD_PRIVILEGES_TO_GROUP\0\u{1}OPERATE_PRIVILEGE_GROUP_TYPE_REMOVE_PRIVILEGES_FROM_GROUP\0")
 }
 
 nonisolated extension ProtoErrorCode: SwiftProtobuf._ProtoNameProviding {
@@ -9797,6 +10348,297 @@ nonisolated extension ProtoAddCollectionFieldRequest: SwiftProtobuf.Message, Swi
   }
 }
 
+nonisolated extension ProtoAlterCollectionSchemaRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AlterCollectionSchemaRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}db_name\0\u{3}collection_name\0\u{1}collectionID\0\u{1}action\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.dbName) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.collectionName) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.collectionID) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._action) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.dbName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dbName, fieldNumber: 2)
+    }
+    if !self.collectionName.isEmpty {
+      try visitor.visitSingularStringField(value: self.collectionName, fieldNumber: 3)
+    }
+    if self.collectionID != 0 {
+      try visitor.visitSingularInt64Field(value: self.collectionID, fieldNumber: 4)
+    }
+    try { if let v = self._action {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaRequest, rhs: ProtoAlterCollectionSchemaRequest) -> Bool {
+    if lhs.dbName != rhs.dbName {return false}
+    if lhs.collectionName != rhs.collectionName {return false}
+    if lhs.collectionID != rhs.collectionID {return false}
+    if lhs._action != rhs._action {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterCollectionSchemaRequest.FieldInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = ProtoAlterCollectionSchemaRequest.protoMessageName + ".FieldInfo"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}field_schema\0\u{3}index_name\0\u{3}extra_params\0")
+
+  fileprivate class _StorageClass {
+    var _fieldSchema: ProtoFieldSchema? = nil
+    var _indexName: String = String()
+    var _extraParams: [ProtoKeyValuePair] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _fieldSchema = source._fieldSchema
+      _indexName = source._indexName
+      _extraParams = source._extraParams
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._fieldSchema) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._indexName) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._extraParams) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._fieldSchema {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if !_storage._indexName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._indexName, fieldNumber: 2)
+      }
+      if !_storage._extraParams.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._extraParams, fieldNumber: 3)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaRequest.FieldInfo, rhs: ProtoAlterCollectionSchemaRequest.FieldInfo) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._fieldSchema != rhs_storage._fieldSchema {return false}
+        if _storage._indexName != rhs_storage._indexName {return false}
+        if _storage._extraParams != rhs_storage._extraParams {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterCollectionSchemaRequest.AddRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = ProtoAlterCollectionSchemaRequest.protoMessageName + ".AddRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}field_infos\0\u{3}func_schema\0\u{3}do_physical_backfill\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.fieldInfos) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.funcSchema) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.doPhysicalBackfill) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.fieldInfos.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.fieldInfos, fieldNumber: 1)
+    }
+    if !self.funcSchema.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.funcSchema, fieldNumber: 2)
+    }
+    if self.doPhysicalBackfill != false {
+      try visitor.visitSingularBoolField(value: self.doPhysicalBackfill, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaRequest.AddRequest, rhs: ProtoAlterCollectionSchemaRequest.AddRequest) -> Bool {
+    if lhs.fieldInfos != rhs.fieldInfos {return false}
+    if lhs.funcSchema != rhs.funcSchema {return false}
+    if lhs.doPhysicalBackfill != rhs.doPhysicalBackfill {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterCollectionSchemaRequest.DropRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = ProtoAlterCollectionSchemaRequest.protoMessageName + ".DropRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}field_name\0\u{3}field_id\0\u{3}function_name\0\u{3}drop_function_output_fields\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.fieldName) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.fieldID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.functionName) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.dropFunctionOutputFields) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.fieldName.isEmpty {
+      try visitor.visitSingularStringField(value: self.fieldName, fieldNumber: 1)
+    }
+    if self.fieldID != 0 {
+      try visitor.visitSingularInt64Field(value: self.fieldID, fieldNumber: 2)
+    }
+    if !self.functionName.isEmpty {
+      try visitor.visitSingularStringField(value: self.functionName, fieldNumber: 3)
+    }
+    if self.dropFunctionOutputFields != false {
+      try visitor.visitSingularBoolField(value: self.dropFunctionOutputFields, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaRequest.DropRequest, rhs: ProtoAlterCollectionSchemaRequest.DropRequest) -> Bool {
+    if lhs.fieldName != rhs.fieldName {return false}
+    if lhs.fieldID != rhs.fieldID {return false}
+    if lhs.functionName != rhs.functionName {return false}
+    if lhs.dropFunctionOutputFields != rhs.dropFunctionOutputFields {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterCollectionSchemaRequest.Action: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = ProtoAlterCollectionSchemaRequest.protoMessageName + ".Action"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}add_request\0\u{3}drop_request\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._addRequest) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._dropRequest) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._addRequest {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._dropRequest {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaRequest.Action, rhs: ProtoAlterCollectionSchemaRequest.Action) -> Bool {
+    if lhs._addRequest != rhs._addRequest {return false}
+    if lhs._dropRequest != rhs._dropRequest {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterCollectionSchemaResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AlterCollectionSchemaResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alter_status\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._alterStatus) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._alterStatus {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterCollectionSchemaResponse, rhs: ProtoAlterCollectionSchemaResponse) -> Bool {
+    if lhs._alterStatus != rhs._alterStatus {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoTruncateCollectionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TruncateCollectionRequest"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}db_name\0\u{3}collection_name\0")
@@ -10096,7 +10938,7 @@ nonisolated extension ProtoGetCompactionPlansRequest: SwiftProtobuf.Message, Swi
 
 nonisolated extension ProtoCompactionMergeInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CompactionMergeInfo"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sources\0\u{1}target\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sources\0\u{1}target\0\u{3}plan_id\0\u{3}trigger_id\0\u{3}collection_id\0\u{2}\u{3}type\0\u{1}state\0\u{3}failure_reason\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10106,6 +10948,12 @@ nonisolated extension ProtoCompactionMergeInfo: SwiftProtobuf.Message, SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedInt64Field(value: &self.sources) }()
       case 2: try { try decoder.decodeSingularInt64Field(value: &self.target) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.planID) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.triggerID) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.collectionID) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.type) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.failureReason) }()
       default: break
       }
     }
@@ -10118,12 +10966,36 @@ nonisolated extension ProtoCompactionMergeInfo: SwiftProtobuf.Message, SwiftProt
     if self.target != 0 {
       try visitor.visitSingularInt64Field(value: self.target, fieldNumber: 2)
     }
+    if self.planID != 0 {
+      try visitor.visitSingularInt64Field(value: self.planID, fieldNumber: 3)
+    }
+    if self.triggerID != 0 {
+      try visitor.visitSingularInt64Field(value: self.triggerID, fieldNumber: 4)
+    }
+    if self.collectionID != 0 {
+      try visitor.visitSingularInt64Field(value: self.collectionID, fieldNumber: 5)
+    }
+    if self.type != .undefined {
+      try visitor.visitSingularEnumField(value: self.type, fieldNumber: 8)
+    }
+    if self.state != .unknown {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 9)
+    }
+    if !self.failureReason.isEmpty {
+      try visitor.visitSingularStringField(value: self.failureReason, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: ProtoCompactionMergeInfo, rhs: ProtoCompactionMergeInfo) -> Bool {
     if lhs.sources != rhs.sources {return false}
     if lhs.target != rhs.target {return false}
+    if lhs.planID != rhs.planID {return false}
+    if lhs.triggerID != rhs.triggerID {return false}
+    if lhs.collectionID != rhs.collectionID {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.failureReason != rhs.failureReason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10457,7 +11329,7 @@ nonisolated extension ProtoListImportTasksResponse: SwiftProtobuf.Message, Swift
 
 nonisolated extension ProtoGetQuerySegmentInfoRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetQuerySegmentInfoRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\u{3}collectionName\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\u{2}dbName\0\u{1}collectionName\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10465,6 +11337,7 @@ nonisolated extension ProtoGetQuerySegmentInfoRequest: SwiftProtobuf.Message, Sw
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.dbName) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.collectionName) }()
       default: break
       }
@@ -10472,6 +11345,9 @@ nonisolated extension ProtoGetQuerySegmentInfoRequest: SwiftProtobuf.Message, Sw
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.dbName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dbName, fieldNumber: 2)
+    }
     if !self.collectionName.isEmpty {
       try visitor.visitSingularStringField(value: self.collectionName, fieldNumber: 3)
     }
@@ -10479,6 +11355,7 @@ nonisolated extension ProtoGetQuerySegmentInfoRequest: SwiftProtobuf.Message, Sw
   }
 
   package static func ==(lhs: ProtoGetQuerySegmentInfoRequest, rhs: ProtoGetQuerySegmentInfoRequest) -> Bool {
+    if lhs.dbName != rhs.dbName {return false}
     if lhs.collectionName != rhs.collectionName {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -10606,7 +11483,7 @@ nonisolated extension ProtoGetQuerySegmentInfoResponse: SwiftProtobuf.Message, S
 
 nonisolated extension ProtoGetPersistentSegmentInfoRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetPersistentSegmentInfoRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\u{3}collectionName\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\u{2}dbName\0\u{1}collectionName\0\u{1}states\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -10614,21 +11491,31 @@ nonisolated extension ProtoGetPersistentSegmentInfoRequest: SwiftProtobuf.Messag
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.dbName) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.collectionName) }()
+      case 4: try { try decoder.decodeRepeatedEnumField(value: &self.states) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.dbName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dbName, fieldNumber: 2)
+    }
     if !self.collectionName.isEmpty {
       try visitor.visitSingularStringField(value: self.collectionName, fieldNumber: 3)
+    }
+    if !self.states.isEmpty {
+      try visitor.visitPackedEnumField(value: self.states, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: ProtoGetPersistentSegmentInfoRequest, rhs: ProtoGetPersistentSegmentInfoRequest) -> Bool {
+    if lhs.dbName != rhs.dbName {return false}
     if lhs.collectionName != rhs.collectionName {return false}
+    if lhs.states != rhs.states {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -10723,6 +11610,195 @@ nonisolated extension ProtoGetPersistentSegmentInfoResponse: SwiftProtobuf.Messa
   package static func ==(lhs: ProtoGetPersistentSegmentInfoResponse, rhs: ProtoGetPersistentSegmentInfoResponse) -> Bool {
     if lhs._status != rhs._status {return false}
     if lhs.infos != rhs.infos {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoGetReplicasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetReplicasRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\u{2}collectionID\0\u{3}with_shard_nodes\0\u{3}collection_name\0\u{3}db_name\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.collectionID) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.withShardNodes) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.collectionName) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.dbName) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.collectionID != 0 {
+      try visitor.visitSingularInt64Field(value: self.collectionID, fieldNumber: 2)
+    }
+    if self.withShardNodes != false {
+      try visitor.visitSingularBoolField(value: self.withShardNodes, fieldNumber: 3)
+    }
+    if !self.collectionName.isEmpty {
+      try visitor.visitSingularStringField(value: self.collectionName, fieldNumber: 4)
+    }
+    if !self.dbName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dbName, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoGetReplicasRequest, rhs: ProtoGetReplicasRequest) -> Bool {
+    if lhs.collectionID != rhs.collectionID {return false}
+    if lhs.withShardNodes != rhs.withShardNodes {return false}
+    if lhs.collectionName != rhs.collectionName {return false}
+    if lhs.dbName != rhs.dbName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoShardReplica: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ShardReplica"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}leaderID\0\u{3}leader_addr\0\u{3}dm_channel_name\0\u{3}node_ids\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.leaderID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.leaderAddr) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.dmChannelName) }()
+      case 4: try { try decoder.decodeRepeatedInt64Field(value: &self.nodeIds) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.leaderID != 0 {
+      try visitor.visitSingularInt64Field(value: self.leaderID, fieldNumber: 1)
+    }
+    if !self.leaderAddr.isEmpty {
+      try visitor.visitSingularStringField(value: self.leaderAddr, fieldNumber: 2)
+    }
+    if !self.dmChannelName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dmChannelName, fieldNumber: 3)
+    }
+    if !self.nodeIds.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.nodeIds, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoShardReplica, rhs: ProtoShardReplica) -> Bool {
+    if lhs.leaderID != rhs.leaderID {return false}
+    if lhs.leaderAddr != rhs.leaderAddr {return false}
+    if lhs.dmChannelName != rhs.dmChannelName {return false}
+    if lhs.nodeIds != rhs.nodeIds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoReplicaInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReplicaInfo"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replicaID\0\u{1}collectionID\0\u{3}partition_ids\0\u{3}shard_replicas\0\u{3}node_ids\0\u{3}resource_group_name\0\u{3}num_outbound_node\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.replicaID) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.collectionID) }()
+      case 3: try { try decoder.decodeRepeatedInt64Field(value: &self.partitionIds) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.shardReplicas) }()
+      case 5: try { try decoder.decodeRepeatedInt64Field(value: &self.nodeIds) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.resourceGroupName) }()
+      case 7: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: &self.numOutboundNode) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.replicaID != 0 {
+      try visitor.visitSingularInt64Field(value: self.replicaID, fieldNumber: 1)
+    }
+    if self.collectionID != 0 {
+      try visitor.visitSingularInt64Field(value: self.collectionID, fieldNumber: 2)
+    }
+    if !self.partitionIds.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.partitionIds, fieldNumber: 3)
+    }
+    if !self.shardReplicas.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.shardReplicas, fieldNumber: 4)
+    }
+    if !self.nodeIds.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.nodeIds, fieldNumber: 5)
+    }
+    if !self.resourceGroupName.isEmpty {
+      try visitor.visitSingularStringField(value: self.resourceGroupName, fieldNumber: 6)
+    }
+    if !self.numOutboundNode.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: self.numOutboundNode, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoReplicaInfo, rhs: ProtoReplicaInfo) -> Bool {
+    if lhs.replicaID != rhs.replicaID {return false}
+    if lhs.collectionID != rhs.collectionID {return false}
+    if lhs.partitionIds != rhs.partitionIds {return false}
+    if lhs.shardReplicas != rhs.shardReplicas {return false}
+    if lhs.nodeIds != rhs.nodeIds {return false}
+    if lhs.resourceGroupName != rhs.resourceGroupName {return false}
+    if lhs.numOutboundNode != rhs.numOutboundNode {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoGetReplicasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetReplicasResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}replicas\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._status) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.replicas) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._status {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.replicas.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.replicas, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoGetReplicasResponse, rhs: ProtoGetReplicasResponse) -> Bool {
+    if lhs._status != rhs._status {return false}
+    if lhs.replicas != rhs.replicas {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -11777,6 +12853,423 @@ nonisolated extension ProtoOperatePrivilegeV2Request: SwiftProtobuf.Message, Swi
     if lhs.type != rhs.type {return false}
     if lhs.dbName != rhs.dbName {return false}
     if lhs.collectionName != rhs.collectionName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAlterRoleRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AlterRoleRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}role_name\0\u{1}description\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.roleName) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.roleName.isEmpty {
+      try visitor.visitSingularStringField(value: self.roleName, fieldNumber: 2)
+    }
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAlterRoleRequest, rhs: ProtoAlterRoleRequest) -> Bool {
+    if lhs.roleName != rhs.roleName {return false}
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoCreatePrivilegeGroupRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CreatePrivilegeGroupRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}group_name\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.groupName) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupName.isEmpty {
+      try visitor.visitSingularStringField(value: self.groupName, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoCreatePrivilegeGroupRequest, rhs: ProtoCreatePrivilegeGroupRequest) -> Bool {
+    if lhs.groupName != rhs.groupName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoDropPrivilegeGroupRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DropPrivilegeGroupRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}group_name\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.groupName) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupName.isEmpty {
+      try visitor.visitSingularStringField(value: self.groupName, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoDropPrivilegeGroupRequest, rhs: ProtoDropPrivilegeGroupRequest) -> Bool {
+    if lhs.groupName != rhs.groupName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoListPrivilegeGroupsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListPrivilegeGroupsRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoListPrivilegeGroupsRequest, rhs: ProtoListPrivilegeGroupsRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoPrivilegeGroupInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PrivilegeGroupInfo"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}group_name\0\u{1}privileges\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.groupName) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.privileges) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupName.isEmpty {
+      try visitor.visitSingularStringField(value: self.groupName, fieldNumber: 1)
+    }
+    if !self.privileges.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.privileges, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoPrivilegeGroupInfo, rhs: ProtoPrivilegeGroupInfo) -> Bool {
+    if lhs.groupName != rhs.groupName {return false}
+    if lhs.privileges != rhs.privileges {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoListPrivilegeGroupsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListPrivilegeGroupsResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{3}privilege_groups\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._status) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.privilegeGroups) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._status {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.privilegeGroups.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.privilegeGroups, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoListPrivilegeGroupsResponse, rhs: ProtoListPrivilegeGroupsResponse) -> Bool {
+    if lhs._status != rhs._status {return false}
+    if lhs.privilegeGroups != rhs.privilegeGroups {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoOperatePrivilegeGroupRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OperatePrivilegeGroupRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}group_name\0\u{1}privileges\0\u{1}type\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.groupName) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.privileges) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.type) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupName.isEmpty {
+      try visitor.visitSingularStringField(value: self.groupName, fieldNumber: 2)
+    }
+    if !self.privileges.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.privileges, fieldNumber: 3)
+    }
+    if self.type != .addPrivilegesToGroup {
+      try visitor.visitSingularEnumField(value: self.type, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoOperatePrivilegeGroupRequest, rhs: ProtoOperatePrivilegeGroupRequest) -> Bool {
+    if lhs.groupName != rhs.groupName {return false}
+    if lhs.privileges != rhs.privileges {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoRunAnalyzerRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RunAnalyzerRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}analyzer_params\0\u{1}placeholder\0\u{3}with_detail\0\u{3}with_hash\0\u{3}db_name\0\u{3}collection_name\0\u{3}field_name\0\u{3}analyzer_names\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 2: try { try decoder.decodeSingularStringField(value: &self.analyzerParams) }()
+      case 3: try { try decoder.decodeRepeatedBytesField(value: &self.placeholder) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.withDetail) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.withHash) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.dbName) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.collectionName) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.fieldName) }()
+      case 9: try { try decoder.decodeRepeatedStringField(value: &self.analyzerNames) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.analyzerParams.isEmpty {
+      try visitor.visitSingularStringField(value: self.analyzerParams, fieldNumber: 2)
+    }
+    if !self.placeholder.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.placeholder, fieldNumber: 3)
+    }
+    if self.withDetail != false {
+      try visitor.visitSingularBoolField(value: self.withDetail, fieldNumber: 4)
+    }
+    if self.withHash != false {
+      try visitor.visitSingularBoolField(value: self.withHash, fieldNumber: 5)
+    }
+    if !self.dbName.isEmpty {
+      try visitor.visitSingularStringField(value: self.dbName, fieldNumber: 6)
+    }
+    if !self.collectionName.isEmpty {
+      try visitor.visitSingularStringField(value: self.collectionName, fieldNumber: 7)
+    }
+    if !self.fieldName.isEmpty {
+      try visitor.visitSingularStringField(value: self.fieldName, fieldNumber: 8)
+    }
+    if !self.analyzerNames.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.analyzerNames, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoRunAnalyzerRequest, rhs: ProtoRunAnalyzerRequest) -> Bool {
+    if lhs.analyzerParams != rhs.analyzerParams {return false}
+    if lhs.placeholder != rhs.placeholder {return false}
+    if lhs.withDetail != rhs.withDetail {return false}
+    if lhs.withHash != rhs.withHash {return false}
+    if lhs.dbName != rhs.dbName {return false}
+    if lhs.collectionName != rhs.collectionName {return false}
+    if lhs.fieldName != rhs.fieldName {return false}
+    if lhs.analyzerNames != rhs.analyzerNames {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAnalyzerToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AnalyzerToken"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}token\0\u{3}start_offset\0\u{3}end_offset\0\u{1}position\0\u{3}position_length\0\u{1}hash\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.token) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.startOffset) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.endOffset) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.position) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.positionLength) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.hash) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.token.isEmpty {
+      try visitor.visitSingularStringField(value: self.token, fieldNumber: 1)
+    }
+    if self.startOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.startOffset, fieldNumber: 2)
+    }
+    if self.endOffset != 0 {
+      try visitor.visitSingularInt64Field(value: self.endOffset, fieldNumber: 3)
+    }
+    if self.position != 0 {
+      try visitor.visitSingularInt64Field(value: self.position, fieldNumber: 4)
+    }
+    if self.positionLength != 0 {
+      try visitor.visitSingularInt64Field(value: self.positionLength, fieldNumber: 5)
+    }
+    if self.hash != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hash, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAnalyzerToken, rhs: ProtoAnalyzerToken) -> Bool {
+    if lhs.token != rhs.token {return false}
+    if lhs.startOffset != rhs.startOffset {return false}
+    if lhs.endOffset != rhs.endOffset {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs.positionLength != rhs.positionLength {return false}
+    if lhs.hash != rhs.hash {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoAnalyzerResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AnalyzerResult"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tokens\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tokens) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.tokens.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tokens, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoAnalyzerResult, rhs: ProtoAnalyzerResult) -> Bool {
+    if lhs.tokens != rhs.tokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoRunAnalyzerResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RunAnalyzerResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}results\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._status) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._status {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.results.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoRunAnalyzerResponse, rhs: ProtoRunAnalyzerResponse) -> Bool {
+    if lhs._status != rhs._status {return false}
+    if lhs.results != rhs.results {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -46,6 +46,7 @@ package struct MilvusAPI: WireAPI {
     addAliasRoutes(to: group)
     addCollectionRoutes(to: group)
     addUpkeepRoutes(to: group)
+    addFieldRoutes(to: group)
     addLoadRoutes(to: group)
     addEntityRoutes(to: group)
     addSearchRoute(to: group)
@@ -55,6 +56,7 @@ package struct MilvusAPI: WireAPI {
     addAccessRoutes(to: group)
     addPartitionRoutes(to: group)
     addImportRoutes(to: group)
+    addAnalyzerRoutes(to: group)
   }
 
   package func response(to error: MoultError) -> Response {

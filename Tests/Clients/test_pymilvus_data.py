@@ -9,6 +9,7 @@ import pytest
 from pymilvus import (
     AnnSearchRequest, AsyncMilvusClient, Collection, DataType, MilvusClient, MilvusException, RRFRanker, WeightedRanker, connections,
     utility)
+from pymilvus.client.field_ops import FieldOp
 
 from conftest import TOKEN
 
@@ -83,7 +84,7 @@ def test_every_type_comes_back(rich):
     ("tiny >= 3 and not (pk == 4)", [3]), ("age is null", [2]), ("age != 10", [3, 4]), ("age > 5 or flag", None),
     ("name like 'n_'", [1, 2, 3]), ("name == 'none'", [4]), ("meta['level'] < 3", [1, 2]), ("color == 'red'", [3]),
     ("color in ['red', 'blue'] || pk == 1", [1, 3]), ("exact == 0.1", [1]), ("score == 0.1", [1]),
-    ("exists meta['inner']", [1, 2, 3, 4]), ("pk == 1 + 1", [2]), ("pk + 1 == 2", None),
+    ("exists meta['inner']", [1, 2, 3, 4]), ("pk == 1 + 1", [2]), ("pk + pk == 2", None),
     ("array_contains(tags, 't2')", [2]), ("ARRAY_CONTAINS_ANY(tags, ['t1', 't3', 'x'])", [1, 3]),
     ("array_contains_all(tags, ['a', 't4'])", [4]), ("array_length(tags) == 2", [1, 2, 3, 4]), ("tags[1] == 't3'", [3]),
     ("not array_contains(tags, 't2')", [1, 3, 4]), ("json_contains(meta['inner']['x'], 2)", [1, 2, 3, 4]),
@@ -399,3 +400,108 @@ def test_calls_that_are_not_spoken_say_so(client):
     with pytest.raises(grpc.RpcError) as caught:
         client.list_resource_groups()
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_operations_on_arrays(server, client):
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("tags", DataType.ARRAY, element_type=DataType.INT64, max_capacity=5, nullable=True)
+    schema.add_field("words", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=5, max_length=4)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="L2")
+    client.create_collection("arrays", schema=schema, index_params=index)
+    client.insert("arrays", [{"id": 1, "vector": [1, 0], "tags": [1, 2, 1], "words": ["a", "b", "a"]},
+                             {"id": 2, "vector": [2, 0], "tags": None, "words": []}])
+
+    def stored():
+        rows = client.query("arrays", "id > 0", output_fields=["tags", "words"])
+        return {row["id"]: (row["tags"], list(row["words"])) for row in rows}
+
+    client.upsert("arrays", [{"id": 1, "tags": [3]}, {"id": 2, "tags": [4, 5]}], field_ops={"tags": "array_append"})
+    assert stored() == {1: ([1, 2, 1, 3], ["a", "b", "a"]), 2: ([4, 5], [])}
+    client.upsert("arrays", [{"id": 1, "tags": [1, 9], "words": ["b"]}],
+                  field_ops={"tags": FieldOp.array_remove(), "words": FieldOp.array_append()})
+    assert stored()[1] == ([2, 3], ["a", "b", "a", "b"])
+    # Where nothing is stored, what is brought is added to nothing.
+    client.upsert("arrays", [{"id": 3, "vector": [3, 0], "tags": [7], "words": ["x"]}],
+                  field_ops={"tags": "array_append", "words": "array_remove"})
+    assert stored()[3] == ([7], [])
+    before = stored()
+    for rows, operations, says in [
+        ([{"id": 1, "tags": [1, 2, 3, 4]}], {"tags": "array_append"}, "exceeds max capacity (5)"),
+        ([{"id": 1, "words": ["long one"]}], {"words": "array_append"}, "exceeds max length (4)"),
+        ([{"id": 1, "vector": [0, 0]}], {"vector": "array_append"},
+         'op ARRAY_APPEND requires Array field, but field "vector" is FloatVector'),
+    ]:
+        with pytest.raises(MilvusException) as caught:
+            client.upsert("arrays", rows, field_ops=operations)
+        assert says in caught.value.message, caught.value
+    assert stored() == before
+    body = {"collectionName": "arrays", "data": [{"id": 1, "tags": [2]}], "partialUpdate": True,
+            "fieldOps": [{"fieldName": "tags", "op": "ARRAY_REMOVE"}]}
+    assert server.rest("entities/upsert", body)["code"] == 0
+    assert stored()[1][0] == [3]
+    assert server.rest("entities/upsert", {**body, "partialUpdate": False})["code"] == 1100
+    assert server.rest("entities/upsert", {**body, "fieldOps": [{"fieldName": "tags", "op": "SORT"}]})["code"] == 1100
+
+
+def test_conditions_of_the_key(client):
+    client.create_collection("numbers", dimension=2, metric_type="L2")
+    client.insert("numbers", [{"id": key, "vector": [key, 0]} for key in range(-5, 10)])
+    found = client.query("numbers", "id % 3 == 0 and id * 2 > 4", output_fields=["id"])
+    assert [row["id"] for row in found] == [3, 6, 9]
+    hits = client.search("numbers", [[0, 0]], filter="id % 2 != 0", limit=20)[0]
+    assert sorted(hit["id"] for hit in hits) == [key for key in range(-5, 10) if key % 2]
+    client.create_collection("names", dimension=2, id_type="string", max_length=20)
+    client.insert("names", [{"id": name, "vector": [1, 0]} for name in ("ab", "abc", "ac", "b%", "ÿ", "ÿa", "zz")])
+    for pattern, expected in [("ab%", ["ab", "abc"]), ("ÿ%", ["ÿ", "ÿa"]), ("ac", ["ac"]), (r"b\\%", ["b%"])]:
+        assert [row["id"] for row in client.query("names", f"id like '{pattern}'")] == expected, pattern
+    assert client.query("names", "not (id like 'a%') and id like 'z%'")[0]["id"] == "zz"
+
+
+def test_samples(client):
+    client.create_collection("many", dimension=2, metric_type="L2")
+    client.insert("many", [{"id": key, "vector": [key, 0], "even": key % 2 == 0} for key in range(8000)])
+    seen = []
+    for _ in range(3):
+        rows = client.query("many", "even == true and random_sample(0.25)", output_fields=["id"])
+        assert all(row["id"] % 2 == 0 for row in rows)
+        # Five deviations of 4000 coins that fall with a quarter: one run in a million is outside.
+        assert abs(len(rows) - 1000) < 5 * (4000 * 0.25 * 0.75) ** 0.5
+        seen.append({row["id"] for row in rows})
+    assert seen[0] != seen[1] != seen[2]
+    # What is in two samples is a sample of the first, as if they knew nothing of each other.
+    assert abs(len(seen[0] & seen[1]) - 250) < 120
+
+
+def test_times(server, client):
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("at", DataType.TIMESTAMPTZ, nullable=True)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="L2")
+    index.add_index("at", index_type="STL_SORT")
+    client.create_collection("times", schema=schema, index_params=index)
+    times = ["2025-01-01T00:00:00+08:00", "2025-01-01T00:00:00Z", "2024-12-31T23:59:59.5Z", None, "1999-06-01 12:00:00"]
+    client.insert("times", [{"id": key, "vector": [key, 0], "at": at} for key, at in enumerate(times)])
+    shown = ["2024-12-31T16:00:00Z", "2025-01-01T00:00:00Z", "2024-12-31T23:59:59.5Z", None, "1999-06-01T12:00:00Z"]
+    assert [row["at"] for row in client.query("times", "id >= 0", output_fields=["at"])] == shown
+    rows = server.rest("entities/query", {"collectionName": "times", "filter": "id >= 0", "outputFields": ["at"]})["data"]
+    assert [row["at"] for row in rows] == shown
+    for expression, expected in [
+        ("at >= ISO '2024-12-31T23:59:59Z'", [1, 2]), ("at < '2025-01-01T07:59:59+08:00'", [0, 4]),
+        ("at == ISO '2025-01-01T08:00:00+08:00'", [1]), ("at != ISO '2025-01-01T00:00:00Z'", [0, 2, 4]),
+        ("ISO '2024-01-01T00:00:00Z' <= at < ISO '2025-01-01T00:00:00Z'", [0, 2]), ("at is null", [3]),
+        ("at in ['2024-12-31T16:00:00Z']", [0]),
+    ]:
+        assert [row["id"] for row in client.query("times", expression)] == expected, expression
+    assert [row["id"] for row in client.query("times", "", limit=4, order_by_fields=["at"])] == [4, 0, 2, 1]
+    client.upsert("times", [{"id": 3, "at": "2030-01-01T00:00:00Z"}], partial_update=True)
+    assert client.get("times", [3])[0]["at"] == "2030-01-01T00:00:00Z"
+    for call in (lambda: client.insert("times", [{"id": 9, "vector": [0, 0], "at": "tomorrow"}]),
+                 lambda: client.query("times", "at > 'tomorrow'"), lambda: client.query("times", "at > 5")):
+        with pytest.raises(MilvusException) as caught:
+            call()
+        assert caught.value.code in (1100, 1804), caught.value

@@ -145,6 +145,76 @@ def test_goes_on_after_a_kill(importing, target):
     assert importing.rest("collections/get_stats", {"collectionName": "target"})["data"] == {"rowCount": 40000}
 
 
+@pytest.mark.parametrize("kind", [DataType.INT64, DataType.VARCHAR])
+def test_keys_of_the_collection(importing, kind):
+    client = MilvusClient(uri=importing.uri, token=TOKEN)
+    schema = client.create_schema(auto_id=True)
+    schema.add_field("pk", kind, is_primary=True, max_length=40)
+    schema.add_field("v", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("number", DataType.INT64)
+    index = client.prepare_index_params()
+    index.add_index("v", index_type="FLAT", metric_type="L2")
+    client.create_collection("target", schema=schema, index_params=index)
+    try:
+        files = importing.directory / "files"
+        count = 60000
+        (files / "own.jsonl").write_text("".join(
+            json.dumps({"v": [number, 0], "number": number}) + "\n" for number in range(count)))
+        job = create(importing, [["own.jsonl"]])["data"]["jobId"]
+        inserted = 0
+        # Killed wherever it is, again and again; others write in between.
+        for rows in (1, 9000, 20000, 35000, 45000):
+            while importing.rest("jobs/import/get_progress", {"jobId": job})["data"]["importedRows"] < rows:
+                time.sleep(0.003)
+            importing.stop(signal.SIGKILL)
+            importing.start()
+            row = {"v": [0, 1], "number": count + inserted}
+            assert importing.rest("entities/insert", {"collectionName": "target", "data": [row]})["code"] == 0
+            inserted += 1
+        found = ended(importing, job)
+        assert found["state"] == "Completed" and found["importedRows"] == count, found
+        client.close()
+        client = MilvusClient(uri=importing.uri, token=TOKEN)
+        total = client.query("target", "", output_fields=["count(*)"])[0]["count(*)"]
+        assert total == count + inserted
+        numbers = set()
+        for first in range(0, count + inserted, 10000):
+            rows = client.query("target", f"number >= {first} and number < {first + 10000}", output_fields=["number"])
+            numbers |= {row["number"] for row in rows}
+        assert numbers == set(range(count + inserted))
+        # Columns, and the older interface; keys go on behind those that were given.
+        (files / "columns").mkdir(exist_ok=True)
+        numpy.save(files / "columns" / "v.npy", numpy.zeros((50, 2), dtype=numpy.float32))
+        numpy.save(files / "columns" / "number.npy", numpy.arange(50, dtype=numpy.int64) + 10**6)
+        connections.connect("own", uri=importing.uri, token=TOKEN)
+        task = utility.do_bulk_insert("target", ["columns/v.npy", "columns/number.npy"], using="own")
+        while (state := utility.get_bulk_insert_state(task, using="own")).state_name not in ("Completed", "Failed"):
+            time.sleep(0.02)
+        assert state.state_name == "Completed", state
+        connections.disconnect("own")
+        assert len(client.query("target", f"number >= {10**6}")) == 50
+        # Keys are the collection's to give.
+        (files / "keyed.json").write_text(json.dumps([{"pk": 1, "v": [1, 2], "number": 1}]))
+        refused = ended(importing, create(importing, [["keyed.json"]])["data"]["jobId"])
+        assert refused["state"] == "Failed" and "autoID == true" in refused["reason"], refused
+        numpy.save(files / "columns" / "pk.npy", numpy.arange(50, dtype=numpy.int64))
+        refused = ended(importing, create(
+            importing, [["columns/v.npy", "columns/number.npy", "columns/pk.npy"]])["data"]["jobId"])
+        assert refused["state"] == "Failed" and "leave the file out" in refused["reason"], refused
+    finally:
+        client.drop_collection("target")
+        client.close()
+
+
+def test_options(importing, target):
+    (importing.directory / "files" / "option.json").write_text(json.dumps([{"pk": 1, "v": [1, 2]}]))
+    found = create(importing, [["option.json"]], options={"timeout": "300s", "auto_commit": "true"})
+    assert ended(importing, found["data"]["jobId"])["state"] == "Completed"
+    for name, value in (("auto_commit", "false"), ("backup", "true"), ("sep", ";")):
+        answer = create(importing, [["option.json"]], options={name: value})
+        assert answer["code"] == 2100 and f"option {name}={value}" in answer["message"], answer
+
+
 def test_without_a_folder(server, client):
     client.create_collection("target", dimension=2)
     answer = create(server, [["a.json"]])

@@ -123,3 +123,51 @@ def test_after_a_kill(server, client, ann):
     own.close()
     # The log of the server says nothing of it.
     assert "password" not in (server.directory / "log").read_text()
+
+
+def test_groups_of_privileges(server, client, ann):
+    client.create_collection("one", dimension=2)
+    client.create_privilege_group("writers")
+    try:
+        client.add_privileges_to_group("writers", ["Insert", "Upsert"])
+        groups = {group["privilege_group"]: set(group["privileges"]) for group in client.list_privilege_groups()}
+        assert groups["writers"] == {"Insert", "Upsert"} and "Query" in groups["CollectionReadOnly"]
+        assert len(groups) == 10
+        own = MilvusClient(uri=server.uri, token="ann:password")
+        row = [{"id": 1, "vector": [1.0, 0.0]}]
+        denied(own.insert, "one", row)
+        client.grant_privilege_v2("worker", "writers", "one", db_name="default")
+        assert own.insert("one", row)["insert_count"] == 1
+        assert [grant["privilege"] for grant in client.describe_role("worker")["privileges"]] == ["writers"]
+        denied(own.delete, "one", ids=[1])
+        client.add_privileges_to_group("writers", ["Delete"])
+        assert own.delete("one", ids=[1])["delete_count"] == 1
+        client.remove_privileges_from_group("writers", ["Insert", "Delete"])
+        denied(own.insert, "one", row)
+        assert own.upsert("one", row)["upsert_count"] == 1
+        denied(own.list_privilege_groups)
+        assert "is used by role [worker]" in refused(1100, client.drop_privilege_group, "writers")
+        assert "not the same privilege level" in refused(
+            1100, client.add_privileges_to_group, "writers", ["CreateDatabase"])
+        assert "can only contain numbers, letters and underscores" in refused(
+            1100, client.create_privilege_group, "a-b")
+        assert "there is no privilege group name [none]" in refused(
+            1100, client.add_privileges_to_group, "none", ["Query"])
+        own.close()
+        server.stop(signal.SIGKILL)
+        server.start()
+        again = MilvusClient(uri=server.uri, token="ann:password")
+        assert again.upsert("one", row)["upsert_count"] == 1
+        denied(again.delete, "one", ids=[1])
+        again.close()
+    finally:
+        client.revoke_privilege_v2("worker", "writers", "one", db_name="default")
+        client.drop_privilege_group("writers")
+    assert len(client.list_privilege_groups()) == 9
+    client.drop_privilege_group("writers")
+
+
+def test_roles_are_described(client, ann):
+    client.alter_role("worker", "who works")
+    assert client.describe_role("worker")["description"] == "who works"
+    assert "not found the role" in refused(65535, client.alter_role, "none", "x")

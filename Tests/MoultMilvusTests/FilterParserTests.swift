@@ -72,6 +72,13 @@ struct FilterParserTests {
           ["age"],
           .isBetweenAfter([.init(.multiply, .int(-1)), .init(.add, .int(10))], lower: two, upper: two)))
     #expect(try Self.parse("id == 2 * 3 - 1") == .ids([.int64(5)]))
+    let zero = PointFilter.Bound(0, isInclusive: true)
+    let even = PointFilter.idsBetweenAfter([.init(.remainder, .int(2))], lower: zero, upper: zero)
+    #expect(try Self.parse("id % 2 == 0") == even)
+    #expect(try Self.parse("id % 2 != 0 and not (id % 2 == 0)") == .all([.not(even), .not(even)]))
+    #expect(
+      try Self.parse("7 > -id")
+        == .idsBetweenAfter([.init(.multiply, .int(-1))], lower: nil, upper: seven))
     #expect(try Self.parse("age <= score") == .fields(["age"], .lessOrEqual, ["score"]))
     // A field that is missing or null makes neither it nor its negation true.
     let isSet = PointFilter.all([.field(["meta"], .exists), .not(.field(["meta"], .isOneOf([.null])))])
@@ -90,6 +97,43 @@ struct FilterParserTests {
   func stringKeys(text: String, ids: [String]) throws {
     let filter = try FilterParser.parse(text, Self.collection(keyKind: .varChar))
     #expect(filter == .ids(Set(ids.map { .string($0) })))
+  }
+
+  @Test("string keys by their beginning")
+  func keyPrefixes() throws {
+    func parse(_ pattern: String) throws -> PointFilter {
+      try FilterParser.parse("id like '\(pattern)'", Self.collection(keyKind: .varChar))
+    }
+    func between(_ lower: String, _ upper: String?) -> PointFilter {
+      .idsBetween(
+        lower: .init(.string(lower), isInclusive: true),
+        upper: upper.map { .init(.string($0), isInclusive: false) })
+    }
+    #expect(try parse("ab%") == between("ab", "ac") && parse("%") == between("", nil))
+    #expect(try parse("ab") == .ids([.string("ab")]) && parse(#"a\\%"#) == .ids([.string("a%")]))
+    #expect(try parse("a\u{D7FF}%") == between("a\u{D7FF}", "a\u{E000}"))
+    #expect(
+      try parse("a\u{10FFFF}%") == between("a\u{10FFFF}", "b")
+        && parse("\u{10FFFF}%") == between("\u{10FFFF}", nil))
+    for pattern in ["%a", "a_", "a%b", "a%%"] { #expect(throws: MilvusError.self) { try parse(pattern) } }
+    #expect(throws: MilvusError.self) { try Self.parse("id like '1%'") }
+    #expect(throws: MilvusError.self) {
+      try FilterParser.parse("id % 2 == 0", Self.collection(keyKind: .varChar))
+    }
+  }
+
+  @Test("samples: another one each time, of a share between none and all")
+  func samples() throws {
+    guard case .all(let parts) = try Self.parse("age > 1 and random_sample(0.25)"),
+      case .sample(0.25, let seed) = parts[1]
+    else {
+      Issue.record("no sample")
+      return
+    }
+    #expect(try Self.parse("RANDOM_SAMPLE(0.25)") != .sample(share: 0.25, seed: seed))
+    for share in ["0", "1", "0.0", "-0.5", "2", "'a'", "age", ""] {
+      #expect(throws: MilvusError.self) { try Self.parse("random_sample(\(share))") }
+    }
   }
 
   @Test("comparisons, ranges, members of JSON and of the dynamic field")

@@ -15,6 +15,7 @@ struct ReadOnlyTests {
     "aliases/list", "indexes/list", "indexes/describe", "collections/get_compaction_state",
     "databases/list", "databases/describe", "partitions/list", "partitions/has", "partitions/get_stats",
     "jobs/import/list", "jobs/import/describe", "jobs/import/get_progress",
+    "common/run_analyzer",
   ]
   private static let calls: Set<String> = [
     "Connect", "GetVersion", "CheckHealth", "AllocTimestamp", "ListDatabases", "DescribeDatabase",
@@ -22,7 +23,8 @@ struct ReadOnlyTests {
     "GetPartitionStatistics", "ShowPartitions", "HasPartition", "Query", "Search", "HybridSearch",
     "DescribeIndex", "GetLoadingProgress", "GetLoadState", "GetFlushState", "GetFlushAllState",
     "DescribeAlias", "ListAliases", "GetCompactionState", "GetImportState",
-    "ListImportTasks",
+    "ListImportTasks", "RunAnalyzer", "GetCompactionStateWithPlans", "GetQuerySegmentInfo",
+    "GetPersistentSegmentInfo", "GetReplicas",
   ]
 
   @Test("reaches the routes that read; the others say 403 and 1401, whatever comes with them")

@@ -69,6 +69,8 @@ struct UserRouteTests {
         "id":1,"aliasName":"a","partitionName":"p","partitionNames":["p"],"dbName":"default","userName":"ben",
         "password":"password","newPassword":"password","roleName":"worker","objectType":"Global","objectName":"*",
         "privilege":"Insert","indexParams":[],"jobID":1,"jobId":"1","files":[["a"]],
+        "privilegeGroupName":"group","privileges":["Query"],"text":["a"],"fieldName":"vector",
+        "schema":{"fieldName":"word","dataType":"VarChar"},
         "search":[{"data":[[0,0]],"annsField":"vector","limit":1}]}
         """
       let free = [
@@ -160,6 +162,95 @@ struct UserRouteTests {
         #"{"roleName":"admin","privilege":"Query","dbName":"*","collectionName":"*"}"#,
       ]
       for body in bad { try await server.failure(1100, "roles/grant_privilege_v2", body) }
+    }
+  }
+
+  @Test("groups of one's own: what is granted follows what the group has, until it is revoked")
+  func ownGroups() async throws {
+    try await Self.withAnn { server in
+      let query = #"{"collectionName":"one","filter":"id > 0"}"#
+      let delete = #"{"collectionName":"one","filter":"id > 100"}"#
+      let search = #"{"collectionName":"one","data":[[0,0]]}"#
+      try await server.success("privilege_groups/create", #"{"privilegeGroupName":"readers"}"#)
+      // Granted while it is empty.
+      let grant = #"{"roleName":"worker","privilege":"readers","dbName":"default","collectionName":"one"}"#
+      try await server.success("roles/grant_privilege_v2", grant)
+      #expect(try await Self.status(server, "entities/query", query) == 403)
+      try await server.success(
+        "privilege_groups/add_privileges_to_group",
+        #"{"privilegeGroupName":"readers","privileges":["Query","CollectionReadOnly"]}"#)
+      #expect(try await Self.status(server, "entities/query", query) == 200)
+      #expect(try await Self.status(server, "entities/search", search) == 200)
+      #expect(try await Self.status(server, "entities/delete", delete) == 403)
+      #expect(try await Self.status(server, "entities/query", query.replacing("one", with: "two")) == 403)
+      try await server.success(
+        "privilege_groups/add_privileges_to_group",
+        #"{"privilegeGroupName":"readers","privileges":["Delete"]}"#)
+      #expect(try await Self.status(server, "entities/delete", delete) == 200)
+      try await server.success(
+        "privilege_groups/remove_privileges_from_group",
+        #"{"privilegeGroupName":"readers","privileges":["CollectionReadOnly","Delete","Insert"]}"#)
+      #expect(try await Self.status(server, "entities/delete", delete) == 403)
+      #expect(try await Self.status(server, "entities/search", search) == 403)
+      #expect(try await Self.status(server, "entities/query", query) == 200)
+      let list = try await server.success("privilege_groups/list", "{}")
+      let groups = list["privilegeGroups"]?.array ?? []
+      #expect(groups.count == 1 + Privilege.groups.count)
+      #expect(groups.first?["privilegeGroupName"] == .string("readers"))
+      #expect(groups.first?["privileges"] == .string("Query"))
+      let used = try await server.failure(
+        1100, "privilege_groups/drop", #"{"privilegeGroupName":"readers"}"#)
+      #expect(used.contains("privilege group [readers] is used by role [worker], Use REVOKE API"))
+      try await server.success("roles/revoke_privilege_v2", grant)
+      #expect(try await Self.status(server, "entities/query", query) == 403)
+      for _ in 0..<2 {
+        try await server.success("privilege_groups/drop", #"{"privilegeGroupName":"readers"}"#)
+      }
+      // It is known no more.
+      try await server.failure(1100, "roles/grant_privilege_v2", grant)
+    }
+  }
+
+  @Test("a group has privileges of one level, and is granted where that level can be")
+  func groupRules() async throws {
+    try await Self.withAnn { server in
+      let add = "privilege_groups/add_privileges_to_group"
+      let group = { (privileges: String) in #"{"privilegeGroupName":"g","privileges":[\#(privileges)]}"# }
+      let refused = { (path: String, body: String, says: String) async throws in
+        let message = try await server.failure(1100, path, body)
+        #expect(message.contains(says), "\(message)")
+      }
+      try await refused(add, group(#""Query""#), "there is no privilege group name [g] defined in system")
+      for (name, says) in [
+        ("a b", "can only contain numbers, letters and underscores"), ("9", "the first character"),
+        ("Query", "is defined by built in privileges"), ("ClusterAdmin", "is defined by built in privileges"),
+        (String(repeating: "x", count: 256), "the length of a privilege group name"),
+      ] { try await refused("privilege_groups/create", #"{"privilegeGroupName":"\#(name)"}"#, says) }
+      try await server.failure(1802, "privilege_groups/create", "{}")
+      try await server.success("privilege_groups/create", #"{"privilegeGroupName":"g"}"#)
+      try await refused(
+        "privilege_groups/create", #"{"privilegeGroupName":"g"}"#,
+        "privilege group name [g] is defined by users")
+      try await refused(add, group(""), "privileges is empty")
+      try await refused("privilege_groups/remove_privileges_from_group", group(""), "privileges is empty")
+      try await refused(
+        add, group(#""Nonsense""#), "there is no privilege name or privilege group name [Nonsense]")
+      try await refused(add, group(#""g""#), "cannot be a member of another group")
+      try await refused(add, group(#""Query","CreateOwnership""#), "not the same privilege level")
+      // A grant for one collection shall not become one for the whole server.
+      let grant = #"{"roleName":"worker","privilege":"g","dbName":"default","collectionName":"one"}"#
+      try await server.success("roles/grant_privilege_v2", grant)
+      try await refused(add, group(#""CreateOwnership""#), "should be * for the cluster level")
+      try await server.success(add, group(#""Query""#))
+      try await refused(add, group(#""DropCollection""#), "not the same privilege level")
+      try await refused(
+        "roles/grant_privilege_v2", grant.replacing("default", with: "*"), "please specify database name")
+      // Built-in groups are nobody's to change; dropping them changes nothing.
+      try await server.failure(
+        1100, add, #"{"privilegeGroupName":"ClusterAdmin","privileges":["Query"]}"#)
+      try await server.success("privilege_groups/drop", #"{"privilegeGroupName":"ClusterAdmin"}"#)
+      let list = try await server.success("privilege_groups/list", "{}")
+      #expect(list["privilegeGroups"]?.array?.count == 1 + Privilege.groups.count)
     }
   }
 

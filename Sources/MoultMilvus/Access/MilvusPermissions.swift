@@ -7,10 +7,13 @@ struct MilvusPermissions {
   /// `nil` for one who is not looked at: the holder of a token of the server, where its kind was looked at already, and a
   /// user of the role `admin`.
   private let grants: [AccessList.Grant]?
+  /// Groups of privileges that users made.
+  private let groups: [String: [String]]
   let user: String
 
   init(of caller: Caller?, _ list: AccessList) {
     user = caller?.user ?? AccessList.root
+    groups = list.groups
     guard let caller, let user = caller.user, !list.isAdministrator(user) else {
       grants = nil
       return
@@ -51,7 +54,9 @@ struct MilvusPermissions {
     if grant.privilege == Privilege.all {
       return level != nil && (grant.object == "Global" || grant.object == level?.object)
     }
-    return grant.privilege == privilege || Privilege.groups[grant.privilege]?.contains(privilege) == true
+    return ([grant.privilege] + (groups[grant.privilege] ?? [])).contains {
+      $0 == privilege || Privilege.groups[$0]?.contains(privilege) == true
+    }
   }
 }
 

@@ -36,6 +36,10 @@ struct DatabaseEngine: Sendable {
     try await whole.addVectorField(field, to: own(name))
   }
 
+  func dropVectorField(_ field: String, from name: String) async throws {
+    try await whole.dropVectorField(field, from: own(name))
+  }
+
   func describeCollection(_ name: String) throws -> CollectionInfo {
     let info = try whole.describeCollection(own(name))
     guard let shown = shown(info) else {
@@ -64,6 +68,8 @@ struct DatabaseEngine: Sendable {
   func sealSegments(of name: String) async throws { try await whole.sealSegments(of: own(name)) }
   func mergeSegments(of name: String) throws { try whole.mergeSegments(of: own(name)) }
   func rowsWithoutIndex(of name: String) throws -> Int { try whole.rowsWithoutIndex(of: own(name)) }
+
+  func segments(of name: String) throws -> [SegmentSummary] { try whole.segments(of: own(name)) }
 
   func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     try await whole.startSwitch(own(name), request)
@@ -189,6 +195,10 @@ struct DatabaseEngine: Sendable {
 
   func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
     try await whole.search(request, in: own(name))
+  }
+
+  func queryVectors(of texts: [String], in name: String) async throws -> [[Float]] {
+    try await whole.queryVectors(of: texts, in: own(name))
   }
 
   func search(_ request: PayloadSearch, in name: String) async throws -> SearchResponse {

@@ -7,8 +7,18 @@ enum FilterOperand {
   case value(PointFilter.Scalar)
   /// The number of elements of an array.
   case count(FilterMember)
-  /// A member after arithmetic with numbers.
-  case computed(FilterMember, [PointFilter.Arithmetic])
+  /// A member after arithmetic with numbers; `nil` for the key.
+  case computed(FilterMember?, [PointFilter.Arithmetic])
+
+  /// What arithmetic is done with, and what was done with it already; `nil` for what is no number of a point's.
+  var base: (member: FilterMember?, steps: [PointFilter.Arithmetic])? {
+    switch self {
+    case .key: (nil, [])
+    case .member(let member): (member, [])
+    case .computed(let member, let steps): (member, steps)
+    case .value, .count: nil
+    }
+  }
 }
 
 /// A member of the payload, or an element of one that is an array.

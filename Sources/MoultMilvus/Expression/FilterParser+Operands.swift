@@ -65,6 +65,7 @@ extension FilterParser {
         try advance()
         return .value(.bool(value))
       }
+      if let time = try time(name) { return .value(.string(time)) }
       if ["array_length", "ARRAY_LENGTH"].contains(name), isCall {
         try advance()
         try expect("(")
@@ -77,6 +78,18 @@ extension FilterParser {
     }
   }
 
+  /// `ISO '2025-01-01T00:00:00Z'`; `nil` when none stands here.
+  private mutating func time(_ name: String) throws(FilterError) -> String? {
+    var ahead = scanner
+    guard name == "ISO" || name == "iso", case .string(let text)? = try? ahead.next() else { return nil }
+    try advance()
+    guard TimestampText.stored(text) != nil else {
+      throw scanner.failure("'\(text.prefix(100))' is no time,")
+    }
+    try advance()
+    return text
+  }
+
   // MARK: Arithmetic
 
   private func combined(_ left: FilterOperand, _ sign: String, _ right: FilterOperand) throws(FilterError)
@@ -87,21 +100,17 @@ extension FilterParser {
     }
     switch (left, right) {
     case (.value(let a), .value(let b)): return .value(try computed(a, sign, b))
-    case (.member(let member), .value(let value)): return try computed(member, [], sign, value)
-    case (.computed(let member, let steps), .value(let value)):
-      return try computed(member, steps, sign, value)
-    case (.value(let value), .member(let member)): return try mirrored(value, sign, member, [])
-    case (.value(let value), .computed(let member, let steps)):
-      return try mirrored(value, sign, member, steps)
-    default:
-      throw scanner.failure(
-        "arithmetic of this version of Moult takes one field and numbers, and '\(sign.rawValue)' was given others;"
-      )
+    case (_, .value(let value)):
+      if let base = left.base { return try computed(base.member, base.steps, sign, value) }
+    case (.value(let value), _):
+      if let base = right.base { return try mirrored(value, sign, base.member, base.steps) }
+    default: break
     }
+    throw scanner.failure("arithmetic takes one field and numbers, and '\(sign.rawValue)' was given others;")
   }
 
   private func mirrored(
-    _ value: PointFilter.Scalar, _ sign: PointFilter.Arithmetic.Operator, _ member: FilterMember,
+    _ value: PointFilter.Scalar, _ sign: PointFilter.Arithmetic.Operator, _ member: FilterMember?,
     _ steps: [PointFilter.Arithmetic]
   ) throws(FilterError) -> FilterOperand {
     switch sign {
@@ -115,11 +124,16 @@ extension FilterParser {
   }
 
   private func computed(
-    _ member: FilterMember, _ steps: [PointFilter.Arithmetic], _ sign: PointFilter.Arithmetic.Operator,
+    _ member: FilterMember?, _ steps: [PointFilter.Arithmetic], _ sign: PointFilter.Arithmetic.Operator,
     _ number: PointFilter.Scalar
   ) throws(FilterError) -> FilterOperand {
     try requireDivisor(sign, number)
-    if let field = field(member), member.element == nil || field.elementType != nil {
+    if member == nil, schema.keyKind != .int64 {
+      throw scanner.failure(
+        "arithmetic takes numbers; the primary field '\(schema.keyField)' is of type \(schema.keyKind.milvusName),"
+      )
+    }
+    if let member, let field = field(member), member.element == nil || field.elementType != nil {
       let type = member.element == nil ? field.type : field.elementType ?? field.type
       let isReal = [.float, .double].contains(type)
       guard type == .json || type.isInteger || isReal else {
@@ -322,6 +336,17 @@ extension FilterParser {
       throw scanner.failure(
         "field '\(field.name)' of type \(field.type.name) is compared with another type")
     }
+    if type == .timestamp {
+      var times: [PointFilter.Scalar] = []
+      for case .string(let text) in values {
+        guard let time = TimestampText.stored(text) else {
+          throw scanner.failure(
+            "'\(text.prefix(100))' is no time, and field '\(field.name)' is of type Timestamptz;")
+        }
+        times.append(.string(time))
+      }
+      return times
+    }
     // What was stored is the shortest text of a float32; the double next to 0.1 is another number.
     guard type == .float else { return values }
     return values.map { value in
@@ -348,7 +373,7 @@ extension MilvusType {
   /// Whether a value may be compared with one of this type.
   fileprivate func fits(_ value: PointFilter.Scalar) -> Bool {
     switch (self, value) {
-    case (.json, _), (.bool, .bool), (.varChar, .string): true
+    case (.json, _), (.bool, .bool), (.varChar, .string), (.timestamp, .string): true
     case (.int8, .int), (.int16, .int), (.int32, .int), (.int64, .int): true
     case (.int8, .double), (.int16, .double), (.int32, .double), (.int64, .double): true
     case (.float, .int), (.float, .double), (.double, .int), (.double, .double): true

@@ -5,8 +5,8 @@ internal import MoultServer
 ///
 /// Understood: comparisons of a field with values, ranges `a < f <= b`, `in`, `not in`, `like`, `is null`,
 /// `exists`, `and`, `or`, `not (…)`, members of JSON and dynamic fields, elements and functions of arrays, arithmetic of a
-/// field with numbers, comparisons of two fields, placeholders. Text functions and what else there is are refused with
-/// their place, never passed over.
+/// field with numbers, comparisons of two fields, terms in texts, samples, placeholders. What else there is is refused with its
+/// place, never passed over.
 ///
 /// A comparison with a field that is missing or null is neither true nor false: its negation is not true either.
 struct FilterParser {
@@ -125,7 +125,7 @@ struct FilterParser {
   private var isNegation: Bool { token == .symbol("!") || token == .name("not") || token == .name("NOT") }
   private var isFunction: Bool {
     guard case .name(let name) = token else { return false }
-    return name.lowercased() == "exists" || Self.arrayFunctions.contains(name.lowercased())
+    return (["exists", Self.sampling] + Self.arrayFunctions + Self.textFunctions).contains(name.lowercased())
   }
 
   /// Whether a bracket follows the name at hand.
@@ -137,6 +137,8 @@ struct FilterParser {
   // MARK: Comparisons
 
   private mutating func comparison(negated: Bool) throws(FilterError) -> PointFilter {
+    if let filter = try textCondition(negated: negated) { return filter }
+    if let filter = try sample(negated: negated) { return filter }
     if let filter = try arrayCondition(negated: negated) { return filter }
     let left = try operand()
     if let filter = try special(left, negated: negated) { return filter }
@@ -167,6 +169,24 @@ struct FilterParser {
     }
   }
 
+  static let sampling = "random_sample"
+  /// How near to none and to all a sample may be.
+  private static let sampleMargin = 1e-10
+
+  /// `random_sample(0.1)`: another one each time; `nil` when none stands here.
+  private mutating func sample(negated: Bool) throws(FilterError) -> PointFilter? {
+    guard case .name(let name) = token, name == Self.sampling || name == Self.sampling.uppercased(), isCall
+    else { return nil }
+    try advance()
+    try expect("(")
+    guard case .value(let value) = try operand(), let share = value.number,
+      share > Self.sampleMargin, share < 1 - Self.sampleMargin
+    else { throw scanner.failure("the sample factor should be a number between 0 and 1, before") }
+    try expect(")")
+    let sample = PointFilter.sample(share: share, seed: .random(in: 0 ... .max))
+    return negated ? .not(sample) : sample
+  }
+
   private static let signs = ["==", "!=", "<", "<=", ">", ">="]
   private static let mirrored = ["<": ">", "<=": ">=", ">": "<", ">=": "<="]
 
@@ -184,8 +204,13 @@ struct FilterParser {
       return try membership(member, !negated)
     }
     if try take(word: "like") {
-      guard case .string(let pattern) = token, let member else {
+      guard case .string(let pattern) = token else {
         throw scanner.failure("'like' takes a text field and a string")
+      }
+      guard let member else {
+        let filter = try keys(like: pattern)
+        try advance()
+        return negated ? .not(filter) : filter
       }
       try advance()
       return member.known(.matches(glob: Self.glob(pattern)), negated: negated)
@@ -221,6 +246,10 @@ struct FilterParser {
       return member.known(.hasCount(lower: lower, upper: upper), negated: negated != (sign == "!="))
     case .computed(let member, let steps):
       let (lower, upper) = try Self.bounds(sign, try number(value, sign))
+      guard let member else {
+        let filter = PointFilter.idsBetweenAfter(steps, lower: lower, upper: upper)
+        return negated != (sign == "!=") ? .not(filter) : filter
+      }
       return member.known(
         .isBetweenAfter(steps, lower: lower, upper: upper), negated: negated != (sign == "!="))
     case .value: throw scanner.failure("expected a field on one side of '\(sign)'")
@@ -271,6 +300,50 @@ struct FilterParser {
       default: .idsBetween(lower: nil, upper: bound)
       }
     return negated != (sign == "!=") ? .not(filter) : filter
+  }
+
+  /// Keys that a pattern fits: all with a prefix, or one.
+  private func keys(like pattern: String) throws(FilterError) -> PointFilter {
+    guard schema.keyKind == .string else {
+      throw scanner.failure(
+        "'like' takes a text; the primary field '\(schema.keyField)' is of type \(schema.keyKind.milvusName),"
+      )
+    }
+    var prefix = String.UnicodeScalarView()
+    var isEscaped = false
+    var isOpen = false
+    for scalar in pattern.unicodeScalars {
+      let isWild = !isEscaped && (scalar == "%" || scalar == "_")
+      guard !isOpen, !isWild || scalar == "%" else {
+        throw scanner.failure(
+          "'like' with the primary field takes a pattern 'prefix%' in this version of Moult;")
+      }
+      if isWild {
+        isOpen = true
+      } else if scalar == "\\", !isEscaped {
+        isEscaped = true
+        continue
+      } else {
+        prefix.append(scalar)
+      }
+      isEscaped = false
+    }
+    guard isOpen else { return .ids([.string(String(prefix))]) }
+    let end = Self.successor(of: prefix).map { PointFilter.IDBound(.string($0), isInclusive: false) }
+    return .idsBetween(lower: .init(.string(String(prefix)), isInclusive: true), upper: end)
+  }
+
+  /// The smallest text behind all that begin with `prefix`, by bytes; `nil` where there is none.
+  private static func successor(of prefix: String.UnicodeScalarView) -> String? {
+    var scalars = prefix
+    while let last = scalars.popLast() {
+      // Surrogates are no characters.
+      let next = last.value == 0xD7FF ? 0xE000 : last.value + 1
+      guard let next = Unicode.Scalar(next) else { continue }
+      scalars.append(next)
+      return String(scalars)
+    }
+    return nil
   }
 
   /// `%` stands for any characters, `_` for one; a backslash takes their meaning away.

@@ -48,7 +48,7 @@ struct FilterScanner {
   private static let symbols = [
     "==", "!=", "<=", ">=", "&&", "||", "=~", "!~", "**", "<<", ">>", "<", ">", "(", ")", "[", "]", ",", "!",
     "-", "+",
-    "*", "/", "%", "~", "&", "|", "^",
+    "*", "/", "%", "~", "&", "|", "^", "=",
   ]
 
   private static func isNameByte(_ byte: UInt8) -> Bool {

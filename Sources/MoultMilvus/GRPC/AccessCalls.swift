@@ -5,7 +5,7 @@ internal import SwiftProtobuf
 
 /// Users, roles and privileges.
 extension MilvusAPI {
-  var accessCalls: [RPCMethod] { userCalls + roleCalls + grantCalls }
+  var accessCalls: [RPCMethod] { userCalls + roleCalls + grantCalls + privilegeGroupCalls }
 
   private var userCalls: [RPCMethod] {
     [
@@ -51,6 +51,10 @@ extension MilvusAPI {
     [
       rpc("CreateRole", .administer, ProtoCreateRoleRequest.self, isInDatabase: false) { request in
         try await operations.createRole(request.entity.name, summary: request.entity.description_p)
+        return ProtoStatus()
+      },
+      rpc("AlterRole", .administer, ProtoAlterRoleRequest.self, isInDatabase: false) { request in
+        try await operations.alterRole(request.roleName, summary: request.description_p)
         return ProtoStatus()
       },
       rpc("DropRole", .administer, ProtoDropRoleRequest.self, isInDatabase: false) { request in
@@ -107,6 +111,42 @@ extension MilvusAPI {
         try await operations.grant(
           request.grantor.privilege.name, collection: request.collectionName, database: request.dbName,
           role: request.role.name, request.type == .grant)
+        return ProtoStatus()
+      },
+    ]
+  }
+
+  private var privilegeGroupCalls: [RPCMethod] {
+    [
+      rpc("CreatePrivilegeGroup", .administer, ProtoCreatePrivilegeGroupRequest.self, isInDatabase: false) {
+        request in
+        try await operations.createPrivilegeGroup(request.groupName)
+        return ProtoStatus()
+      },
+      rpc("DropPrivilegeGroup", .administer, ProtoDropPrivilegeGroupRequest.self, isInDatabase: false) {
+        request in
+        try await operations.dropPrivilegeGroup(request.groupName)
+        return ProtoStatus()
+      },
+      rpc("ListPrivilegeGroups", .administer, ProtoListPrivilegeGroupsRequest.self, isInDatabase: false) {
+        _ in
+        let groups = operations.privilegeGroups
+        return ProtoListPrivilegeGroupsResponse.with {
+          $0.privilegeGroups = groups.map { group in
+            .with {
+              $0.groupName = group.name
+              $0.privileges = group.privileges.map { name in .with { $0.name = name } }
+            }
+          }
+        }
+      },
+      rpc("OperatePrivilegeGroup", .administer, ProtoOperatePrivilegeGroupRequest.self, isInDatabase: false) {
+        request in
+        guard [.addPrivilegesToGroup, .removePrivilegesFromGroup].contains(request.type) else {
+          throw MilvusError.invalidParameter("unsupported operate type: \(request.type.rawValue)")
+        }
+        try await operations.changePrivilegeGroup(
+          request.groupName, request.privileges.map(\.name), isAdded: request.type == .addPrivilegesToGroup)
         return ProtoStatus()
       },
     ]

@@ -52,7 +52,7 @@ extension ProtoShowCollectionsResponse {
     self.init()
     collectionNames = collections.map(\.info.name)
     collectionIds = collections.map(\.info.id)
-    createdTimestamps = collections.map(\.schemaTimestamp)
+    createdTimestamps = collections.map(\.createdTimestamp)
     createdUtcTimestamps = collections.map { UInt64(max(0, $0.info.createdAt)) }
     inMemoryPercentages = collections.map { $0.definition.isLoaded ? 100 : 0 }
     queryServiceAvailable = collections.map(\.definition.isLoaded)
@@ -82,7 +82,7 @@ extension ProtoDescribeCollectionResponse {
     collectionID = info.id
     collectionName = name
     aliases = info.aliases
-    createdTimestamp = collection.schemaTimestamp
+    createdTimestamp = collection.createdTimestamp
     createdUtcTimestamp = UInt64(max(0, info.createdAt))
     updateTimestamp = collection.schemaTimestamp
     requestTime = now
@@ -117,7 +117,7 @@ extension ProtoFunctionSchema {
 
 extension CollectionDefinition.Function {
   /// - Throws: 1100 for another type than BM25.
-  fileprivate init(_ function: ProtoFunctionSchema) throws {
+  init(_ function: ProtoFunctionSchema) throws {
     try CollectionDefinition.checkFunction(
       type: function.type == .bm25 ? "BM25" : "\(function.type)", name: function.name)
     self.init(

@@ -334,6 +334,9 @@ private struct PayloadColumn {
           return .double(array.data[place])
         }
       )
+    case (.timestamp, .stringData(let array)):
+      // What is no time is found where values are checked.
+      return (array.data.count, { .string(TimestampText.stored(array.data[$0]) ?? array.data[$0]) })
     case (.varChar, .stringData(let array)): return (array.data.count, { .string(array.data[$0]) })
     case (.json, .jsonData(let array)):
       return (

@@ -137,6 +137,7 @@ struct ColumnWriter {
           json.value(value)
           return Data(json.bytes)
         }
+      case .timestamp: field.stringData.data = values.map { TimestampText.shown($0.string ?? "") }
       default: field.stringData.data = values.map { $0.string ?? "" }
       }
     }

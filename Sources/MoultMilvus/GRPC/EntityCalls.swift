@@ -15,13 +15,10 @@ extension MilvusAPI {
         return mutation(ids) { $0.insertCnt = Int64(ids.count) }
       },
       rpc("Upsert", .write, ProtoUpsertRequest.self) { request in
-        guard request.fieldOps.isEmpty else {
-          throw MilvusError.invalidParameter("field operations are not supported by this version of Moult")
-        }
         let ids = try await write(
           request.fieldsData, count: Int(request.numRows), to: request.collectionName,
           partition: request.partitionName, schemaTimestamp: request.schemaTimestamp,
-          isPartial: request.partialUpdate)
+          isPartial: request.partialUpdate, operations: request.fieldOps)
         return mutation(ids) { $0.upsertCnt = Int64(ids.count) }
       },
       rpc("Delete", .write, ProtoDeleteRequest.self) { request in
@@ -48,7 +45,7 @@ extension MilvusAPI {
 
   private func write(
     _ fields: [ProtoFieldData], count: Int, to name: String, partition: String, schemaTimestamp: UInt64,
-    isPartial: Bool = false
+    isPartial: Bool = false, operations named: [ProtoFieldPartialUpdateOp] = []
   ) async throws -> [PointID] {
     let collection = try operations.describe(name)
     // A client that still has the schema of the collection before: it reads the new one and comes again.
@@ -57,8 +54,12 @@ extension MilvusAPI {
         code: MilvusError.Code.schemaMismatch, message: "collection schema mismatch[collection=\(name)]")
     }
     let columns = try ColumnReader(fields, count: count, of: collection)
+    let changes = try ArrayOperation.operations(
+      named.map { ($0.fieldName, $0.op.name) }, of: collection.definition, isPartial: isPartial)
     if isPartial {
-      return try await operations.update(try columns.partialRows(), in: name, partition: partition).ids
+      return try await operations.update(
+        try columns.partialRows(), changes, in: name, partition: partition
+      ).ids
     }
     return try await operations.write(try columns.batch(), to: name, partition: partition).ids
   }
@@ -250,6 +251,17 @@ extension MilvusQuery {
       case "iterator": isIterator = pair.value.lowercased() == "true"
       default: break
       }
+    }
+  }
+}
+
+extension ProtoFieldPartialUpdateOp.OpType {
+  fileprivate var name: String {
+    switch self {
+    case .replace: "REPLACE"
+    case .arrayAppend: ArrayOperation.append.rawValue
+    case .arrayRemove: ArrayOperation.remove.rawValue
+    case .UNRECOGNIZED(let number): String(number)
     }
   }
 }

@@ -8,6 +8,7 @@ extension MilvusAPI {
     [
       rpc("Import", .write, ProtoImportRequest.self) { request in
         // Files of columns belong together, others stand for themselves.
+        try MilvusOperations.check(importOptions: request.options.map(CollectionDefinition.Parameter.init))
         let isColumns = request.files.allSatisfy { $0.lowercased().hasSuffix(".npy") }
         let files = isColumns ? [request.files] : request.files.map { [$0] }
         let id = try await operations.startImport(

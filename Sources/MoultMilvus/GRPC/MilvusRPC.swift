@@ -19,7 +19,7 @@ extension MilvusAPI {
   /// The methods of Milvus' service that are carried out; calls of others are answered with UNIMPLEMENTED.
   package var rpcMethods: [RPCMethod] {
     connectionCalls + collectionCalls + loadCalls + indexCalls + upkeepCalls + aliasCalls + entityCalls
-      + databaseCalls + accessCalls + partitionCalls + importCalls
+      + databaseCalls + accessCalls + partitionCalls + importCalls + analyzerCalls + segmentCalls
   }
 
   /// One method: reads the request, checks its database, translates failures.
@@ -158,6 +158,18 @@ extension ProtoListImportTasksResponse: StatusMessage {}
 extension ProtoSelectUserResponse: StatusMessage {}
 extension ProtoSelectRoleResponse: StatusMessage {}
 extension ProtoSelectGrantResponse: StatusMessage {}
+extension ProtoListPrivilegeGroupsResponse: StatusMessage {}
+extension ProtoRunAnalyzerResponse: StatusMessage {}
+extension ProtoGetQuerySegmentInfoResponse: StatusMessage {}
+extension ProtoGetPersistentSegmentInfoResponse: StatusMessage {}
+extension ProtoGetReplicasResponse: StatusMessage {}
+extension ProtoGetCompactionPlansResponse: StatusMessage {}
+extension ProtoAlterCollectionSchemaResponse: StatusMessage {
+  var status: ProtoStatus {
+    get { alterStatus }
+    set { alterStatus = newValue }
+  }
+}
 
 extension ProtoCreateCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoDropCollectionRequest: NamesDatabase, NamesCollection {}
@@ -195,6 +207,13 @@ extension ProtoTruncateCollectionRequest: NamesDatabase, NamesCollection {}
 extension ProtoManualCompactionRequest: NamesDatabase, NamesCollection {}
 extension ProtoImportRequest: NamesDatabase, NamesCollection {}
 extension ProtoListImportTasksRequest: NamesDatabase, NamesCollection {}
+extension ProtoRunAnalyzerRequest: NamesDatabase, NamesCollection {}
+extension ProtoGetQuerySegmentInfoRequest: NamesDatabase, NamesCollection {}
+extension ProtoGetPersistentSegmentInfoRequest: NamesDatabase, NamesCollection {}
+extension ProtoGetReplicasRequest: NamesDatabase, NamesCollection {}
+extension ProtoGetCompactionPlansRequest: NamesDatabase, NamesCollection {}
+extension ProtoAlterCollectionFieldRequest: NamesDatabase, NamesCollection {}
+extension ProtoAlterCollectionSchemaRequest: NamesDatabase, NamesCollection {}
 extension ProtoCreatePartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoDropPartitionRequest: NamesDatabase, NamesCollection {}
 extension ProtoShowPartitionsRequest: NamesDatabase, NamesCollection {}

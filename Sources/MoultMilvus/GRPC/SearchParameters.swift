@@ -140,6 +140,9 @@ struct SearchParameters {
     }
     switch target {
     case .dense(let target):
+      if placeholder.type == .varChar {
+        return .texts(placeholder.values.map { String(decoding: $0, as: UTF8.self) })
+      }
       return .dense(try floats(placeholder, target), dimension: target.dimension)
     case .payload(let target):
       try check(placeholder.type, target)

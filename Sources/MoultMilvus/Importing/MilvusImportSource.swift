@@ -93,8 +93,16 @@ final class JSONLineRows: ImportRows {
     }
     guard rows > 0 else { return nil }
     let body = ByteBuffer(string: text + "]")
-    let objects = try body.json(floatKeys: [collection.info.schema.vectorField]).array?.compactMap(\.object)
-    return (try batch(objects ?? [], body, collection, "'\(name)' from line \(first)"), rows)
+    let values = try body.json(floatKeys: [collection.info.schema.vectorField]).array
+    let objects = values?.compactMap(\.object) ?? []
+    // Lines with more or fewer objects than one would shift the rows behind them.
+    guard objects.count == rows else {
+      throw MoultError(
+        .invalidArgument,
+        "'\(name)', lines \(first) … \(reader.lineNumber): expected one JSON object a line, got \(objects.count) in "
+          + "\(rows) lines")
+    }
+    return (try batch(objects, body, collection, "'\(name)' from line \(first)"), rows)
   }
 }
 
@@ -155,6 +163,7 @@ private func batch(
 final class NumpyRows: ImportRows {
   private let collection: DescribedCollection
   private let vectors: NumpyFile
+  /// None where the collection gives them out.
   private var keys: [Int64] = []
   private var scalars: [(field: CollectionDefinition.Field, values: [Int64])] = []
   private var place = 0
@@ -186,12 +195,21 @@ final class NumpyRows: ImportRows {
         "expected '\(schema.vectorField).npy' with float32 or float16 rows of \(schema.dimension) entries")
     }
     self.vectors = vectors
-    guard schema.keyKind == .int64, let keyFile = columns.removeValue(forKey: schema.keyField) else {
-      throw MoultError(
-        .invalidArgument,
-        "expected '\(schema.keyField).npy' with int64 keys; other keys are read from .json and .jsonl")
+    let keyFile = columns.removeValue(forKey: schema.keyField)
+    if schema.automaticKeys {
+      guard keyFile == nil else {
+        throw MoultError(
+          .invalidArgument,
+          "'\(schema.keyField).npy': the collection gives out keys itself (autoID); leave the file out")
+      }
+    } else {
+      guard schema.keyKind == .int64, let keyFile else {
+        throw MoultError(
+          .invalidArgument,
+          "expected '\(schema.keyField).npy' with int64 keys; other keys are read from .json and .jsonl")
+      }
+      keys = try Self.integers(keyFile, schema.keyField, count: vectors.rowCount)
     }
-    keys = try Self.integers(keyFile, schema.keyField, count: vectors.rowCount)
     for field in collection.definition.payloadFields {
       guard let file = columns.removeValue(forKey: field.name) else {
         guard field.isNullable || field.defaultValue != nil else {
@@ -227,7 +245,8 @@ final class NumpyRows: ImportRows {
     let dimension = collection.info.schema.dimension
     var floats = [Float](repeating: 0, count: rows.count * dimension)
     try floats.withUnsafeMutableBufferPointer { try vectors.readRows(rows, into: $0) }
-    var batch = PointBatch(ids: rows.map { .int64(keys[$0]) }, vectors: floats, dimension: dimension)
+    let ids = collection.info.schema.automaticKeys ? [] : rows.map { PointID.int64(keys[$0]) }
+    var batch = PointBatch(ids: ids, vectors: floats, dimension: dimension)
     let defaults = collection.definition.payloadFields.filter { field in
       field.defaultValue != nil && !scalars.contains { $0.field.name == field.name }
     }

@@ -112,7 +112,7 @@ extension MilvusOperations {
     let name = parts[0]
     let field = try field(name, of: collection)
     switch field.type {
-    case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar: break
+    case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar, .timestamp: break
     default:
       throw MilvusError.invalidParameter(
         "ORDER BY field '\(name)' has unsupported data type \(field.type.name)")

@@ -35,6 +35,21 @@ struct DescribedImport {
 extension MilvusOperations {
   private static let filesMax = 1024
 
+  /// - Throws: 2100 for what would change how rows are read or when they are seen.
+  static func check(importOptions: [CollectionDefinition.Parameter]) throws {
+    for option in importOptions {
+      switch (option.key, option.value.lowercased()) {
+      // A job takes as long as it takes.
+      case ("timeout", _), ("auto_commit", "true"), ("skip_disk_quota_check", _): continue
+      case ("backup", "false"), ("l0_import", "false"): continue
+      default:
+        throw MilvusError.importing(
+          "option \(option.key.prefix(100))=\(option.value.prefix(100)) is not supported by this version of Moult"
+        )
+      }
+    }
+  }
+
   /// - Parameter files: sets of files.
   /// - Returns: the number of the job.
   /// - Throws: 2100 for files that cannot be imported; nothing is begun then.
@@ -44,11 +59,6 @@ extension MilvusOperations {
     guard !files.isEmpty, !files.contains(where: \.isEmpty),
       files.reduce(0, { $0 + $1.count }) <= Self.filesMax
     else { throw MilvusError.importing("import request is empty, or has more than \(Self.filesMax) files") }
-    guard !collection.info.schema.automaticKeys else {
-      throw MilvusError.importing(
-        "collection \(name) gives out keys itself (autoID); this version of Moult imports files that have keys"
-      )
-    }
     var bytes: Int64 = 0
     for file in files.joined() {
       do { bytes += imports.size(of: try imports.resolve(file)) } catch {

@@ -67,23 +67,43 @@ extension MilvusOperations {
         "the privilege \(privilege) is not about one \(object.lowercased()); the object name should be *",
         expected: "*", actual: name)
     }
-    try await change(
-      AccessList.Grant(
-        object: object, name: name, database: database.isEmpty ? Self.database : database,
-        privilege: privilege,
-        grantor: permissions.user), role, isGranted)
+    let grant = AccessList.Grant(
+      object: object, name: name, database: database.isEmpty ? Self.database : database,
+      privilege: privilege, grantor: permissions.user)
+    try await change(role) { list in
+      if isGranted { try list.grant(grant, to: role) } else { try list.revoke(grant, from: role) }
+    }
   }
 
   /// The newer way: a privilege or a group of them, for a collection or `*` of a database or `*`.
   func grant(
     _ privilege: String, collection: String, database: String, role: String, _ isGranted: Bool
   ) async throws {
-    guard let level = Privilege.level(of: privilege) else {
-      throw MilvusError.invalidParameter("not found the privilege name[\(privilege)]")
-    }
     let database = database.isEmpty ? Self.database : database
     let collection = collection.isEmpty ? "*" : collection
+    let grantor = permissions.user
+    try await change(role) { list in
+      let members = list.groups[privilege]
+      let level = Privilege.level(of: privilege) ?? members?.first.flatMap { Privilege.level(of: $0) }
+      guard level != nil || members != nil else {
+        throw MilvusError.invalidParameter("not found the privilege name[\(privilege)]")
+      }
+      let grant = AccessList.Grant(
+        object: members == nil ? level?.object ?? "Global" : "Global", name: collection, database: database,
+        privilege: privilege, grantor: grantor)
+      guard isGranted else { return try list.revoke(grant, from: role) }
+      try Self.checkPlace(of: privilege, level, collection: collection, database: database)
+      try list.grant(grant, to: role)
+    }
+  }
+
+  /// - Parameter level: `nil` for a group without members, which can be granted everywhere.
+  /// - Throws: 1100 where a privilege of this level cannot be granted.
+  static func checkPlace(
+    of privilege: String, _ level: Privilege.Level?, collection: String, database: String
+  ) throws {
     switch level {
+    case nil: return
     case .cluster:
       guard database == "*", collection == "*" else {
         throw MilvusError.invalidParameter(
@@ -100,22 +120,17 @@ extension MilvusOperations {
           "please specify database name for the collection level privilege: \(privilege)")
       }
     }
-    try await change(
-      AccessList.Grant(
-        object: level.object, name: collection, database: database, privilege: privilege,
-        grantor: permissions.user),
-      role, isGranted)
   }
 
-  private func change(_ grant: AccessList.Grant, _ role: String, _ isGranted: Bool) async throws {
+  private func change(
+    _ role: String, _ change: @escaping @Sendable (inout AccessList) throws -> Void
+  ) async throws {
     guard role != AccessList.administrators else {
       throw MilvusError.invalidParameter(
         "the role admin may do everything; nothing is granted to it or revoked")
     }
     do {
-      try await engine.whole.changeAccess { list in
-        if isGranted { try list.grant(grant, to: role) } else { try list.revoke(grant, from: role) }
-      }
+      try await engine.whole.changeAccess(change)
     } catch let error as MoultError where error.code == .roleNotFound {
       throw Self.roleNotFound()
     }

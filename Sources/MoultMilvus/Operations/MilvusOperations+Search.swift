@@ -14,6 +14,12 @@ extension MilvusOperations {
   ) async throws -> FoundPoints {
     let target = try collection.target(search.field)
     try requireLoaded(collection, collection.info.name)
+    var search = search
+    if case .texts(let texts) = search.queries, case .dense(let dense) = target {
+      // The path names the collection that was described, so its model is the one that answers.
+      let vectors = try await engine.queryVectors(of: texts, in: dense.path)
+      search.queries = .dense(vectors.flatMap { $0 }, dimension: dense.dimension)
+    }
     try check(search, target)
     let order = try order(search, of: collection)
     let plan = try plan(

@@ -53,9 +53,16 @@ extension MilvusOperations {
       guard definition.field(field.name) == nil else {
         throw MilvusError.invalidParameter("duplicated field name: \(field.name)")
       }
+      guard definition.droppedFields?.contains(field.name) != true else {
+        throw MilvusError.invalidParameter(
+          "a field \(field.name) was dropped, and its values are still stored by this version of Moult; choose another name"
+        )
+      }
       definition.fields.append(field)
+      definition.schemaChanges = (definition.schemaChanges ?? 0) + 1
       try CollectionDefinition.checkLengths(definition.fields)
       try CollectionDefinition.checkVectors(definition.fields)
+      try CollectionDefinition.checkTexts(definition.fields)
     }
   }
 
@@ -74,14 +81,15 @@ extension MilvusOperations {
     return collection.info.id
   }
 
+  /// Jobs that merge segments of the collection of a number, under way and done.
+  func merges(of id: Int64) throws -> [JobInfo] {
+    guard let collection = try engine.listCollections().first(where: { $0.id == id }) else { return [] }
+    return try engine.jobs(subject: collection.name, limit: 1_000).filter { $0.kind == Engine.mergeKind }
+  }
+
   /// Merges of the collection that ``compact(_:)`` answered for, under way and done.
   func compaction(_ id: Int64) throws -> (running: Int, completed: Int, failed: Int) {
-    guard let collection = try engine.listCollections().first(where: { $0.id == id }) else {
-      return (0, 0, 0)
-    }
-    let merges = try engine.jobs(subject: collection.name, limit: 1_000).filter {
-      $0.kind == Engine.mergeKind
-    }
+    let merges = try merges(of: id)
     return (
       merges.count { !$0.state.isFinal }, merges.count { $0.state == .completed },
       merges.count { $0.state == .failed }
@@ -90,15 +98,20 @@ extension MilvusOperations {
 
   /// Gives fields of stored points new values, the others kept; no other write comes in between.
   ///
-  /// - Parameter partition: where they go; empty leaves stored points where they are.
-  func update(_ rows: [PartialRow], in name: String, partition: String) async throws -> WriteResult {
+  /// - Parameters:
+  ///   - operations: by field, of arrays.
+  ///   - partition: where they go; empty leaves stored points where they are.
+  func update(
+    _ rows: [PartialRow], _ operations: [String: ArrayOperation], in name: String, partition: String
+  ) async throws -> WriteResult {
     let collection = try describe(name)
     try checkPartitions([partition], of: collection)
     return try await engine.update(rows.map(\.id), in: name) { stored in
       var batch = PointBatch(ids: rows.map(\.id), vectors: [], dimension: collection.info.schema.dimension)
       var others: [String: [[Float]?]] = [:]
       for (row, point) in zip(rows, stored) {
-        let (vectors, payload) = try row.merged(with: point, of: collection)
+        let (vectors, payload) = try row.merged(
+          with: point, of: collection, operations: operations)
         batch.vectors += vectors[collection.info.schema.vectorField] ?? collection.placeholder
         for field in collection.info.fields { others[field.name, default: []].append(vectors[field.name]) }
         batch.payloads.append(

@@ -111,8 +111,7 @@ struct PayloadTarget {
       // As in Milvus where neither search nor index says them.
       return .bm25(
         k1: try parameters.k1 ?? Self.number(Self.k1, in: index) ?? 1.2,
-        b: try parameters.b ?? Self.number(Self.b, in: index) ?? 0.75, stopWords: analyzer.stopWords,
-        stems: analyzer.stems)
+        b: try parameters.b ?? Self.number(Self.b, in: index) ?? 0.75, analyzer: analyzer)
     }
   }
 

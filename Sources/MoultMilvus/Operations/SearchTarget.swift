@@ -24,6 +24,8 @@ enum SearchTarget {
 enum SearchQueries {
   /// One vector after the other.
   case dense([Float], dimension: Int)
+  /// Of a dense field, whose model makes their vectors.
+  case texts([String])
   case payload([PayloadSearch.Query])
 
   static let none = SearchQueries.payload([])
@@ -31,6 +33,7 @@ enum SearchQueries {
   var count: Int {
     switch self {
     case .dense(let floats, let dimension): floats.count / dimension
+    case .texts(let texts): texts.count
     case .payload(let queries): queries.count
     }
   }

@@ -2,12 +2,13 @@ internal import Hummingbird
 internal import MoultModel
 internal import MoultServer
 
-/// `/v2/vectordb/users/…` and `/v2/vectordb/roles/…`.
+/// `/v2/vectordb/users/…`, `/v2/vectordb/roles/…` and `/v2/vectordb/privilege_groups/…`.
 extension MilvusAPI {
   func addAccessRoutes(to group: GuardedRoutes) {
     addUserRoutes(to: group)
     addRoleRoutes(to: group)
     addGrantRoutes(to: group)
+    addPrivilegeGroupRoutes(to: group)
   }
 
   private func addUserRoutes(to group: GuardedRoutes) {
@@ -120,6 +121,49 @@ extension MilvusAPI {
         try await operations.grant(
           input.privilege, collection: input.collection, database: input.database, role: input.role, isGranted
         )
+        return MilvusAnswer.success()
+      }
+    }
+  }
+
+  private func addPrivilegeGroupRoutes(to group: GuardedRoutes) {
+    let type = "PrivilegeGroupReq"
+    let name = "privilegeGroupName"
+    route("privilege_groups/create", .administer, type: type, to: group, isInDatabase: false) {
+      try $0.requiredString(name)
+    } answer: { name, _ in
+      try await operations.createPrivilegeGroup(name)
+      return MilvusAnswer.success()
+    }
+    route("privilege_groups/drop", .administer, type: type, to: group, isInDatabase: false) {
+      try $0.requiredString(name)
+    } answer: { name, _ in
+      try await operations.dropPrivilegeGroup(name)
+      return MilvusAnswer.success()
+    }
+    route("privilege_groups/list", .administer, type: "EmptyReq", to: group, isInDatabase: false) { _ in
+    } answer: { _, _ in
+      let groups = operations.privilegeGroups
+      return MilvusAnswer.success { json in
+        json.beginObject()
+        json.key("privilegeGroups")
+        json.beginArray()
+        for group in groups {
+          json.beginObject()
+          json.member(name, group.name)
+          // One text, as Milvus has it.
+          json.member("privileges", group.privileges.joined(separator: ","))
+          json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+      }
+    }
+    for (action, isAdded) in [("add_privileges_to_group", true), ("remove_privileges_from_group", false)] {
+      route("privilege_groups/\(action)", .administer, type: type, to: group, isInDatabase: false) {
+        (try $0.requiredString(name), try $0.strings("privileges") ?? [])
+      } answer: { input, _ in
+        try await operations.changePrivilegeGroup(input.0, input.1, isAdded: isAdded)
         return MilvusAnswer.success()
       }
     }

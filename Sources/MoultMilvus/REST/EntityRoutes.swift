@@ -11,6 +11,7 @@ extension MilvusAPI {
     var rows: [JSONObject]
     var partition: String
     var partialUpdate: Bool
+    var fieldOperations: [(field: String, name: String)] = []
 
     init(_ fields: inout MilvusFields) throws {
       collection = try fields.requiredString("collectionName")
@@ -18,6 +19,11 @@ extension MilvusAPI {
       rows = try fields.objects("data") ?? []
       partition = try fields.string("partitionName")
       partialUpdate = try fields.fields.bool("partialUpdate") ?? false
+      for (index, object) in (try fields.objects("fieldOps") ?? []).enumerated() {
+        let operation = RequestFields(object, path: "fieldOps[\(index)].", ignoresCase: true)
+        fieldOperations.append(
+          (try operation.string("fieldName") ?? "", (try operation.string("op") ?? "").uppercased()))
+      }
     }
   }
 
@@ -119,9 +125,11 @@ extension MilvusAPI {
   private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
     let collection = try operations.describe(input.collection)
     let translation = RowTranslation(collection, body: call.body)
+    let changes = try ArrayOperation.operations(
+      input.fieldOperations, of: collection.definition, isPartial: input.partialUpdate)
     if input.partialUpdate {
       return try await operations.update(
-        try translation.partialRows(input.rows), in: input.collection, partition: input.partition)
+        try translation.partialRows(input.rows), changes, in: input.collection, partition: input.partition)
     }
     let batch = try translation.batch(input.rows)
     return try await operations.write(batch, to: input.collection, partition: input.partition)

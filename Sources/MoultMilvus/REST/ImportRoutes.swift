@@ -17,8 +17,10 @@ extension MilvusAPI {
           return text
         }
       }
-      return (collection, sets, try fields.string("partitionName"))
+      let options = JSONParameter.list(try fields.fields.fields("options"))
+      return (collection, sets, try fields.string("partitionName"), options)
     } answer: { input, _ in
+      try MilvusOperations.check(importOptions: input.3)
       let id = try await operations.startImport(input.1, into: input.0, partition: input.2)
       return MilvusAnswer.success { json in
         json.beginObject()

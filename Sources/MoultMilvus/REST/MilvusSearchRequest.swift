@@ -130,7 +130,10 @@ struct MilvusSearchRequest {
       )
     }
     switch target {
-    case .dense(let target): return .dense(try floats(data, target), dimension: target.dimension)
+    case .dense(let target):
+      let texts = data.compactMap(\.string)
+      if !texts.isEmpty, texts.count == data.count { return .texts(texts) }
+      return .dense(try floats(data, target), dimension: target.dimension)
     case .payload(let target):
       var queries: [PayloadSearch.Query] = []
       for (index, value) in data.enumerated() {

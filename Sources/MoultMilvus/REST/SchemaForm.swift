@@ -40,7 +40,7 @@ struct SchemaForm {
       parameters: JSONParameter.list(try fields.fields("params")))
   }
 
-  private static func field(_ fields: RequestFields) throws -> CollectionDefinition.Field {
+  static func field(_ fields: RequestFields) throws -> CollectionDefinition.Field {
     let typeName = try fields.string("dataType") ?? ""
     guard let type = MilvusType(name: typeName) else {
       throw MilvusError.invalidParameter("data type \(typeName) is invalid(case sensitive).")

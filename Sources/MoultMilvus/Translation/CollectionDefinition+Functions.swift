@@ -73,10 +73,9 @@ extension CollectionDefinition {
       throw MilvusError.invalidParameter(
         "BM25 function input field cannot be the primary key in this version of Moult: \(input.name)")
     }
-    guard ["true", "1"].contains(input.parameter("enable_analyzer")?.lowercased()) else {
+    guard input.isAnalyzed else {
       throw MilvusError.invalidParameter("BM25 function input field must set enable_analyzer to true")
     }
-    _ = try TextAnalyzer(of: input)
   }
 
   private func checkOutput(of function: Function) throws {

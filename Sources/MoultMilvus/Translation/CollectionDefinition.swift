@@ -53,6 +53,10 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   var defaultIsReleased: Bool?
   /// So that none gets the number of one that is gone.
   var partitionsMade: Int?
+  /// How often fields or functions came, went or became others.
+  var schemaChanges: Int?
+  /// Fields that were dropped, whose values still stand in payloads: none gets such a name again.
+  var droppedFields: [String]?
   /// Asked for with a partition key, and described; points are not divided.
   var partitionKeyCount: Int?
 
@@ -172,6 +176,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     }
     try Self.checkVectors(fields)
     try Self.checkLengths(fields)
+    try Self.checkTexts(fields)
     try checkFunctions()
     try checkPartitionKey()
     return CollectionSchema(

@@ -24,6 +24,9 @@ extension CollectionDefinition.Field {
         return nil
       }
       return "the length (\(text.utf8.count)) of string exceeds max length (\(length))"
+    case (.timestamp, .string(let text)):
+      return TimestampText.stored(text) == nil
+        ? "'\(text.prefix(100))' is no time; expected one like 2025-01-01T00:00:00+08:00" : nil
     case (.array, .array(let values)):
       if let capacity = parameter("max_capacity").flatMap({ Int($0) }), values.count > capacity {
         return "the length (\(values.count)) of array exceeds max capacity (\(capacity))"

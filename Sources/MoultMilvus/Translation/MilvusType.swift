@@ -70,8 +70,8 @@ enum MilvusType: Int, Codable, Sendable {
   /// What a field beside key and vectors can have so far.
   var isKeptScalar: Bool {
     switch self {
-    case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar, .array, .json: true
-    case .string, .geometry, .text, .timestamp, .binaryVector, .floatVector, .float16Vector, .bfloat16Vector,
+    case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar, .array, .json, .timestamp: true
+    case .string, .geometry, .text, .binaryVector, .floatVector, .float16Vector, .bfloat16Vector,
       .sparseFloatVector, .int8Vector:
       false
     }

@@ -72,6 +72,8 @@ struct OutputFields {
       let isTaken =
         member.key == schema.keyField || vectors.contains(member.key) || member.key == PartitionField.name
         || (distance != nil && member.key == "distance")
+        // Of a field that was dropped.
+        || (!definition.isDynamic && definition.field(member.key) == nil)
       if isTaken { continue }
       json.key(member.key)
       switch definition.field(member.key)?.type {
@@ -79,6 +81,7 @@ struct OutputFields {
       case .json where member.value != .null: json.value(String(decoding: bytes[member.text], as: UTF8.self))
       case let type? where type.isPayloadVector:
         PayloadVector.write(member.value, as: definition.field(member.key), to: &json)
+      case .timestamp where member.value != .null: json.value(TimestampText.shown(member.value.string ?? ""))
       case .int64 where int64AsText && member.value != .null:
         json.value(String(decoding: bytes[member.text], as: UTF8.self))
       case .array where member.value != .null:

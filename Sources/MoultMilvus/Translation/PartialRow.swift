@@ -11,30 +11,34 @@ struct PartialRow: Sendable {
 
   /// What a stored point becomes.
   ///
-  /// - Parameter stored: `nil` for an id that is not stored; the row must then be a whole one.
-  /// - Throws: 1100 when a field is missing that neither the row nor the stored point has.
-  func merged(with stored: Point?, of collection: DescribedCollection) throws -> (
-    vectors: [String: [Float]], payload: String
-  ) {
+  /// - Parameters:
+  ///   - stored: `nil` for an id that is not stored; the row must then be a whole one.
+  ///   - operations: by field, of arrays.
+  /// - Throws: 1100 when a field is missing that neither the row nor the stored point has, or an array does not fit.
+  func merged(
+    with stored: Point?, of collection: DescribedCollection, operations: [String: ArrayOperation] = [:]
+  ) throws -> (vectors: [String: [Float]], payload: String) {
     var merged = stored?.vectors(collection.info.schema) ?? [:]
     for (field, vector) in vectors { merged[field] = vector }
     for field in collection.definition.denseVectors where merged[field.name] == nil && !field.isNullable {
       throw missing(field.name)
     }
+    let bytes = Array((stored?.payload ?? "").utf8)
+    // It was checked when it was stored; a payload that cannot be read has no members.
+    let present = (try? JSONReader.parse(bytes))?.object ?? JSONObject()
     var texts: [String: String] = [:]
     for member in members { texts[member.name] = member.text }
+    for (name, operation) in operations {
+      guard let text = texts[name], let field = collection.definition.field(name) else { continue }
+      texts[name] = try operation.applied(to: present[name], text, field, of: id)
+    }
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     var written = Set<String>()
-    if let payload = stored?.payload, !payload.isEmpty {
-      let bytes = Array(payload.utf8)
-      // It was checked when it was stored; a payload that cannot be read has no members.
-      for member in (try? JSONReader.parse(bytes))?.object?.members ?? [] {
-        guard texts[member.key] == nil else { continue }
-        json.key(member.key)
-        json.raw(bytes[member.text])
-        written.insert(member.key)
-      }
+    for member in present.members where texts[member.key] == nil {
+      json.key(member.key)
+      json.raw(bytes[member.text])
+      written.insert(member.key)
     }
     for member in members where written.insert(member.name).inserted {
       json.member(member.name, raw: texts[member.name] ?? member.text)

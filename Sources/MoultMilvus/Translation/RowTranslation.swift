@@ -150,6 +150,11 @@ extension RowTranslation {
       return String(number)
     }
     try check(member, index)
+    if case .string(let text) = member.value, definition.field(member.key)?.type == .timestamp,
+      let stored = TimestampText.stored(text)
+    {
+      return "\"\(stored)\""
+    }
     if let field = definition.field(member.key), field.type.isPayloadVector, member.value != .null {
       do { return "\"\(try PayloadVector.text(member.value, field))\"" } catch {
         throw .insertData("row \(index): field '\(field.name)': \(error.text)")

@@ -1,0 +1,140 @@
+"""Changes of a collection's schema, and where its rows lie, through unmodified pymilvus."""
+
+import pytest
+from pymilvus import Collection, DataType, Function, FunctionType, MilvusClient, MilvusException, connections, utility
+from pymilvus.client.types import SegmentState
+
+from conftest import TOKEN
+
+
+@pytest.fixture
+def texts(client):
+    """A loaded collection of short texts, with an analyzer."""
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("v", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("text", DataType.VARCHAR, max_length=8, enable_analyzer=True)
+    index = client.prepare_index_params()
+    index.add_index("v", index_type="FLAT", metric_type="L2")
+    client.create_collection("texts", schema=schema, index_params=index)
+    client.insert("texts", [{"id": key, "v": [key, 0], "text": f"word {key % 3}"} for key in range(9)])
+    yield "texts"
+
+
+def refused(call, *arguments, **named):
+    with pytest.raises(MilvusException) as caught:
+        call(*arguments, **named)
+    assert caught.value.code == 1100, caught.value
+    return caught.value.message
+
+
+def test_fields_become_longer(server, client, texts):
+    other = MilvusClient(uri=server.uri, token=TOKEN)
+    long = [{"id": 100, "v": [0, 0], "text": "a longer text"}]
+    for writer in (client, other):
+        with pytest.raises(MilvusException):
+            writer.insert(texts, long)
+    client.alter_collection_field(texts, "text", {"max_length": 20})
+    # The other client has kept the schema, and learns of the change by itself.
+    assert other.insert(texts, long)["insert_count"] == 1
+    described = client.describe_collection(texts)
+    assert [field["params"]["max_length"] for field in described["fields"] if field["name"] == "text"] == [20]
+    assert "can not alter" in refused(client.alter_collection_field, texts, "text", {"dim": 3})
+    assert "does not exist" in refused(client.alter_collection_field, texts, "none", {"max_length": 3})
+    assert "VarChar" in refused(client.alter_collection_field, texts, "v", {"max_length": 3})
+    refused(client.alter_collection_field, texts, "text", {"max_length": 0})
+    other.close()
+
+
+def test_fields_over_rest(server, client, texts):
+    field = {"fieldName": "note", "dataType": "VarChar", "nullable": True, "elementTypeParams": {"max_length": 10}}
+    assert server.rest("collections/fields/add", {"collectionName": texts, "schema": field}) == {"code": 0, "data": {}}
+    assert server.rest("collections/fields/add", {"collectionName": texts, "schema": field})["code"] == 1100
+    assert server.rest("collections/fields/add", {"collectionName": texts})["code"] == 1802
+    body = {"collectionName": texts, "fieldName": "note", "fieldParams": {"max_length": 12}}
+    assert server.rest("collections/fields/alter_properties", body) == {"code": 0, "data": {}}
+    assert client.insert(texts, [{"id": 20, "v": [0, 0], "text": "a", "note": "twelve bytes"}])["insert_count"] == 1
+    assert client.query(texts, "note == 'twelve bytes'", output_fields=["note"])[0]["note"] == "twelve bytes"
+
+
+def test_a_function_comes_and_goes(client, texts):
+    schema = client.create_schema()
+    schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+    index = client.prepare_index_params()
+    index.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+    bm25 = Function("bm25", FunctionType.BM25, ["text"], ["words"])
+    client.add_function_field(texts, schema.fields[0], bm25, index)
+    hits = client.search(texts, ["2"], anns_field="words", limit=9)[0]
+    assert sorted(hit["id"] for hit in hits) == [2, 5, 8]
+    assert [function["name"] for function in client.describe_collection(texts)["functions"]] == ["bm25"]
+    refused(client.add_function_field, texts, schema.fields[0], bm25, index)
+    client.drop_function_field(texts, "bm25")
+    assert client.describe_collection(texts)["functions"] == []
+    assert "words" not in client.list_indexes(texts)
+    with pytest.raises(MilvusException):
+        client.search(texts, ["2"], anns_field="words", limit=9)
+    assert "function not found" in refused(client.drop_function_field, texts, "bm25")
+    # The rest is as it was.
+    assert client.insert(texts, [{"id": 30, "v": [0, 0], "text": "word"}])["insert_count"] == 1
+    assert len(client.query(texts, "id >= 0")) == 10
+
+
+def test_fields_go(server, client, texts):
+    client.add_collection_field(texts, "note", DataType.VARCHAR, max_length=9, nullable=True)
+    client.add_collection_field(texts, "other", DataType.FLOAT_VECTOR, dim=3, nullable=True)
+    client.insert(texts, [{"id": 50, "v": [0, 0], "text": "a", "note": "secret", "other": [1, 2, 3]}])
+    client.drop_collection_field(texts, "note")
+    client.drop_collection_field(texts, "other")
+    assert [field["name"] for field in client.describe_collection(texts)["fields"]] == ["id", "v", "text"]
+    assert client.get(texts, [50])[0] == {"id": 50, "v": [0.0, 0.0], "text": "a"}
+    assert server.rest("entities/get", {"collectionName": texts, "id": [50]})["data"] == [
+        {"id": 50, "v": [0, 0], "text": "a"}]
+    refused(client.query, texts, "note == 'secret'")
+    refused(client.query, texts, "id == 50", output_fields=["note"])
+    with pytest.raises(MilvusException):
+        client.search(texts, [[1, 2, 3]], anns_field="other")
+    # A part of the point stays as it was.
+    client.upsert(texts, [{"id": 50, "text": "b"}], partial_update=True)
+    assert client.get(texts, [50])[0] == {"id": 50, "v": [0.0, 0.0], "text": "b"}
+    assert "choose another name" in refused(
+        client.add_collection_field, texts, "note", DataType.INT64, nullable=True)
+    client.add_collection_field(texts, "other", DataType.FLOAT_VECTOR, dim=2, nullable=True)
+    for name, says in [("id", "it is a key"), ("v", "first vector field"), ("none", "field not found")]:
+        assert says in refused(client.drop_collection_field, texts, name)
+    body = {"collectionName": texts, "fieldName": "text"}
+    assert server.rest("collections/fields/drop", body) == {"code": 0, "data": {}}
+    assert server.rest("collections/fields/drop", body)["code"] == 1100
+    assert server.rest("collections/fields/drop", {"collectionName": texts})["code"] == 1802
+    client.create_collection("dynamic", dimension=2)
+    client.add_collection_field("dynamic", "n", DataType.INT64, nullable=True)
+    assert "dynamic field" in refused(client.drop_collection_field, "dynamic", "n")
+
+
+def test_where_rows_lie(server, client, texts):
+    client.delete(texts, ids=[0, 1])
+    assert sum(segment.num_rows for segment in client.list_loaded_segments(texts)) == 7
+    persistent = client.list_persistent_segments(texts)
+    assert sum(segment.num_rows for segment in persistent) == 7
+    assert all(segment.state == SegmentState.Flushed for segment in persistent)
+    assert len(client.list_segments(texts)) == len(persistent)
+    assert client.list_persistent_segments(texts, states=[SegmentState.Dropped]) == []
+    replicas = client.describe_replica(texts)
+    assert len(replicas) == 1 and replicas[0].group_nodes == (1,)
+    client.release_collection(texts)
+    assert client.list_loaded_segments(texts) == [] and client.describe_replica(texts) == []
+    client.load_collection(texts)
+    connections.connect("lie", uri=server.uri, token=TOKEN)
+    assert sum(info.num_rows for info in utility.get_query_segment_info(texts, using="lie")) == 7
+    assert len(Collection(texts, using="lie").get_replicas().groups) == 1
+    connections.disconnect("lie")
+
+
+def test_compaction(client, texts):
+    job = client.compact(texts)
+    while client.get_compaction_state(job) != "Completed":
+        pass
+    plans = client.get_compaction_plans(job)
+    assert plans.state.name == "Completed"
+    assert client.list_compaction_tasks(texts).state.name == "Completed"
+    result = client.optimize(texts)
+    assert result.status == "success"
