@@ -43,6 +43,7 @@ package struct QdrantAPI: WireAPI {
     addReadingRoutes(to: group)
     addQueryRoutes(to: group)
     addIndexRoutes(to: group)
+    addSnapshotRoutes(to: group)
   }
 
   /// What failed before a route was reached. Whoever shows no key, or the wrong one, is told so in plain text.

@@ -71,7 +71,7 @@ def test_bytes_that_are_no_message(channel, points, method):
 
 
 def test_what_is_not_served(channel):
-    for method in ("Points/Explode", "Snapshots/Create", "Collections/CreateShardKey"):
+    for method in ("Points/Explode", "Snapshots/Explode", "Collections/CreateShardKey"):
         assert call(channel, method, b"")[0] == grpc.StatusCode.UNIMPLEMENTED, method
 
 

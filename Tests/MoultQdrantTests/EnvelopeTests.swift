@@ -30,13 +30,13 @@ struct EnvelopeTests {
       ("PUT", "/collections/d", #"{"vectors":{"size":0,"distance":"Dot"}}"#, 422, "vectors.size"),
       ("PUT", "/collections/d", #"{"vectors":{"size":2,"distance":"Dott"}}"#, 400, "unknown variant `Dott`"),
       (
-        "PUT", "/collections/d", #"{"vectors":{"size":2,"distance":"Dot","datatype":"turbo4"}}"#, 400,
-        "turbo4"
+        "PUT", "/collections/d", #"{"vectors":{"size":2,"distance":"Dot","datatype":"turbo3"}}"#, 400,
+        "turbo3"
       ),
       (
         "PUT", "/collections/d",
-        #"{"vectors":{"size":2,"distance":"Dot","multivector_config":{"comparator":"max_sim"}}}"#,
-        400, "multivectors"
+        #"{"vectors":{"size":2,"distance":"Dot","multivector_config":{"comparator":"min_sim"}}}"#,
+        400, "max_sim"
       ),
       ("PUT", "/collections/d", #"{"sparse_vectors":{"w":{"modifier":"tf"}}}"#, 400, "idf"),
       ("PUT", "/collections/d", #"{"quantization_config":{"scalar":{"type":"int4"}}}"#, 400, "int8"),

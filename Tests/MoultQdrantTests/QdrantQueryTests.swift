@@ -154,7 +154,7 @@ struct QdrantQueryTests {
     "what is no query is refused",
     arguments: [
       #"{"limit":0}"#, #"{"offset":-1}"#, #"{"query":true}"#, #"{"query":1.5}"#, #"{"query":[null,1]}"#,
-      #"{"query":[[1,2]]}"#, #"{"query":{"text":"x","model":"m"}}"#, #"{"query":{"near":[1]}}"#,
+      #"{"query":[[1,2],[3]]}"#, #"{"query":{"image":"x","model":"m"}}"#, #"{"query":{"near":[1]}}"#,
       #"{"query":{"fusion":"sum"}}"#, #"{"query":{"rrf":{"k":0}}}"#, #"{"query":{"sample":"all"}}"#,
       #"{"query":{"recommend":{"positive":[],"negative":[1]}}}"#, #"{"query":{"context":[]}}"#,
       #"{"query":{"nearest":[1],"mmr":{"diversity":2}}}"#,

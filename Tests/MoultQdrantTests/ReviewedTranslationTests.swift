@@ -127,6 +127,18 @@ struct ReviewedTranslationTests {
     #expect(try PointVectors.dense(.floats([2, 1]), vector, at: "vector") == [2, 1])
   }
 
+  @Test("rows of multivectors hold numbers that are finite in the type that they are stored in")
+  func finiteRows() throws {
+    let vector = QdrantDefinition.MultiVector(
+      name: "", part: 0, size: 2, distance: .dot, datatype: .float16, given: [:])
+    for number in [Float(100_000), -100_000, .nan, .infinity] {
+      #expect(throws: QdrantError.self) {
+        try PointVectors.multi(.floats([number, 1]), vector, at: "vector")
+      }
+    }
+    #expect(try PointVectors.multi(.floats([65_504, 1]), vector, at: "vector").values == [65_504, 1])
+  }
+
   @Test("columns of vectors that are not there are refused before rows are made of them")
   func unknownColumns() async throws {
     try await withQdrant { server in

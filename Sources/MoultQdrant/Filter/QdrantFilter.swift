@@ -121,7 +121,7 @@ extension QdrantFilter.Condition {
       }
       guard let vector = collection.vectors.first(where: { $0.name == name }) else { return .any([]) }
       switch vector.kind {
-      case .sparse: return .field(FieldPath([vector.target]), .exists)
+      case .sparse, .multi: return .field(FieldPath([vector.target]), .exists)
       case .dense: return .hasVector(ExactText(vector.field ?? collection.info.schema.vectorField))
       }
     case .nested(let path, let filter):

@@ -163,7 +163,9 @@ extension ProtoCreateFieldIndexCollection {
       if hasFieldIndexParams, let member = try SettingMessages.json(fieldIndexParams).members.first {
         parameters = member.value.object
         if parameters?["prefix"]?.object != nil { parameters?["prefix"] = .bool(true) }
-        if parameters?["scoring"]?.object != nil { parameters?["scoring"] = .string("bm25") }
+        if parameters?["scoring"]?.object != nil {
+          parameters?["scoring"] = .object(["type": .string("bm25")])
+        }
         parameters?["type"] = .string(type ?? String(member.key.dropLast("_index_params".count)))
       }
       body["field_schema"] = parameters.map(JSON.object) ?? type.map(JSON.string)
@@ -215,7 +217,7 @@ extension ProtoPayloadSchemaInfo {
     if case .object(var given)? = json["params"] {
       given["type"] = nil
       if given["prefix"]?.bool != nil { given["prefix"] = given["prefix"]?.bool == true ? .object([:]) : nil }
-      if given["scoring"]?.string != nil { given["scoring"] = .object([:]) }
+      if let scoring = given["scoring"] { given["scoring"] = scoring == .bool(false) ? nil : .object([:]) }
       params = try SettingMessages.message(
         ProtoPayloadIndexParams.self, .object(["\(name)_index_params": .object(given)]))
     }

@@ -14,7 +14,9 @@ protocol TimedMessage: SwiftProtobuf.Message {
 /// Each method is a route of REST: its message is that route's body, and its answer is made of that route's result. So
 /// both protocols do the same, and refuse the same with the same words.
 extension QdrantAPI {
-  package var rpcMethods: [RPCMethod] { serviceCalls + collectionCalls + writingCalls + readingCalls }
+  package var rpcMethods: [RPCMethod] {
+    serviceCalls + collectionCalls + writingCalls + readingCalls + snapshotCalls
+  }
 
   var serviceCalls: [RPCMethod] {
     [
@@ -133,3 +135,6 @@ extension ProtoQueryGroupsResponse: TimedMessage {}
 extension ProtoFacetResponse: TimedMessage {}
 extension ProtoSearchMatrixPairsResponse: TimedMessage {}
 extension ProtoSearchMatrixOffsetsResponse: TimedMessage {}
+extension ProtoCreateSnapshotResponse: TimedMessage {}
+extension ProtoListSnapshotsResponse: TimedMessage {}
+extension ProtoDeleteSnapshotResponse: TimedMessage {}

@@ -237,16 +237,34 @@ extension ProtoPrefetchQuery {
 
 // MARK: Bodies
 
-// What gRPC's clients leave out is not wanted; REST's defaults are other ones, so it is said.
+/// What all messages say that ask for points in an order.
+private protocol AsksForPoints {
+  var withPayload: ProtoWithPayloadSelector { get }
+  var withVectors: ProtoWithVectorsSelector { get }
+  var hasFilter: Bool { get }
+  var filter: ProtoFilter { get }
+  var hasParams: Bool { get }
+  var params: ProtoSearchParams { get }
+}
 
-extension ProtoQueryPoints {
+extension AsksForPoints {
+  /// What gRPC's clients leave out is not wanted; REST's defaults are other ones, so it is said.
+  fileprivate func body(_ members: JSONObject) -> JSONObject {
+    var body = members
+    body["with_payload"] = withPayload.json
+    body["with_vector"] = withVectors.json
+    if hasFilter { body["filter"] = filter.json }
+    if hasParams { body["params"] = params.json }
+    return body
+  }
+}
+
+extension ProtoQueryPoints: AsksForPoints {
   var body: JSONObject {
-    var body: JSONObject = ["with_payload": withPayload.json, "with_vector": withVectors.json]
+    var body = body([:])
     if !prefetch.isEmpty { body["prefetch"] = .array(prefetch.map(\.json)) }
     if hasQuery { body["query"] = query.json }
     if hasUsing { body["using"] = .string(using) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasLimit { body["limit"] = JSON(limit) }
     if hasOffset { body["offset"] = JSON(offset) }
@@ -255,16 +273,14 @@ extension ProtoQueryPoints {
   }
 }
 
-extension ProtoQueryPointGroups {
+extension ProtoQueryPointGroups: AsksForPoints {
   var body: JSONObject {
-    var body: JSONObject = [
-      "with_payload": withPayload.json, "with_vector": withVectors.json, "group_by": .string(groupBy),
-    ]
+    var body = body([
+      "group_by": .string(groupBy)
+    ])
     if !prefetch.isEmpty { body["prefetch"] = .array(prefetch.map(\.json)) }
     if hasQuery { body["query"] = query.json }
     if hasUsing { body["using"] = .string(using) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasLimit { body["limit"] = JSON(limit) }
     if hasGroupSize { body["group_size"] = JSON(groupSize) }
@@ -274,56 +290,50 @@ extension ProtoQueryPointGroups {
   }
 }
 
-extension ProtoSearchPoints {
+extension ProtoSearchPoints: AsksForPoints {
   /// As a query.
   var body: JSONObject {
     let vector =
       hasSparseIndices ? JSON.sparse(indices: sparseIndices.data, values: vector) : JSON(numbers: vector)
-    var body: JSONObject = [
-      "query": .object(["nearest": vector]), "with_payload": withPayload.json,
-      "with_vector": withVectors.json, "limit": JSON(limit),
-    ]
+    var body = body([
+      "query": .object(["nearest": vector]),
+      "limit": JSON(limit),
+    ])
     if hasVectorName { body["using"] = .string(vectorName) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasOffset { body["offset"] = JSON(offset) }
     return body
   }
 }
 
-extension ProtoSearchPointGroups {
+extension ProtoSearchPointGroups: AsksForPoints {
   /// As a query.
   var body: JSONObject {
     let vector =
       hasSparseIndices ? JSON.sparse(indices: sparseIndices.data, values: vector) : JSON(numbers: vector)
-    var body: JSONObject = [
-      "query": .object(["nearest": vector]), "with_payload": withPayload.json,
-      "with_vector": withVectors.json, "limit": JSON(limit), "group_by": .string(groupBy),
+    var body = body([
+      "query": .object(["nearest": vector]),
+      "limit": JSON(limit), "group_by": .string(groupBy),
       "group_size": JSON(groupSize),
-    ]
+    ])
     if hasVectorName { body["using"] = .string(vectorName) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasWithLookup { body["with_lookup"] = withLookup.json }
     return body
   }
 }
 
-extension ProtoRecommendPoints {
+extension ProtoRecommendPoints: AsksForPoints {
   /// As a query.
   var body: JSONObject {
-    var body: JSONObject = [
+    var body = body([
       "query": .recommend(
         positive.map(\.json) + positiveVectors.map(\.json),
         negative.map(\.json) + negativeVectors.map(\.json),
         hasStrategy ? strategy.json : nil),
-      "with_payload": withPayload.json, "with_vector": withVectors.json, "limit": JSON(limit),
-    ]
+      "limit": JSON(limit),
+    ])
     if hasUsing { body["using"] = .string(using) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasOffset { body["offset"] = JSON(offset) }
     if hasLookupFrom { body["lookup_from"] = lookupFrom.json }
@@ -331,20 +341,18 @@ extension ProtoRecommendPoints {
   }
 }
 
-extension ProtoRecommendPointGroups {
+extension ProtoRecommendPointGroups: AsksForPoints {
   /// As a query.
   var body: JSONObject {
-    var body: JSONObject = [
+    var body = body([
       "query": .recommend(
         positive.map(\.json) + positiveVectors.map(\.json),
         negative.map(\.json) + negativeVectors.map(\.json),
         hasStrategy ? strategy.json : nil),
-      "with_payload": withPayload.json, "with_vector": withVectors.json, "limit": JSON(limit),
+      "limit": JSON(limit),
       "group_by": .string(groupBy), "group_size": JSON(groupSize),
-    ]
+    ])
     if hasUsing { body["using"] = .string(using) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasScoreThreshold { body["score_threshold"] = .double(Double(scoreThreshold)) }
     if hasLookupFrom { body["lookup_from"] = lookupFrom.json }
     if hasWithLookup { body["with_lookup"] = withLookup.json }
@@ -352,20 +360,18 @@ extension ProtoRecommendPointGroups {
   }
 }
 
-extension ProtoDiscoverPoints {
+extension ProtoDiscoverPoints: AsksForPoints {
   /// As a query.
   var body: JSONObject {
     let pairs = JSON.array(context.map { .pair($0.positive.json, $0.negative.json) })
     let query: JSONObject =
       hasTarget
       ? ["discover": .object(["target": target.single.json, "context": pairs])] : ["context": pairs]
-    var body: JSONObject = [
-      "query": .object(query), "with_payload": withPayload.json, "with_vector": withVectors.json,
+    var body = body([
+      "query": .object(query),
       "limit": JSON(limit),
-    ]
+    ])
     if hasUsing { body["using"] = .string(using) }
-    if hasFilter { body["filter"] = filter.json }
-    if hasParams { body["params"] = params.json }
     if hasOffset { body["offset"] = JSON(offset) }
     if hasLookupFrom { body["lookup_from"] = lookupFrom.json }
     return body

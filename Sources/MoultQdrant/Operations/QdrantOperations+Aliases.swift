@@ -62,10 +62,11 @@ extension QdrantOperations {
     }
   }
 
-  /// All aliases, by their names.
+  /// All aliases, by their names, of those whose collection the caller may see too.
   func aliases() throws -> [(alias: String, collection: String)] {
     try engine.listAliases().filter { !$0.alias.utf8.contains(UInt8(ascii: ".")) }
       .map { (QdrantName.decoded($0.alias), QdrantName.decoded($0.collection)) }
+      .filter { Self.mayRead($0.0) && Self.mayRead($0.1) }
   }
 
   /// Those of one collection; none for an alias, or a name that stands for nothing.

@@ -13,13 +13,11 @@ extension QdrantOperations {
         "collection name '\(name.prefix(100))' takes \(own.utf8.count) bytes in Moult's names, more than \(Name.lengthMax); "
           + "choose a shorter one")
     }
-    let (isNamed, vectors) = try VectorConfiguration.read(vectors: body["vectors"])
-    var definition = QdrantDefinition(isNamed: isNamed, vectors: vectors)
+    var definition = try VectorConfiguration.read(vectors: body["vectors"])
     definition.sparseVectors = try VectorConfiguration.read(sparse: body["sparse_vectors"])
     definition.sparseVectorsMade = definition.sparseVectors.count
     definition.settings = try CollectionSettings.read(body)
-    let names = vectors.map(\.name) + definition.sparseVectors.map(\.name)
-    guard Set(names).count == names.count else {
+    guard Set(definition.names).count == definition.names.count else {
       throw QdrantError.wrongInput("dense and sparse vectors must have different names")
     }
     do {
@@ -147,10 +145,10 @@ extension QdrantOperations {
     }
   }
 
-  /// Names of collections that can be used.
+  /// Names of collections that can be used, of those that the caller may see.
   func names() throws -> [String] {
     try engine.listCollections().filter { $0.ready && !$0.name.utf8.contains(UInt8(ascii: ".")) }
-      .map { QdrantName.decoded($0.name) }
+      .map { QdrantName.decoded($0.name) }.filter(Self.mayRead)
   }
 
   func has(_ name: String) -> Bool { engine.hasCollection(QdrantName.encoded(name)) }

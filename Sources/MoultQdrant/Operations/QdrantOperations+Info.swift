@@ -69,9 +69,28 @@ extension QdrantOperations {
     json.beginObject()
     json.member("length", 0)
     json.endObject()
+    // Ours: how many of the points have each vector.
+    json.key("vectors_coverage")
+    json.beginObject()
+    for vector in collection.vectors {
+      json.key(vector.name)
+      json.beginObject()
+      json.member("filled", try await filledCount(of: vector, in: collection))
+      json.member("total", info.count)
+      json.endObject()
+    }
+    json.endObject()
     json.member(
       "created_at", Date(timeIntervalSince1970: Double(info.createdAt) / 1_000).formatted(.iso8601))
     json.endObject()
+  }
+
+  private func filledCount(of vector: QdrantVector, in collection: QdrantCollection) async throws -> Int {
+    if let count = collection.count(of: vector) { return count }
+    if case .multi(_, let part) = vector.kind {
+      return try await engine.partCount(number: part, of: collection.name)
+    }
+    return try await engine.count(collection.name, filter: .field(FieldPath([vector.target]), .exists)).count
   }
 
   private func indexedVectors(of collection: QdrantCollection) throws -> Int {

@@ -170,16 +170,17 @@ extension QdrantOperations {
     }
     let selection = try selection(fields, in: collection)
     let vectors = try names.map { try collection.vector(using: $0) }
-    guard vectors.allSatisfy({ $0.kind == .sparse || $0.field != nil }) else {
+    guard vectors.allSatisfy({ $0.kind.isInPayload || $0.field != nil }) else {
       throw QdrantError.badRequest(
         "every point of a collection whose vector has no name has that vector; delete the point instead")
     }
     try await edit(selection, in: collection) { point in
       for vector in vectors {
         if let field = vector.field { point.fields[field] = nil }
-        guard vector.kind == .sparse else { continue }
+        guard vector.kind.isInPayload else { continue }
         var payload = try StoredPayload(point.payload)
         payload.object[vector.target] = nil
+        if case .multi(_, let part) = vector.kind { payload.setMultiVector(part, nil) }
         point.payload = payload.text
       }
     }
@@ -192,6 +193,7 @@ extension PointVectors {
     var merged = self
     for (place, vector) in other.dense.enumerated() where vector != nil { merged.dense[place] = vector }
     for (place, vector) in other.sparse.enumerated() where vector != nil { merged.sparse[place] = vector }
+    for (place, vector) in other.multi.enumerated() where vector != nil { merged.multi[place] = vector }
     return merged
   }
 
@@ -201,10 +203,13 @@ extension PointVectors {
       let field = definition.vectors[place].field
       if field == firstField { point.vector = vector } else { point.fields[field] = vector }
     }
-    guard sparse.contains(where: { $0 != nil }) else { return }
+    guard sparse.contains(where: { $0 != nil }) || multi.contains(where: { $0 != nil }) else { return }
     var payload = try StoredPayload(point.payload)
     for (place, vector) in sparse.enumerated() {
       if let vector { payload.object[definition.sparseVectors[place].member] = .string(vector.stored) }
+    }
+    for (place, vector) in multi.enumerated() where vector != nil {
+      payload.setMultiVector(definition.multiVectors[place].part, vector)
     }
     point.payload = payload.text
   }

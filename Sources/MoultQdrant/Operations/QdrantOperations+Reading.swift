@@ -11,7 +11,7 @@ extension QdrantOperations {
     _ ids: [PointID], of collection: QdrantCollection, payload: WithPayload, vector: WithVector
   ) async throws -> [QdrantRecord] {
     guard !ids.isEmpty else { return [] }
-    let hidden = vector.isWanted && !collection.definition.sparseVectors.isEmpty
+    let hidden = vector.isWanted && collection.definition.hasVectorsInPayload
     return try await engine.get(
       ids, from: collection.name, includeVectors: vector.isWanted,
       includePayload: payload.isWanted || hidden
@@ -31,7 +31,7 @@ extension QdrantOperations {
     let limit = min(limit, Self.limitMax - 1)
     let fromOffset = offset.map { PointFilter.idsBetween(lower: .init($0, isInclusive: true), upper: nil) }
     let conditions = [fromOffset, filter].compactMap(\.self)
-    let hidden = vector.isWanted && !collection.definition.sparseVectors.isEmpty
+    let hidden = vector.isWanted && collection.definition.hasVectorsInPayload
     var points = try await engine.query(
       collection.name, filter: conditions.count > 1 ? .all(conditions) : conditions.first, limit: limit + 1,
       includeVectors: vector.isWanted, includePayload: payload.isWanted || hidden
@@ -48,7 +48,7 @@ extension QdrantOperations {
     payload: WithPayload,
     vector: WithVector
   ) async throws -> [QdrantRecord] {
-    let hidden = vector.isWanted && !collection.definition.sparseVectors.isEmpty
+    let hidden = vector.isWanted && collection.definition.hasVectorsInPayload
     return try await ordered(
       collection, by: order, filter: filter, limit: min(limit, Self.limitMax),
       includeVectors: vector.isWanted,

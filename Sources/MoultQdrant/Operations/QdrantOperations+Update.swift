@@ -97,7 +97,7 @@ private struct CollectionChange: Sendable {
     try QuantizationTranslation.check(body["quantization_config"], at: "quantization_config")
     for member in try body.fields("vectors")?.object.members ?? [] {
       let vector = try collection.vector(using: member.key)
-      guard case .dense = vector.kind else {
+      guard vector.kind != .sparse else {
         throw .wrongInput("Not existing vector name error: \(member.key)")
       }
       let fields = try QdrantFields(member.value, at: "vectors.\(member.key)")
@@ -132,8 +132,11 @@ private struct CollectionChange: Sendable {
       }
     }
     for (name, given) in vectors {
-      guard let place = definition.vectors.firstIndex(where: { $0.name == name }) else { continue }
-      var new = definition.vectors[place].given
+      let place = definition.vectors.firstIndex { $0.name == name }
+      // Of a multivector all of it is told, and has no effect.
+      let multi = definition.multiVectors.firstIndex { $0.name == name }
+      var new =
+        place.map { definition.vectors[$0].given } ?? multi.map { definition.multiVectors[$0].given } ?? [:]
       for member in given.members {
         switch (member.key, member.value) {
         case ("quantization_config", .string): new["quantization_config"] = nil
@@ -143,7 +146,8 @@ private struct CollectionChange: Sendable {
         default: new[member.key] = member.value
         }
       }
-      definition.vectors[place].given = new
+      if let place { definition.vectors[place].given = new }
+      if let multi { definition.multiVectors[multi].given = new }
     }
     for (name, given) in sparseVectors {
       guard let place = definition.sparseVectors.firstIndex(where: { $0.name == name }) else { continue }

@@ -14,7 +14,19 @@ extension QdrantOperations {
     guard (dense == nil) != (sparse == nil) else {
       throw QdrantError.format("expected either `dense` or `sparse`")
     }
-    if let dense {
+    if let dense, VectorConfiguration.isMulti(dense) {
+      try await alter(collection) { definition in
+        let vector = try VectorConfiguration.multi(dense, name: name, part: definition.multiVectorsMade)
+        if let present = definition.multiVectors.first(where: { $0.name == name }) {
+          guard present.size == vector.size, present.distance == vector.distance,
+            present.datatype == vector.datatype
+          else { throw Self.otherVector(name) }
+          return
+        }
+        guard !definition.names.contains(name) else { throw Self.otherVector(name) }
+        try definition.add(vector)
+      }
+    } else if let dense {
       for _ in 0..<Engine.fieldsMax {
         if try await addDense(dense, name, to: collection) { return }
       }
@@ -28,7 +40,7 @@ extension QdrantOperations {
           guard present.given == vector.given else { throw Self.otherVector(name) }
           return
         }
-        guard !definition.vectors.contains(where: { $0.name == name }) else { throw Self.otherVector(name) }
+        guard !definition.names.contains(name) else { throw Self.otherVector(name) }
         var vector = vector
         // A member that none has had: points may still hold what was stored under another.
         vector.member = StoredPayload.hiddenPrefix + "\(definition.sparseVectorsMade)"
@@ -50,18 +62,17 @@ extension QdrantOperations {
     }
     let field = try Self.freeField(name, in: described.info)
     let vector = try VectorConfiguration.dense(dense, name: name, field: field)
-    guard !described.definition.sparseVectors.contains(where: { $0.name == name }) else {
-      throw Self.otherVector(name)
-    }
+    guard !described.definition.names.contains(name) else { throw Self.otherVector(name) }
     do {
       try await engine.addVectorField(try self.field(vector, described.definition), to: described.name)
     } catch let error as MoultError where error.code == .collectionExists { return false }
     let present: QdrantDefinition.Vector?
     do {
       try await alter(collection) { definition in
-        guard !definition.sparseVectors.contains(where: { $0.name == name }) else {
-          throw Self.otherVector(name)
-        }
+        guard
+          !definition.sparseVectors.contains(where: { $0.name == name })
+            && !definition.multiVectors.contains(where: { $0.name == name })
+        else { throw Self.otherVector(name) }
         guard !definition.vectors.contains(where: { $0.name == name }) else { return }
         definition.vectors.append(vector)
       }
@@ -120,6 +131,10 @@ extension QdrantOperations {
         throw error
       }
     case (.sparse, _): try await alter(collection) { $0.sparseVectors.removeAll { $0.name == name } }
+    case (.multi(_, let part), _):
+      try await alter(collection) { $0.multiVectors.removeAll { $0.name == name } }
+      // The name is gone: what a crash leaves here takes room until its points are written anew, and is never told.
+      try await engine.dropParts(number: part, of: described.name)
     }
   }
 

@@ -11,10 +11,11 @@ struct QdrantOperations: Sendable {
   /// moves.
   ///
   /// - Parameter name: as clients say it: of a collection or an alias.
-  /// - Throws: 404 when there is none.
+  /// - Throws: 404 when there is none; 403 when the caller's token does not let him read it.
   func reading<Value>(
     _ name: String, _ body: (_ collection: QdrantCollection) async throws -> Value
   ) async throws -> Value {
+    try Self.requireReadable(name)
     do {
       return try await engine.reading(QdrantName.encoded(name)) { info in
         try await body(try QdrantCollection(info))
@@ -24,8 +25,9 @@ struct QdrantOperations: Sendable {
     }
   }
 
-  /// By name or alias. - Throws: 404.
+  /// By name or alias. - Throws: 404; 403 when the caller's token does not let him read it.
   func describe(_ name: String) throws -> QdrantCollection {
+    try Self.requireReadable(name)
     do {
       return try QdrantCollection(try engine.describeCollection(QdrantName.encoded(name)))
     } catch let error as MoultError where error.code == .collectionNotFound {

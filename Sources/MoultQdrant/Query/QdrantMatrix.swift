@@ -42,7 +42,7 @@ extension QdrantOperations {
     let filter = request.filter.adding(must: [.hasVector(vector.name)])
     let page = try await engine.sample(
       collection.name, filter: try filter?.pointFilter(in: collection), limit: request.sample,
-      includeVectors: true, includePayload: vector.kind == .sparse)
+      includeVectors: true, includePayload: vector.kind.isInPayload)
     let points = page.points.sorted { $0.id < $1.id }
     guard points.count >= 2 else { return QdrantMatrix(ids: [], neighbors: []) }
     let ids = Set(points.map(\.id))

@@ -52,7 +52,7 @@ struct QdrantQueryRun: Sendable {
         $0.score >= query.scoreThreshold ?? -.infinity
       }.dropFirst(query.offset).map(\.self)
     case nil: throw QdrantError.badRequest("A query is needed to merge the prefetches.")
-    case .nearest, .recommend, .discover, .context, .feedback, .orderBy, .sample:
+    case .nearest, .recommend, .discover, .context, .feedback, .orderBy, .sample, .text:
       let ids = Set(sources.joined().map(\.id))
       if ids.isEmpty { return [] }
       return try await found(
@@ -85,7 +85,8 @@ struct QdrantQueryRun: Sendable {
 
   /// A query's examples as vectors, in their order, and the points of this collection among them.
   private func vectors(of query: QdrantQuery) async throws -> ([QdrantQuery.Example], Set<PointID>) {
-    let examples = query.examples
+    var examples: [QdrantQuery.Example] = []
+    for example in query.examples { examples.append(try await resolved(example, query)) }
     // Before mentions become vectors: each mention of a point is a copy of its vector.
     guard examples.count <= ExampleSearch.exampleCountMax else {
       throw QdrantError.badRequest(
@@ -97,7 +98,7 @@ struct QdrantQueryRun: Sendable {
     if let lookup = query.lookup { source = try operations.describe(lookup.collection) }
     let vector = try source.vector(using: query.lookup?.vector ?? query.using)
     let page = try await engine.get(
-      Array(ids), from: source.name, includeVectors: true, includePayload: vector.kind == .sparse)
+      Array(ids), from: source.name, includeVectors: true, includePayload: vector.kind.isInPayload)
     var known: [PointID: QdrantQuery.Example] = [:]
     for point in page.points { known[point.id] = try vector.example(of: point) }
     let vectors = try examples.map { example in
@@ -111,6 +112,19 @@ struct QdrantQueryRun: Sendable {
         : QdrantError.notFound("No point with id \(text) found")
     }
     return (vectors, source.name == collection.name ? ids : [])
+  }
+
+  /// What a document's model makes of it, for the vector that the query is about; other examples stay.
+  private func resolved(
+    _ example: QdrantQuery.Example, _ query: QdrantQuery
+  ) async throws -> QdrantQuery.Example {
+    guard case .document(let document) = example else { return example }
+    let vector = try collection.vector(using: query.using)
+    switch vector.kind {
+    case .sparse: return .sparse(try QdrantInference.sparse(document, as: .asked))
+    case .dense: return .dense(try await QdrantInference.dense(document, like: vector, by: engine))
+    case .multi: throw QdrantInference.refusal(of: document, for: "a multivector")
+    }
   }
 
   // MARK: Kinds
@@ -166,6 +180,8 @@ struct QdrantQueryRun: Sendable {
     case .feedback(_, let feedback, let weights):
       return try await similar(
         to: examples, .weighted(weights.weights(of: feedback.map(\.score))), query, filter)
+    case .text(let text):
+      return try await hits(of: text, query, filter, payload: payload)
     case .fusion, .formula:
       throw QdrantError.badRequest("fusion and formula queries need at least one prefetch")
     }
@@ -204,7 +220,13 @@ struct QdrantQueryRun: Sendable {
         PayloadSearch(
           field: vector.target, scoring: vector.scoring,
           queries: [.sparse(indices: sparse.indices, values: sparse.values)], limit: limit, offset: offset,
-          filter: filter, includePayload: payload), in: collection.name)
+          filter: filter, corpus: try corpus(query), includePayload: payload), in: collection.name)
+    case (.multi, _):
+      let found = try await multiSearch(
+        [example], .weighted([1]), vector, limit: try QdrantQuery.wanted(limit, offset), filter,
+        payload: payload)
+      response = SearchResponse(
+        hits: found.hits.map { Array($0.dropFirst(offset)) }, servedBy: found.servedBy)
     default: throw vector.mismatch
     }
     return cut(
@@ -221,28 +243,56 @@ struct QdrantQueryRun: Sendable {
     _ filter: PointFilter?
   ) async throws -> [QdrantHit] {
     let vector = try collection.vector(using: query.using)
-    guard case .dense(let dimension) = vector.kind else {
-      throw QdrantError.badRequest(
-        "Vector \(vector.name) is sparse: this kind of query is for dense vectors; use nearest, or recommend with average_vector"
-      )
+    let wanted = try QdrantQuery.wanted(query.limit, query.offset)
+    let response: SearchResponse
+    switch vector.kind {
+    case .dense(let dimension):
+      var values: [Float] = []
+      for example in examples {
+        guard case .dense(let own) = example else { throw vector.mismatch }
+        try vector.check(own, dimension: dimension)
+        values += own
+      }
+      response = try await engine.search(
+        ExampleSearch(
+          examples: values, dimension: dimension, combination: combination,
+          similarity: vector.distance == .manhattan ? .manhattan : .metric, limit: wanted, filter: filter),
+        in: vector.target)
+    case .sparse:
+      let sparse = try examples.map { example in
+        guard case .sparse(let own) = example else { throw vector.mismatch }
+        return PayloadSearch.Sparse(indices: own.indices, values: own.values)
+      }
+      response = try await engine.search(
+        PayloadSearch(
+          field: vector.target, scoring: vector.scoring, queries: [.sparseExamples(sparse, combination)],
+          limit: wanted, filter: filter, corpus: try corpus(query)), in: collection.name)
+    case .multi:
+      response = try await multiSearch(examples, combination, vector, limit: wanted, filter, payload: false)
     }
-    var values: [Float] = []
-    for example in examples {
-      guard case .dense(let own) = example else { throw vector.mismatch }
-      try vector.check(own, dimension: dimension)
-      values += own
-    }
-    let response = try await engine.search(
-      ExampleSearch(
-        examples: values, dimension: dimension, combination: combination,
-        similarity: vector.distance == .manhattan ? .manhattan : .metric,
-        limit: try QdrantQuery.wanted(query.limit, query.offset), filter: filter), in: vector.target)
     let hits = response.hits[0].dropFirst(query.offset).map { QdrantHit(id: $0.id, score: $0.score) }
     return cut(hits, at: query.scoreThreshold, higherIsNearer: true)
   }
 
+  private func multiSearch(
+    _ examples: [QdrantQuery.Example], _ combination: ExampleSearch.Combination, _ vector: QdrantVector,
+    limit: Int, _ filter: PointFilter?, payload: Bool
+  ) async throws -> SearchResponse {
+    guard case .multi(let dimension, let part) = vector.kind else { throw vector.mismatch }
+    return try await engine.search(
+      MultiVectorSearch(
+        part: part, dimension: dimension, examples: try examples.map { try vector.multi($0).values },
+        combination: combination, similarity: vector.rowSimilarity, limit: limit, filter: filter,
+        includePayload: payload), in: collection.name)
+  }
+
+  func corpus(_ query: QdrantQuery) throws(QdrantError) -> PointFilter? {
+    guard let corpus = query.parameters.corpus else { return nil }
+    return try corpus.pointFilter(in: collection)
+  }
+
   /// Hits that are better than a threshold.
-  private func cut(_ hits: [QdrantHit], at threshold: Float?, higherIsNearer: Bool) -> [QdrantHit] {
+  func cut(_ hits: [QdrantHit], at threshold: Float?, higherIsNearer: Bool) -> [QdrantHit] {
     guard let threshold else { return hits }
     return Array(hits.prefix { higherIsNearer ? $0.score > threshold : $0.score < threshold })
   }

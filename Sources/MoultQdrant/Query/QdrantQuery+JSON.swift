@@ -73,8 +73,15 @@ extension QdrantQuery.Parameters {
     ef = try fields.count("hnsw_ef", atLeast: 1)
     exact = try fields.bool("exact") ?? false
     _ = try fields.bool("indexed_only")
-    if let idf = fields["idf"], idf != .string("global") {
-      throw .badRequest("params.idf: only `global` is supported: statistics of a corpus are not kept")
+    switch fields["idf"] {
+    case nil, .string("global")?: break
+    case .object(let object)?:
+      let idf = QdrantFields(object, at: fields.place("idf"))
+      corpus = try idf["corpus"].map { json throws(QdrantError) in
+        try QdrantFilter(json, at: idf.place("corpus"))
+      }
+    case let other?:
+      throw .format("\(fields.place("idf")): expected `global` or an object with `corpus`, got \(other.kind)")
     }
     guard let quantization = try fields.fields("quantization") else { return }
     let ignores = try quantization.bool("ignore") ?? false
@@ -95,18 +102,19 @@ extension QdrantQuery.Example {
     case .floats(let values): self = .dense(values)
     case .array(let values):
       if values.contains(where: { $0.array != nil }) {
-        throw .badRequest("\(path): multivectors are not supported")
+        self = .multi(try QdrantMultiVector(json, at: path))
+        return
       }
       guard let floats = json.floats else {
         throw .format("\(path): expected numbers of float32 in a vector")
       }
       self = .dense(floats)
     case .int, .large, .string: self = .id(try QdrantPointID.read(json, at: path))
-    case .object(let object):
+    case .object:
       if let sparse = try QdrantSparseVector(json, at: path) {
         self = .sparse(sparse)
-      } else if object["text"] != nil || object["image"] != nil || object["object"] != nil {
-        throw .badRequest("\(path): inference is not supported; send vectors")
+      } else if let document = try QdrantDocument(json, at: path) {
+        self = .document(document)
       } else {
         throw .format("\(path): expected a vector, a sparse vector or a point ID")
       }
@@ -148,19 +156,16 @@ extension QdrantQuery.Pair {
 
 extension QdrantQuery.Kind {
   init(_ json: JSON, at path: String) throws(QdrantError) {
-    guard case .object(let object) = json, object["indices"] == nil else {
+    guard case .object(let object) = json, object["indices"] == nil, object["model"] == nil else {
       self = .nearest(try .init(json, at: path), nil)
       return
     }
     let fields = QdrantFields(object, at: path)
     let kinds = [
       "nearest", "recommend", "discover", "context", "order_by", "fusion", "rrf", "formula", "sample",
-      "relevance_feedback",
+      "relevance_feedback", "text",
     ]
     guard let kind = kinds.first(where: { fields[$0] != nil }), let value = fields[kind] else {
-      if object["text"] != nil || object["image"] != nil || object["object"] != nil {
-        throw .badRequest("\(path): inference and text queries are not supported; send vectors")
-      }
       throw .format("\(path): expected one of \(kinds.map { "`\($0)`" }.joined(separator: ", "))")
     }
     let place = fields.place(kind)
@@ -199,6 +204,7 @@ extension QdrantQuery.Kind {
       }
       self = .fusion(.reciprocal(k: try fields.count("k", atLeast: 1), weights: weights))
     case "formula": self = .formula(try QdrantFormula(fields))
+    case "text": self = .text(try QdrantText(value, at: place))
     default: self = try .relevanceFeedback(try QdrantFields(value, at: place))
     }
   }

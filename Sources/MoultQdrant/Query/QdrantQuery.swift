@@ -8,6 +8,9 @@ struct QdrantQuery: Sendable {
     case id(PointID)
     case dense([Float])
     case sparse(QdrantSparseVector)
+    case multi(QdrantMultiVector)
+    /// Stands for what its model makes of it.
+    case document(QdrantDocument)
   }
 
   struct Pair: Sendable, Equatable {
@@ -50,6 +53,7 @@ struct QdrantQuery: Sendable {
     case sample
     case fusion(QdrantFusion)
     case formula(QdrantFormula)
+    case text(QdrantText)
   }
 
   /// Where ids of examples are looked up.
@@ -62,6 +66,8 @@ struct QdrantQuery: Sendable {
     var ef: Int?
     var exact = false
     var oversampling: Double?
+    /// Points that tell how much an index or a word tells; `nil` for all.
+    var corpus: QdrantFilter?
   }
 
   var prefetches: [QdrantQuery] = []
@@ -90,7 +96,7 @@ struct QdrantQuery: Sendable {
     case .discover(let target, let pairs): [target] + pairs.flatMap { [$0.positive, $0.negative] }
     case .context(let pairs): pairs.flatMap { [$0.positive, $0.negative] }
     case .feedback(let target, let feedback, _): [target] + feedback.map(\.example)
-    case .orderBy, .sample, .fusion, .formula, nil: []
+    case .orderBy, .sample, .fusion, .formula, .text, nil: []
     }
   }
 }

@@ -8,6 +8,10 @@ extension QdrantQueryRun {
   private static let idCountMax = 50_000
   /// Pairs of vectors that are compared for diversity at most.
   private static let pairCountMax = 4_000_000
+  /// Of multivectors, whose comparisons take as long as thousands.
+  private static let multiPairCountMax = 10_000
+  /// Products of two numbers at most, over all comparisons of multivectors: seconds of one thread.
+  private static let multiProductCountMax = Double(1 << 36)
 
   /// The points of several rankings by a formula, best first; of equal scores in the order in which they come first.
   func rescored(
@@ -52,25 +56,55 @@ extension QdrantQueryRun {
         "mmr takes limit × candidates_limit up to \(Self.pairCountMax), got \(count) × \(candidates.count)")
     }
     let vector = try collection.vector(using: query.using)
+    if case .multi = vector.kind, candidates.count * count > Self.multiPairCountMax {
+      throw QdrantError.badRequest(
+        "mmr over multivectors takes limit × candidates_limit up to \(Self.multiPairCountMax), got \(count) × \(candidates.count)"
+      )
+    }
     let page = try await engine.get(
       candidates.map(\.id), from: collection.name, includeVectors: true,
-      includePayload: vector.kind == .sparse)
+      includePayload: vector.kind.isInPayload)
     let points = Dictionary(page.points.map { ($0.id, $0) }) { first, _ in first }
+    var example = example
+    if case .multi = vector.kind { example = .multi(try vector.multi(example)) }
     var known: [(hit: QdrantHit, vector: QdrantQuery.Example)] = []
     for hit in candidates {
       if let example = try points[hit.id].flatMap({ try vector.example(of: $0) }) {
         known.append((hit, example))
       }
     }
+    try Self.checkCost(of: known.map { $0.vector }, count, near: example)
+    let relevance = try known.map { [example] candidate in
+      try Task.checkCancellation()
+      return vector.similarity(example, candidate.vector)
+    }
     let chosen = try QdrantDiversity.choose(
-      count, relevance: known.map { vector.similarity(example, $0.vector) },
-      balance: 1 - Float(diversity.diversity)
+      count, relevance: relevance, balance: 1 - Float(diversity.diversity)
     ) {
       // Millions of comparisons take a while.
       try Task.checkCancellation()
       return vector.similarity(known[$0].vector, known[$1].vector)
     }
     return chosen.map { known[$0].hit }
+  }
+
+  /// Multivectors differ in size: few large ones take as long as many small ones.
+  ///
+  /// - Throws: 400 where choosing would take too long.
+  private static func checkCost(
+    of candidates: [QdrantQuery.Example], _ count: Int, near example: QdrantQuery.Example
+  ) throws(QdrantError) {
+    guard case .multi(let query) = example else { return }
+    var (rows, numbers) = (0, 0)
+    for case .multi(let stored) in candidates {
+      numbers = max(numbers, stored.values.count)
+      rows = max(rows, stored.values.count / stored.dimension)
+    }
+    // The query with each of them, and each of them with every one that is chosen.
+    let compared = Double(query.values.count / query.dimension) + Double(count) * Double(rows)
+    guard Double(candidates.count) * compared * Double(numbers) <= multiProductCountMax else {
+      throw .badRequest("mmr over multivectors of this size takes fewer candidates")
+    }
   }
 }
 

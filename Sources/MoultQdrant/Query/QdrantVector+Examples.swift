@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MoultEngine
 internal import MoultModel
 internal import MoultServer
 
@@ -7,6 +8,7 @@ extension QdrantVector {
     switch kind {
     case .dense: .wrongInput("Vector \(name) is dense; send a list of numbers")
     case .sparse: .wrongInput("Vector \(name) is sparse; send indices and values")
+    case .multi: .wrongInput("Vector \(name) is a multivector; send a list of vectors")
     }
   }
 
@@ -23,6 +25,8 @@ extension QdrantVector {
     case .sparse:
       return try StoredPayload(point.payload).object[target]?.string.flatMap(QdrantSparseVector.init(stored:))
         .map { .sparse($0) }
+    case .multi(let dimension, let part):
+      return try StoredPayload(point.payload).multiVector(part, dimension: dimension).map { .multi($0) }
     }
   }
 
@@ -49,7 +53,29 @@ extension QdrantVector {
       try add(negative, -1)
       let indices = sums.keys.sorted()
       return .sparse(QdrantSparseVector(indices: indices, values: indices.map { sums[$0]! }))
+    case .multi(let dimension, _):
+      // All rows together, those of the negative ones turned round.
+      var values: [Float] = []
+      for example in positive { values += try multi(example).values }
+      for example in negative { values += try multi(example).values.map { -$0 } }
+      guard !values.isEmpty else { throw .badRequest("At least one positive vector ID required") }
+      return .multi(QdrantMultiVector(dimension: dimension, values: values))
     }
+  }
+
+  /// An example as this multivector is compared with it: one dense vector is as good as a row.
+  func multi(_ example: QdrantQuery.Example) throws(QdrantError) -> QdrantMultiVector {
+    guard case .multi(let dimension, _) = kind else { throw mismatch }
+    let given: QdrantMultiVector
+    switch example {
+    case .multi(let own): given = own
+    case .dense(let row): given = QdrantMultiVector(dimension: row.count, values: row)
+    case .id, .sparse, .document: throw mismatch
+    }
+    guard given.dimension == dimension, !given.values.isEmpty else {
+      throw .wrongInput("Vector dimension error: expected dim: \(dimension), got \(given.dimension)")
+    }
+    return distance == .cosine ? given.normalized : given
   }
 
   private func mean(_ examples: [QdrantQuery.Example], _ dimension: Int) throws(QdrantError) -> [Float] {
@@ -75,6 +101,8 @@ extension QdrantVector {
         return norms > 0 ? Self.sum(a, b) { $0 * $1 } / norms : 0
       }
     case (.sparse(let a), .sparse(let b)): return a.dot(b)
+    case (.multi(let a), .multi(let b)):
+      return Engine.maxSim(a.values, b.values, dimension: a.dimension, rowSimilarity)
     default: return -.infinity
     }
   }

@@ -5,7 +5,7 @@ internal import MoultServer
 
 extension QdrantAPI {
   func addCollectionRoutes(to group: GuardedRoutes) {
-    route(.get, "collections", .read, to: group) { call in
+    route(.get, "collections", .read, to: group, need: .nothing) { call in
       let names = try operations.names()
       return call.answer { json in
         json.beginObject()
@@ -23,15 +23,15 @@ extension QdrantAPI {
         return call.answer { $0.raw(info.bytes) }
       }
     }
-    route(.put, "collections/{name}", .write, to: group) { call in
+    route(.put, "collections/{name}", .write, to: group, need: .management) { call in
       try await operations.create(try call.path("name"), try call.object())
       return call.answer(true)
     }
-    route(.patch, "collections/{name}", .write, to: group) { call in
+    route(.patch, "collections/{name}", .write, to: group, need: .management) { call in
       try await operations.update(try call.path("name"), try call.object())
       return call.answer(true)
     }
-    route(.delete, "collections/{name}", .write, to: group) { call in
+    route(.delete, "collections/{name}", .write, to: group, need: .management) { call in
       call.answer(try await operations.drop(try call.path("name")))
     }
     route(.get, "collections/{name}/exists", .read, to: group) { call in
@@ -82,10 +82,10 @@ extension QdrantAPI {
         }
       ) { $0.value(true) }
     }
-    route(.get, "aliases", .read, to: group) { call in
+    route(.get, "aliases", .read, to: group, need: .nothing) { call in
       answer(try operations.aliases(), to: call)
     }
-    route(.get, "collections/{name}/aliases", .read, to: group) { call in
+    route(.get, "collections/{name}/aliases", .read, to: group, need: .nothing) { call in
       answer(try operations.aliases(of: try call.path("name")), to: call)
     }
   }

@@ -113,14 +113,18 @@ extension QdrantAPI {
     case .deleteVectors: try await operations.deleteVectors(fields, in: collection)
     case .setPayload:
       let path = try fields.string("key").map { (text) throws(QdrantError) in
-        try QdrantPath.read(text, at: fields.place("key"))
+        let path = try QdrantPath.read(text, at: fields.place("key"))
+        try PointTranslation.requireNothingHidden(at: path)
+        return path
       }
       try await edit(.set(try payload(fields), at: path), fields, in: collection)
     case .overwritePayload: try await edit(.overwrite(try payload(fields)), fields, in: collection)
     case .deletePayload:
       let keys = try fields.required("keys", try fields.strings("keys"))
       let paths = try keys.map { (key) throws(QdrantError) in
-        try QdrantPath.read(key, at: fields.place("keys"))
+        let path = try QdrantPath.read(key, at: fields.place("keys"))
+        try PointTranslation.requireNothingHidden(at: path)
+        return path
       }
       try await edit(.delete(paths), fields, in: collection)
     case .clearPayload: try await edit(.clear, fields, in: collection)

@@ -78,17 +78,23 @@ extension QdrantAPI {
   /// - Parameters:
   ///   - path: below the root, in Hummingbird's form.
   ///   - access: what the handler does.
+  ///   - need: what a signed token must grant; `nil` takes what the path and the access say.
   func route(
     _ method: HTTPRequest.Method, _ path: String, _ access: Access, to group: GuardedRoutes,
-    answer: @escaping Answer
+    need: QdrantNeed? = nil, answer: @escaping Answer
   ) {
-    handlers.add(answer, for: method, path)
+    let need = need ?? QdrantNeed(path, access)
+    let authorized: Answer = { [operations] call in
+      try await operations.authorize(need) { try call.path("name") }
+      return try await answer(call)
+    }
+    handlers.add(authorized, for: method, path)
     group.on(method, path, access) { request, context in
       let start = ContinuousClock.now
       let hasBody = [.post, .put, .patch].contains(method)
       let body = hasBody ? try await request.wholeBody(bodyBytesMax) : ByteBuffer()
       do {
-        return try await answer(QdrantCall(source: .http(request, context), body: body, start: start))
+        return try await authorized(QdrantCall(source: .http(request, context), body: body, start: start))
       } catch let error as QdrantError {
         return QdrantAnswer.failure(error, since: start)
       } catch let error as MoultError where error.code != .internalError && error.code != .corrupted {

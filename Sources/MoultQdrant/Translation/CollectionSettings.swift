@@ -92,10 +92,10 @@ enum CollectionSettings {
 
   private static func writeVectors(_ definition: QdrantDefinition, to json: inout JSONWriter) {
     json.key("vectors")
-    if !definition.isNamed, definition.vectors.count == 1 {
-      return json.value(.object(definition.vectors[0].given))
-    }
-    json.value(.object(JSONObject(definition.vectors.map { .init(key: $0.name, value: .object($0.given)) })))
+    let given =
+      definition.vectors.map { ($0.name, $0.given) } + definition.multiVectors.map { ($0.name, $0.given) }
+    if !definition.isNamed, given.count == 1, given[0].0.isEmpty { return json.value(.object(given[0].1)) }
+    json.value(.object(JSONObject(given.map { .init(key: $0.0, value: .object($0.1)) })))
   }
 
   private static let hnswDefaults: JSONObject = [

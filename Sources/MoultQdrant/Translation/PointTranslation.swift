@@ -25,7 +25,8 @@ struct PointTranslation: Sendable {
     let plain: Set<String> = ["id", "ids", "points", "batch", "indices"]
     return JSONFloatKeys(
       ["vector", "vectors"]
-        + collection.definition.vectors.map(\.name).filter { !plain.contains($0.lowercased()) },
+        + (collection.definition.vectors.map(\.name) + collection.definition.multiVectors.map(\.name))
+        .filter { !plain.contains($0.lowercased()) },
       except: ["payload", "payloads", "filter", "update_filter"])
   }
 
@@ -72,10 +73,16 @@ struct PointTranslation: Sendable {
     return given ?? StoredPayload(object: object).text
   }
 
+  static func requireNothingHidden(at path: QdrantPath) throws(QdrantError) {
+    guard case .key(let key)? = path.steps.first else { return }
+    try requireNothingHidden(in: [key: .null])
+  }
+
   static func requireNothingHidden(in object: JSONObject) throws(QdrantError) {
     if let member = object.members.first(where: { StoredPayload.isHidden($0.key) }) {
       throw .wrongInput(
-        "payload keys that begin with `\(StoredPayload.hiddenPrefix)` are kept for sparse vectors; got `\(member.key.prefix(100))`"
+        "payload keys that begin with `\(StoredPayload.hiddenPrefix)` are kept for sparse vectors, those that begin with "
+          + "`\(StoredPayload.multiPrefix)` and `\(StoredPayload.partsMember)` for multivectors; got `\(member.key.prefix(100))`"
       )
     }
   }
@@ -93,10 +100,9 @@ struct PointTranslation: Sendable {
     case .object(let columns)?:
       for column in columns.members {
         // Before rows are filled: the time that takes grows with the square of the number of columns.
-        guard
-          definition.vectors.contains(where: { $0.name == column.key })
-            || definition.sparseVectors.contains(where: { $0.name == column.key })
-        else { throw .wrongInput("Not existing vector name error: \(column.key)") }
+        guard definition.names.contains(column.key) else {
+          throw .wrongInput("Not existing vector name error: \(column.key)")
+        }
         guard let values = column.value.array, values.count == ids.count else {
           throw .validation(
             "[batch.vectors.\(column.key): number of vectors must match number of ids (\(ids.count))]")
@@ -169,9 +175,17 @@ struct PointTranslation: Sendable {
   }
 
   private func payload(of point: GivenPoint) -> String {
-    guard point.vectors.sparse.contains(where: { $0 != nil }) else { return point.payload }
+    let hasMulti = point.vectors.multi.contains { $0 != nil }
+    guard hasMulti || point.vectors.sparse.contains(where: { $0 != nil }) else { return point.payload }
     var json = JSONWriter()
     json.beginObject()
+    if hasMulti {
+      var hidden = StoredPayload(object: JSONObject())
+      for (place, vector) in point.vectors.multi.enumerated() where vector != nil {
+        hidden.setMultiVector(definition.multiVectors[place].part, vector)
+      }
+      for member in hidden.object.members { json.member(member.key, member.value) }
+    }
     for (place, vector) in point.vectors.sparse.enumerated() {
       if let vector { json.member(definition.sparseVectors[place].member, vector.stored) }
     }

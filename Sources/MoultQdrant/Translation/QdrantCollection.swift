@@ -17,8 +17,14 @@ struct QdrantCollection: Sendable {
 
   /// In the order of the definition, the sparse ones last.
   var vectors: [QdrantVector] {
-    definition.vectors.map(described)
+    definition.vectors.map(described) + definition.multiVectors.map(described)
       + definition.sparseVectors.map(described)
+  }
+
+  private func described(_ vector: QdrantDefinition.MultiVector) -> QdrantVector {
+    QdrantVector(
+      name: vector.name, kind: .multi(dimension: vector.size, part: vector.part), distance: vector.distance,
+      target: StoredPayload.multiMember(vector.part))
   }
 
   private func described(_ vector: QdrantDefinition.SparseVector) -> QdrantVector {
@@ -42,16 +48,17 @@ struct QdrantCollection: Sendable {
   func vector(using name: String?) throws(QdrantError) -> QdrantVector {
     let name = name ?? ""
     if let dense = definition.vectors.first(where: { $0.name == name }) { return described(dense) }
+    if let multi = definition.multiVectors.first(where: { $0.name == name }) { return described(multi) }
     if let sparse = definition.sparseVectors.first(where: { $0.name == name }) {
       return described(sparse)
     }
     throw .wrongInput("Not existing vector name error: \(name)")
   }
 
-  /// Points that have this vector. Of sparse vectors nobody counts them.
+  /// Points that have this vector. Those in payloads nobody counts.
   func count(of vector: QdrantVector) -> Int? {
     switch (vector.kind, vector.field) {
-    case (.sparse, _): nil
+    case (.sparse, _), (.multi, _): nil
     case (.dense, nil): info.count
     case (.dense, let field?): info.fields.first { $0.name == field }?.count
     }
@@ -60,26 +67,31 @@ struct QdrantCollection: Sendable {
   /// Writes the vectors of a point: one without a name as it is, others by their names.
   func write(vectorsOf point: Point, _ wanted: WithVector, to json: inout JSONWriter) throws {
     let dense = definition.vectors.map(described)
-    if let unnamed = dense.first(where: \.name.isEmpty), dense.count == 1, definition.sparseVectors.isEmpty {
-      switch wanted {
-      case .all: return json.value(unnamed.values(of: point) ?? [])
-      case .named, .none: break
+    let multi = definition.multiVectors
+    let isInPayload = (multi.map(\.name) + definition.sparseVectors.map(\.name)).contains(
+      where: wanted.includes)
+    let payload = isInPayload ? try StoredPayload(point.payload) : StoredPayload(object: JSONObject())
+    if definition.names == [""], wanted == .all {
+      if let unnamed = dense.first { return json.value(unnamed.values(of: point) ?? []) }
+      if let unnamed = multi.first, let rows = payload.multiVector(unnamed.part, dimension: unnamed.size) {
+        return rows.write(to: &json)
       }
     }
     json.beginObject()
     for vector in dense where wanted.includes(vector.name) {
       if let values = vector.values(of: point) { json.member(vector.name, values) }
     }
-    if definition.sparseVectors.contains(where: { wanted.includes($0.name) }) {
-      let payload = try StoredPayload(point.payload).object
-      for vector in definition.sparseVectors where wanted.includes(vector.name) {
-        guard let stored = payload[vector.member]?.string, let sparse = QdrantSparseVector(stored: stored)
-        else {
-          continue
-        }
-        json.key(vector.name)
-        sparse.write(to: &json)
-      }
+    for vector in multi where wanted.includes(vector.name) {
+      guard let rows = payload.multiVector(vector.part, dimension: vector.size) else { continue }
+      json.key(vector.name)
+      rows.write(to: &json)
+    }
+    for vector in definition.sparseVectors where wanted.includes(vector.name) {
+      guard let stored = payload.object[vector.member]?.string,
+        let sparse = QdrantSparseVector(stored: stored)
+      else { continue }
+      json.key(vector.name)
+      sparse.write(to: &json)
     }
     json.endObject()
   }

@@ -10,6 +10,8 @@ struct QdrantDefinition: Equatable, Sendable {
   /// The number type of vectors: they are rounded to it when they are written.
   enum Datatype: String, CaseIterable, Sendable {
     case float32, float16, uint8
+    /// Coarser forms of Qdrant's, which spare room; here they spare none, and nothing is lost.
+    case turbo16, turbo8, turbo4
   }
 
   struct Vector: Equatable, Sendable {
@@ -17,6 +19,20 @@ struct QdrantDefinition: Equatable, Sendable {
     var name: String
     /// The engine's name of the vector field.
     var field: String
+    var size: Int
+    var distance: QdrantDistance
+    var datatype: Datatype = .float32
+    /// As it was given, without nulls.
+    var given: JSONObject
+  }
+
+  /// A vector of many rows.
+  struct MultiVector: Equatable, Sendable {
+    /// Empty for the one that has none.
+    var name: String
+    /// Of the part of payloads that holds it.
+    var part: Int
+    /// Of each row.
     var size: Int
     var distance: QdrantDistance
     var datatype: Datatype = .float32
@@ -47,9 +63,21 @@ struct QdrantDefinition: Equatable, Sendable {
   var sparseVectors: [SparseVector] = []
   /// Those that are gone included, so that none gets the member of one of them.
   var sparseVectorsMade = 0
+  var multiVectors: [MultiVector] = []
+  /// Likewise.
+  var multiVectorsMade = 0
   /// `hnsw_config` and all the others, as they were given, without nulls.
   var settings = JSONObject()
   var payloadIndexes: [PayloadIndex] = []
+
+  static let multiVectorsMax = 16
+
+  /// Names of all vectors.
+  var names: [String] { vectors.map(\.name) + multiVectors.map(\.name) + sparseVectors.map(\.name) }
+  /// Whether stored payloads may hold members that are not the user's.
+  var hidesMembers: Bool { sparseVectorsMade > 0 || multiVectorsMade > 0 }
+  /// Whether points' payloads are needed to know their vectors.
+  var hasVectorsInPayload: Bool { !sparseVectors.isEmpty || !multiVectors.isEmpty }
 
   /// The engine's names of the id and of the first vector field; one that stands in for it where vectors have names:
   /// the engine has a vector of it for every point, and points need not have any vector.
@@ -118,6 +146,14 @@ struct QdrantDefinition: Equatable, Sendable {
     self.isNamed = isNamed
     self.settings = settings
     sparseVectorsMade = Int(made)
+    // Definitions of versions before multivectors have none of these.
+    multiVectorsMade = Int(json["multiMade"]?.int ?? 0)
+    for vector in json["multi"]?.array ?? [] {
+      guard let name = vector["name"]?.string, let part = vector["part"]?.int.flatMap({ Int(exactly: $0) }),
+        let given = vector["given"]?.object, let read = MultiVector(name: name, part: part, given: given)
+      else { return nil }
+      multiVectors.append(read)
+    }
     self.vectors = []
     for vector in vectors {
       guard let name = vector["name"]?.string, let field = vector["field"]?.string,
@@ -161,6 +197,18 @@ struct QdrantDefinition: Equatable, Sendable {
     }
     json.endArray()
     json.member("sparseMade", sparseVectorsMade)
+    if multiVectorsMade > 0 {
+      json.key("multi")
+      json.beginArray()
+      for vector in multiVectors {
+        json.value(
+          .object([
+            "name": .string(vector.name), "part": .int(Int64(vector.part)), "given": .object(vector.given),
+          ]))
+      }
+      json.endArray()
+      json.member("multiMade", multiVectorsMade)
+    }
     json.member("settings", .object(settings))
     json.key("indexes")
     json.beginArray()
@@ -170,6 +218,15 @@ struct QdrantDefinition: Equatable, Sendable {
     json.endArray()
     json.endObject()
     return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+extension QdrantDefinition.MultiVector {
+  /// - Returns: `nil` unless size and distance are there.
+  init?(name: String, part: Int, given: JSONObject) {
+    guard let like = QdrantDefinition.Vector(name: name, field: "", given: given) else { return nil }
+    self.init(
+      name: name, part: part, size: like.size, distance: like.distance, datatype: like.datatype, given: given)
   }
 }
 

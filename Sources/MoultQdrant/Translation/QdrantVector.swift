@@ -6,6 +6,11 @@ struct QdrantVector: Sendable, Equatable {
     case dense(dimension: Int)
     /// Searched with `PayloadSearch` of ``QdrantVector/target`` and ``QdrantVector/scoring``.
     case sparse
+    /// Searched with `MultiVectorSearch` of that part of the payload.
+    case multi(dimension: Int, part: Int)
+
+    /// Whether a point's payload has it.
+    var isInPayload: Bool { if case .dense = self { false } else { true } }
   }
 
   /// Empty for the one that has none.
@@ -13,8 +18,8 @@ struct QdrantVector: Sendable, Equatable {
   var kind: Kind
   /// Of dense vectors; sparse ones are compared by their inner product.
   var distance: QdrantDistance
-  /// What the engine searches. Of a dense vector the collection's name, or `collection:field`; of a sparse one the
-  /// member of the payload, in the collection.
+  /// What the engine searches. Of a dense vector the collection's name, or `collection:field`; of another one the
+  /// member of the payload, in the collection, that points with the vector have.
   var target: String
   /// Of sparse vectors: whether a query's values are weighted by how much their indices tell (`modifier` `idf`).
   var weighsIndices = false
@@ -26,9 +31,21 @@ struct QdrantVector: Sendable, Equatable {
 
   /// What Qdrant calls the score that the engine gives.
   func score(_ own: Float) -> Float {
+    switch (distance, kind) {
+    // Sums of distances turned negative.
+    case (.euclid, .multi): abs(own).squareRoot()
+    case (.manhattan, .multi): abs(own)
+    case (.euclid, _): max(0, own).squareRoot()
+    case (.cosine, _), (.dot, _), (.manhattan, _): own
+    }
+  }
+
+  /// How rows of multivectors are compared; those of cosine are normalized.
+  var rowSimilarity: MultiVectorSearch.Similarity {
     switch distance {
-    case .euclid: max(0, own).squareRoot()
-    case .cosine, .dot, .manhattan: own
+    case .cosine, .dot: .innerProduct
+    case .euclid: .euclidean
+    case .manhattan: .manhattan
     }
   }
 

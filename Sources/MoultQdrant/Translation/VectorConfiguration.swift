@@ -6,22 +6,52 @@ enum VectorConfiguration {
   private static let nameBytesMax = 200
 
   /// `vectors` of a new collection: one object with `size`, or one for each name.
-  static func read(vectors json: JSON?) throws(QdrantError) -> (
-    isNamed: Bool, vectors: [QdrantDefinition.Vector]
-  ) {
-    guard let json, json != .null else { return (true, []) }
+  static func read(vectors json: JSON?) throws(QdrantError) -> QdrantDefinition {
+    guard let json, json != .null else { return QdrantDefinition(isNamed: true) }
     let fields = try QdrantFields(json, at: "vectors")
     if fields["size"]?.int != nil || fields["distance"]?.string != nil {
-      return (false, [try dense(fields, name: "", field: QdrantDefinition.unnamedField)])
+      var definition = QdrantDefinition(isNamed: false)
+      if isMulti(fields) {
+        try definition.add(try multi(fields, name: "", part: 0))
+      } else {
+        definition.vectors = [try dense(fields, name: "", field: QdrantDefinition.unnamedField)]
+      }
+      return definition
     }
-    var vectors: [QdrantDefinition.Vector] = []
+    var definition = QdrantDefinition(isNamed: true)
     for member in fields.object.members {
-      vectors.append(
+      let fields = try QdrantFields(member.value, at: "vectors.\(member.key)")
+      if isMulti(fields) {
+        try definition.add(try multi(fields, name: member.key, part: definition.multiVectorsMade))
+        continue
+      }
+      definition.vectors.append(
         try dense(
-          try QdrantFields(member.value, at: "vectors.\(member.key)"), name: member.key,
-          field: try field(member.key, avoiding: [QdrantDefinition.placeholderField])))
+          fields, name: member.key,
+          field: try field(member.key, avoiding: [QdrantDefinition.placeholderField]))
+      )
     }
-    return (true, vectors)
+    return definition
+  }
+
+  /// Whether it says of a vector that it is one of many rows.
+  static func isMulti(_ fields: QdrantFields) -> Bool { fields["multivector_config"] != nil }
+
+  /// - Parameter part: of payloads, that no multivector of the collection has had.
+  static func multi(
+    _ fields: QdrantFields, name: String, part: Int
+  ) throws(QdrantError) -> QdrantDefinition.MultiVector {
+    // Messages of gRPC have no other, and do not say it.
+    let comparator = try fields.fields("multivector_config")?.string("comparator") ?? "max_sim"
+    guard comparator == "max_sim" else {
+      throw .format("\(fields.place("multivector_config")).comparator: expected `max_sim`")
+    }
+    // The name's length is checked, though the engine never hears it.
+    let like = try dense(fields, name: name, field: try field(name, avoiding: []))
+    var given = like.given
+    given["multivector_config"] = .object(["comparator": .string(comparator)])
+    return QdrantDefinition.MultiVector(
+      name: name, part: part, size: like.size, distance: like.distance, datatype: like.datatype, given: given)
   }
 
   /// The engine's name of a vector.
@@ -59,9 +89,6 @@ enum VectorConfiguration {
         "\(fields.place("datatype")): `\(datatype.prefix(100))` is not available here; expected one of "
           + QdrantDefinition.Datatype.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "))
     }
-    if fields["multivector_config"] != nil {
-      throw .badRequest("\(fields.place("multivector_config")): multivectors are not available here")
-    }
     try QuantizationTranslation.check(fields["quantization_config"], at: fields.place("quantization_config"))
     guard
       let vector = QdrantDefinition.Vector(name: name, field: field, given: fields.object.withoutNulls)
@@ -95,5 +122,16 @@ enum VectorConfiguration {
     _ = try field(name, avoiding: [])
     return QdrantDefinition.SparseVector(
       name: name, member: StoredPayload.hiddenPrefix + "\(number)", given: fields.object.withoutNulls)
+  }
+}
+
+extension QdrantDefinition {
+  /// - Throws: 400 for more multivectors than a collection has.
+  mutating func add(_ vector: MultiVector) throws(QdrantError) {
+    guard multiVectors.count < Self.multiVectorsMax else {
+      throw .badRequest("a collection has \(Self.multiVectorsMax) multivectors at most")
+    }
+    multiVectors.append(vector)
+    multiVectorsMade = vector.part + 1
   }
 }

@@ -38,7 +38,7 @@ struct QdrantRecord: Sendable {
       json.member("version", 0)
       json.member("score", score)
     }
-    try withPayload.write(payload, mayHideMembers: collection.definition.sparseVectorsMade > 0, to: &json)
+    try withPayload.write(payload, mayHideMembers: collection.definition.hidesMembers, to: &json)
     if let vectors, withVector.isWanted {
       json.key("vector")
       try collection.write(vectorsOf: vectors, withVector, to: &json)

@@ -1,0 +1,90 @@
+"""Another model's vectors beside the old ones: a name is added, filled, looked at and dropped while points are written."""
+
+import random
+import threading
+
+import pytest
+import requests
+from conftest import API_KEY
+from qdrant_client import models
+
+D = models.Distance
+OLD, NEW, COUNT = 4, 6, 400
+
+
+def coverage(server, name):
+    answer = requests.get(f"{server.qdrant_uri}/collections/{name}", headers={"api-key": API_KEY}, timeout=60)
+    return answer.json()["result"]["vectors_coverage"]
+
+
+def dense(size):
+    return models.DenseVectorNameConfig(dense=models.DenseVectorConfig(size=size, distance=D.DOT))
+
+
+@pytest.mark.parametrize("old", ["", "old"], ids=["without-a-name", "named"])
+def test_a_model_beside_another(remote, qdrant_server, old):
+    draw = random.Random(2)
+    vector = lambda size: [draw.gauss(0, 1) for _ in range(size)]
+    params = models.VectorParams(size=OLD, distance=D.DOT)
+    remote.create_collection("c", vectors_config={old: params} if old else params)
+    point = lambda id, v: models.PointStruct(id=id, vector={old: v} if old else v, payload={"n": id})
+    olds = {n: vector(OLD) for n in range(COUNT)}
+    remote.upsert("c", [point(n, v) for n, v in olds.items()])
+    assert coverage(qdrant_server, "c") == {old: {"filled": COUNT, "total": COUNT}}
+
+    # Somebody writes all the while, and knows nothing of other names.
+    stop, failures, late = threading.Event(), [], {}
+    writer = qdrant_server.qdrant()
+
+    def write():
+        own, id = random.Random(3), COUNT
+        while not stop.is_set():
+            v = [own.gauss(0, 1) for _ in range(OLD)]
+            try:
+                writer.upsert("c", [point(id, v)])
+                late[id] = v
+            except Exception as error:
+                failures.append(error)
+            id += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        remote.create_vector_name("c", "new", dense(NEW))
+        remote.create_vector_name("c", "words", models.SparseVectorNameConfig(sparse=models.SparseVectorConfig()))
+        told = coverage(qdrant_server, "c")
+        assert told["new"]["filled"] == 0 and told["words"]["filled"] == 0 and told[old]["filled"] == told[old]["total"] >= COUNT
+        news = {n: vector(NEW) for n in range(0, COUNT, 2)}
+        sparse = {n: models.SparseVector(indices=[n % 9], values=[1.0 + n / 8]) for n in range(0, COUNT, 3)}
+        for ids in (list(news)[:100], list(news)[100:]):
+            remote.update_vectors("c", [models.PointVectors(id=n, vector={"new": news[n]}) for n in ids])
+        remote.update_vectors("c", [models.PointVectors(id=n, vector={"words": v}) for n, v in sparse.items()])
+        told = coverage(qdrant_server, "c")
+        assert told["new"]["filled"] == len(news) and told["words"]["filled"] == len(sparse)
+    finally:
+        stop.set()
+        thread.join()
+    assert failures == [] and late
+
+    query = vector(NEW)
+    dot = lambda a, b: sum(x * y for x, y in zip(a, b))
+    hits = remote.query_points("c", query=query, using="new", limit=COUNT).points
+    assert [h.id for h in hits] == sorted(news, key=lambda n: -dot(query, news[n]))
+    assert {h.id for h in remote.query_points("c", query=models.SparseVector(indices=[3], values=[1.0]), using="words", limit=COUNT).points} \
+        == {n for n in sparse if n % 9 == 3}
+    has = models.Filter(must=models.HasVectorCondition(has_vector="new"))
+    assert remote.count("c", count_filter=has).count == len(news)
+    # The old one answers as before, for everything that was written meanwhile too.
+    everything = olds | late
+    query = vector(OLD)
+    hits = remote.query_points("c", query=query, using=old or None, limit=50, search_params=models.SearchParams(exact=True)).points
+    assert [h.id for h in hits] == sorted(everything, key=lambda n: -dot(query, everything[n]))[:50]
+
+    remote.delete_vector_name("c", "new")
+    remote.delete_vector_name("c", "words")
+    assert coverage(qdrant_server, "c") == {old: {"filled": len(everything), "total": len(everything)}}
+    for record in remote.retrieve("c", [0, 3, COUNT], with_vectors=True):
+        assert (record.vector[old] if old else record.vector) == pytest.approx(everything[record.id]) and record.payload == {"n": record.id}
+    with pytest.raises(Exception, match="Not existing vector name error: new"):
+        remote.query_points("c", query=[0.0] * NEW, using="new")
+    writer.close()
