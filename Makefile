@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak soak-controls lint format bench bench-peers bench-peers-milvus \
+.PHONY: help setup build demo demo-migration test soak soak-controls lint format bench bench-peers bench-peers-milvus \
 	bench-peers-qdrant clean
 
 MOULT := .build/release/moult
@@ -23,6 +23,11 @@ build: setup ## Build the release binary .build/release/moult.
 demo: build ## Import the sample, switch its quantization under load, verify, roll back, reindex.
 	@$(MOULT) demo
 
+demo-migration: build ## MiniLM → bge on ROWS=2000 senses with real models: embedded, proven, cut over, rolled back, under load.
+	@scripts/setup tests
+	@Examples/embedding-server/run --install
+	@.build/embedding-server/bin/python -B Examples/migration/story.py --rows $(or $(ROWS),2000) $(if $(OUT),--out $(OUT))
+
 test: ## Run every check and test; .ci/run calls this.
 	@scripts/setup tests
 	swift format lint --strict --recursive $(SOURCES)
@@ -36,6 +41,7 @@ test: ## Run every check and test; .ci/run calls this.
 	  MOULT_ISA=$$level swift test --skip-build --parallel --filter '^(KernelTests|MoultComputeTests)\.' || exit 1; \
 	done
 	Tests/Clients/run
+	MOULT="$$(swift build --show-bin-path)/moult" Examples/migration/run
 	kernels/check-neon
 	kernels/check-emulated
 
