@@ -32,7 +32,7 @@ struct LinearTransformTests {
     }
   }
 
-  @Test("gives a vector the same bits in whatever batch", arguments: [5, 100, 384])
+  @Test("gives a vector the same bits in whatever batch", arguments: [5, 17, 40, 100, 384])
   func ignoresBatch(input: Int) {
     var random = SeededGenerator(seed: UInt64(input))
     let output = input * 2 / 3

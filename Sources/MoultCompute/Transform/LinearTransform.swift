@@ -42,8 +42,8 @@ public struct LinearTransform: Sendable {
     self.direction = direction
   }
 
-  /// Vectors that go through one `sgemm`. Always this many (a short block is filled up with zeros), so that
-  /// a vector's result is the same bits whatever stands beside it. Input block ≤ 512 KiB.
+  /// Vectors that are mapped together. Always this many (a short block is filled up with zeros), and products of rows that
+  /// are alike, so that a vector's result is the same bits whatever stands beside it. Input block ≤ 512 KiB.
   var blockCount: Int {
     var count = 64
     while count > 1 && count * max(inputDimension, outputDimension) > 131_072 { count /= 2 }
@@ -77,9 +77,12 @@ public struct LinearTransform: Sendable {
 
   private func applyBlock(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     let block = blockCount
-    BLAS.multiplyTransposed(
-      x, rows: block, matrix.pointer, columns: outputDimension, depth: inputDimension,
-      bStride: inputDimension, into: y, stride: outputDimension)
+    let rows = min(block, BLAS.rowsAlike)
+    for first in stride(from: 0, to: block, by: rows) {
+      BLAS.multiplyTransposed(
+        x + first * inputDimension, rows: rows, matrix.pointer, columns: outputDimension, depth: inputDimension,
+        bStride: inputDimension, into: y + first * outputDimension, stride: outputDimension)
+    }
     for i in 0..<block { finish(x + i * inputDimension, y + i * outputDimension) }
   }
 
