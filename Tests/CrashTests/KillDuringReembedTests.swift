@@ -12,10 +12,13 @@ import Testing
 @Suite("kill -9 during a re-embedding", .serialized)
 struct KillDuringReembedTests {
   private static let seed: UInt64 = 0x7265_656d_62
-  private static let rows = 6_000
   private static let batch = 32
   private static let streams = 4
   private static let killsWanted = Scale.count(5, soak: 50)
+  /// Requests between two kills, at most.
+  private static let requestsMax = 40
+  /// Enough for all kills to come before the end, most often.
+  private static let rows = killsWanted * requestsMax / 2 * batch + 2_800
 
   @Test("killed at any moment: at most one batch a stream is sent again", .timeLimit(.minutes(60)))
   func kills() async throws {
@@ -31,20 +34,21 @@ struct KillDuringReembedTests {
             source: "words", target: "words_new", embedder: "new", text: "{word}", alias: "live",
             gate: RecallGateRequest(minimumRecall: 0)))
       }
-      var kills = 0
+      var (kills, killsMeanwhile) = (0, 0)
       for _ in 0..<Self.killsWanted {
-        let requests = endpoint.requestCount + Int.random(in: 1...40, using: &random)
+        let requests = endpoint.requestCount + Int.random(in: 1...Self.requestsMax, using: &random)
         // The job may end before.
-        while endpoint.requestCount < requests {
-          let state = try await AdminClient.with(url: server.url, token: nil) {
-            try await $0.job(job.id).state
+        var isOver = false
+        while endpoint.requestCount < requests, !isOver {
+          isOver = try await AdminClient.with(url: server.url, token: nil) {
+            try await $0.job(job.id).state.isFinal
           }
-          if state.isFinal { break }
           try await Task.sleep(for: .milliseconds(1))
         }
         kill(server.processID, SIGKILL)
         await server.stop()
         kills += 1
+        if !isOver { killsMeanwhile += 1 }
         server = try await start(data, endpoint)
       }
       try await AdminClient.with(url: server.url, token: nil) { client in
@@ -52,17 +56,23 @@ struct KillDuringReembedTests {
         #expect(finished.state == .completed, "seed \(Self.seed): \(finished)")
         let sentAgain = endpoint.sent.values.reduce(0) { $0 + $1 - 1 }
         #expect(endpoint.sent.count == Self.rows)
+        #expect(killsMeanwhile >= Self.killsWanted / 2, "seed \(Self.seed)")
         // And 200 texts at the end, as queries.
         #expect(sentAgain <= kills * Self.streams * Self.batch + 200, "seed \(Self.seed)")
-        let page = try await client.points(
-          of: "live", after: nil, limit: 10_000, vectors: true, payload: true)
-        #expect(page.ids.count == Self.rows)
-        for (place, id) in page.ids.enumerated() {
-          let start = place * StandInEndpoint.dimension
-          let vector = Array(page.vectors[start..<start + StandInEndpoint.dimension])
-          #expect(vector == StandInEndpoint.vector("word \(id)"), "point \(id)")
-          #expect(page.payloads[place] == #"{"word":"word \#(id)"}"#)
+        var (read, last): (Int, PointID?) = (0, nil)
+        while read < Self.rows {
+          let page = try await client.points(
+            of: "live", after: last, limit: 5_000, vectors: true, payload: true)
+          try #require(!page.ids.isEmpty)
+          for (place, id) in page.ids.enumerated() {
+            let start = place * StandInEndpoint.dimension
+            let vector = Array(page.vectors[start..<start + StandInEndpoint.dimension])
+            #expect(vector == StandInEndpoint.vector("word \(id)"), "point \(id)")
+            #expect(page.payloads[place] == #"{"word":"word \#(id)"}"#)
+          }
+          (read, last) = (read + page.ids.count, page.ids.last)
         }
+        #expect(read == Self.rows)
       }
       #expect(await server.stop() == 0)
     }
@@ -83,7 +93,7 @@ struct KillDuringReembedTests {
       CreateCollectionRequest(
         name: "words", dimension: 4, metric: .innerProduct, keyKind: .int64, elementType: .float32))
     for first in Swift.stride(from: 0, to: Self.rows, by: 1_000) {
-      let ids = first..<first + 1_000
+      let ids = first..<min(Self.rows, first + 1_000)
       try await client.upsert(
         PointBatch(
           ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,

@@ -37,6 +37,52 @@ struct ReembedFaultTests {
     }
   }
 
+  @Test(
+    "storms of 429, failures, silence, cut connections, any order, and the endpoint away: only poisoned texts are set aside",
+    .timeLimit(.minutes(20)))
+  func everythingAtOnce() async throws {
+    let rows = Scale.count(10_000, soak: 60_000)
+    let away = Duration.seconds(Scale.count(2, soak: 60))
+    let poisoned = stride(from: 777, to: rows, by: 10_000).map { "word \($0)" }
+    let poison = Set(poisoned.map(H.text))
+    let awaySince = Mutex<ContinuousClock.Instant?>(nil)
+    let fault: Fault = { request in
+      if request.number >= 100 {
+        let since = awaySince.withLock { since in
+          since = since ?? .now
+          return since!
+        }
+        if since.duration(to: .now) < away { return .dropped }
+      }
+      if request.texts.contains(where: poison.contains) { return .status(400, body: "bad input") }
+      if request.number % 50 < 5 { return .status(429, headers: ["Retry-After": "0.05"]) }
+      var random = SeededGenerator(seed: UInt64(request.number))
+      return switch Int.random(in: 0..<100, using: &random) {
+      case 0..<5: .status(500)
+      case 5: .silence(.seconds(30))
+      case 6..<8: .dropped
+      case 8..<12: .shuffled
+      default: nil
+      }
+    }
+    try await StandInEndpoint.with(fault) { endpoint in
+      let harness = try await ReembedHarness(endpoint)
+      try await harness.addEmbedder(endpoint) { $0.timeoutSeconds = 0.5 }
+      try await harness.fill("words", count: rows)
+      let job = try await harness.reembed(harness.request { $0.maximumSetAside = poisoned.count })
+      #expect(job.state == .completed, "\(job)")
+      #expect(job.embedding?.setAside == Int64(poisoned.count))
+      #expect(awaySince.withLock { $0 } != nil)
+      var words = H.words(rows)
+      for (place, word) in poisoned.enumerated() where words[Int64(777 + 10_000 * place)] == word {
+        words[Int64(777 + 10_000 * place)] = nil
+      }
+      #expect(words.count == rows - poisoned.count)
+      try await harness.expectAll("words_new", words)
+      try await harness.shutDown()
+    }
+  }
+
   @Test("a text that the model refuses is found and set aside; without leave nothing goes live")
   func poisonedText() async throws {
     let poison = H.text("word 777")
