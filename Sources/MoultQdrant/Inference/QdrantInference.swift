@@ -22,7 +22,8 @@ enum QdrantInference {
     return QdrantSparseVector(indices: vector.indices, values: vector.values)
   }
 
-  /// Of a query, by the model of the stored vectors.
+  /// Of a query, by the model of the stored vectors: the one that is named, or, by no name, whichever it is, so that a
+  /// client needs not know when the model changes.
   ///
   /// - Throws: 400 for another model, or where none is known; `unavailable` and `overloaded` when it does not answer.
   static func dense(_ document: QdrantDocument, like vector: QdrantVector, by engine: Engine) async throws
@@ -32,7 +33,8 @@ enum QdrantInference {
       throw QdrantError.badRequest("options: the model of a dense vector takes none here")
     }
     do {
-      return try await engine.queryVectors(of: [document.text], ofModel: document.model, in: vector.target)[0]
+      return try await engine.queryVectors(
+        of: [document.text], ofModel: document.model.isEmpty ? nil : document.model, in: vector.target)[0]
     } catch let error as MoultError where error.code == .invalidArgument {
       throw refusal(of: document, for: "a dense vector", because: error.message)
     }
