@@ -32,9 +32,10 @@ public enum BLAS {
   ///
   /// OpenBLAS' kernels for Haswell and Zen up to 3 round the sixth row of a product and some others otherwise than the
   /// first. What the library does here is tried out, once.
-  static let rowsAlike = [64, 8].first { rows in
-    [(17, 16), (40, 40), (100, 96)].allSatisfy { areAlike(rows, depth: $0, columns: $1) }
-  } ?? 1
+  static let rowsAlike =
+    [64, 8].first { rows in
+      [(17, 16), (40, 40), (100, 96)].allSatisfy { areAlike(rows, depth: $0, columns: $1) }
+    } ?? 1
 
   private static func areAlike(_ rows: Int, depth: Int, columns: Int) -> Bool {
     var random = SplitMix64(seed: 1)

@@ -80,7 +80,8 @@ public struct LinearTransform: Sendable {
     let rows = min(block, BLAS.rowsAlike)
     for first in stride(from: 0, to: block, by: rows) {
       BLAS.multiplyTransposed(
-        x + first * inputDimension, rows: rows, matrix.pointer, columns: outputDimension, depth: inputDimension,
+        x + first * inputDimension, rows: rows, matrix.pointer, columns: outputDimension,
+        depth: inputDimension,
         bStride: inputDimension, into: y + first * outputDimension, stride: outputDimension)
     }
     for i in 0..<block { finish(x + i * inputDimension, y + i * outputDimension) }
