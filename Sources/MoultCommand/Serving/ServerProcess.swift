@@ -19,9 +19,14 @@ final class ServerProcess {
   var processID: Int32 { process.processIdentifier }
 
   /// Bytes of memory that the server holds, file pages it has mapped included; `nil` when not known.
-  var residentBytes: Int? {
+  var residentBytes: Int? { memoryBytes("VmRSS:") }
+
+  /// Bytes of its heap and stacks; `nil` when not known.
+  var anonymousBytes: Int? { memoryBytes("RssAnon:") }
+
+  private func memoryBytes(_ name: String) -> Int? {
     guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
       let kilobytes = line.split(whereSeparator: { " \t".contains($0) }).dropFirst().first.flatMap({ Int($0) }
       )
     else { return nil }

@@ -89,6 +89,7 @@ struct EmbeddingPass: Sendable {
     case noted(Batch)
     case probed(Batch, String, isRefused: Bool, isAnswered: Bool)
     case waited
+    case saved
   }
 
   /// A page whose texts are not all there yet.
@@ -120,6 +121,7 @@ struct EmbeddingPass: Sendable {
     var waitsUntil = Double.infinity
     /// By the job, over all its attempts.
     var spent = EmbeddingCache.Spent()
+    var isSaving = false
     var savedAt = 0.0
     var lastReason = ""
   }
@@ -160,7 +162,7 @@ struct EmbeddingPass: Sendable {
           load(&state, isUrgent: isUrgent, in: &group)
           send(&state, in: &group, now: now)
         }
-        if state.requests == 0, state.noting == 0, !state.isLoading {
+        if state.requests == 0, state.noting == 0, !state.isLoading, !state.isSaving {
           if isSpent {
             try await save(state.progress)
             throw BudgetSpent(progress: state.progress)
@@ -171,9 +173,14 @@ struct EmbeddingPass: Sendable {
         guard let event = try await group.next() else { continue }
         try handle(
           event, &state, in: &group, now: SharedEmbeddingPace.now, patienceSeconds: patienceSeconds)
-        if close(&state), SharedEmbeddingPace.now - state.savedAt >= Self.saveSeconds {
-          state.savedAt = SharedEmbeddingPace.now
-          try await save(state.progress)
+        if close(&state), !state.isSaving, SharedEmbeddingPace.now - state.savedAt >= Self.saveSeconds {
+          // Beside the requests: an endpoint that waits for a disk stands still.
+          state.isSaving = true
+          let progress = state.progress
+          group.addTask {
+            try await save(progress)
+            return .saved
+          }
         }
         try context.reportProgress(
           phase: phase, rowsDone: state.progress.report.points,
@@ -279,6 +286,9 @@ struct EmbeddingPass: Sendable {
     switch event {
     case .page(let page): add(page, &state)
     case .waited: state.waitsUntil = .infinity
+    case .saved:
+      state.isSaving = false
+      state.savedAt = now
     case .noted(let batch):
       state.noting -= 1
       finish(batch, &state)

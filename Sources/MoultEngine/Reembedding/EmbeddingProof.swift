@@ -102,10 +102,14 @@ struct EmbeddingProof: Sendable {
     let snapshot = collection.snapshot
     let queryCount = queries.count / collection.schema.dimension
     guard queryCount > 0 else { return [] }
+    let generation = snapshot.building ?? snapshot.live
     let found = queries.withUnsafeBufferPointer { queries in
       SearchExecutor.search(
-        snapshot, generation: snapshot.building ?? snapshot.live, queries: queries.baseAddress!,
-        queryCount: queryCount, parameters: .init(count: count), parallel: resources.background.parallelFor)
+        snapshot, generation: generation, queries: queries.baseAddress!, queryCount: queryCount,
+        // The same rows, by one pass over the vectors for all queries in place of one for each.
+        parameters: .init(
+          count: count, exact: generation.specification.isIdentity && generation.indexes.isEmpty),
+        parallel: resources.background.parallelFor)
     }
     let rows = Set(found.joined().map(\.row))
     let stored = try resources.directory.read { db in

@@ -29,6 +29,13 @@ struct BenchReembed: AsyncParsableCommand {
   var streams = 4
   @Option(help: "Milliseconds that the model takes for a request.")
   var latency = 20.0
+  @Option(
+    help: ArgumentHelp(
+      "A real model's /v1/embeddings in the stand-in's place, with --model; --latency says nothing then.",
+      valueName: "url"))
+  var endpoint: String?
+  @Option(help: "The model that --endpoint is asked for.")
+  var model: String?
   @OptionGroup var output: OutputOptions
 
   struct Record: Encodable {
@@ -37,7 +44,10 @@ struct BenchReembed: AsyncParsableCommand {
     var dimension: Int
     var batch: Int
     var streams: Int
-    var latencyMs: Double
+    /// Of the stand-in.
+    var latencyMs: Double?
+    /// A real one.
+    var model: String?
     var machine: String
     var commit: String
     var bareTextsPerSecond: Double
@@ -45,17 +55,17 @@ struct BenchReembed: AsyncParsableCommand {
     var busy: Double
     var seconds: Double
     var cpuUsPerPoint: Double?
-    /// Beside what the server held before the job.
-    var residentMibBeside: Double?
+    /// Heap and stacks, beside what the server held before the job: pages of mapped files go when others need the room.
+    var heapMibBeside: Double?
     var textsSent: Int
 
     enum CodingKeys: String, CodingKey {
-      case benchmark, points, dimension, batch, streams, machine, commit, busy, seconds
+      case benchmark, points, dimension, batch, streams, model, machine, commit, busy, seconds
       case latencyMs = "latency_ms"
       case bareTextsPerSecond = "bare_texts_per_second"
       case textsPerSecond = "texts_per_second"
       case cpuUsPerPoint = "cpu_us_per_point"
-      case residentMibBeside = "resident_mib_beside"
+      case heapMibBeside = "heap_mib_beside"
       case textsSent = "texts_sent"
     }
   }
@@ -67,38 +77,71 @@ struct BenchReembed: AsyncParsableCommand {
     if !(latency >= 0 && latency <= 60_000) {
       throw ValidationError("--latency must lie in 0 … 60000, got \(latency)")
     }
+    if (endpoint == nil) != (model == nil) { throw ValidationError("--endpoint and --model go together") }
+    if let endpoint, URL(string: endpoint)?.host() == nil {
+      throw ValidationError(
+        "--endpoint must be a URL such as http://127.0.0.1:8080/v1/embeddings, got '\(endpoint)'")
+    }
+  }
+
+  /// What is asked for vectors, and what it has seen of that.
+  private struct Asked {
+    var url: String
+    var model: String
+    /// `nil` for a real one, which is seen from here.
+    var standIn: ModelStandIn?
   }
 
   func run() async throws {
-    let model = ModelStandIn(dimension: dimension, latency: latency / 1_000, atOnce: streams)
-    let record = try await model.serve { port in
-      let bare = try await bareRate(model, port: port)
-      return try await reembed(model, port: port, bare: bare)
+    let record: Record
+    if let endpoint, let model {
+      record = try await measured(Asked(url: endpoint, model: model))
+    } else {
+      let standIn = ModelStandIn(dimension: dimension, latency: latency / 1_000, atOnce: streams)
+      record = try await standIn.serve { port in
+        try await measured(
+          Asked(url: "http://127.0.0.1:\(port)/v1/embeddings", model: ModelStandIn.model, standIn: standIn))
+      }
     }
     try output.put(record) { record in
       """
       \(Figure.grouped(Int(record.textsPerSecond))) texts/s, \(Figure.fixed(record.busy * 100, 1)) % of a bare client; \
       \(record.cpuUsPerPoint.map { Figure.fixed($0, 1) } ?? "?") µs of processor a point, \
-      \(record.residentMibBeside.map { Figure.fixed($0, 1) } ?? "?") MiB beside
+      \(record.heapMibBeside.map { Figure.fixed($0, 1) } ?? "?") MiB beside
       """
     }
   }
 
+  private func measured(_ asked: Asked) async throws -> Record {
+    try await reembed(asked, bare: try await bareRate(asked))
+  }
+
+  private static func text(_ number: Int) -> String { "a text of some length, number \(number)" }
+
   /// Texts a second that a client gets which does nothing else.
-  private func bareRate(_ model: ModelStandIn, port: Int) async throws -> Double {
+  private func bareRate(_ asked: Asked) async throws -> Double {
     let http = HTTPClient(eventLoopGroupProvider: .singleton)
-    let texts = (0..<batch).map { "\"a text of some length, number \($0)\"" }.joined(separator: ",")
-    let body = ByteBuffer(string: #"{"model":"\#(ModelStandIn.model)","input":[\#(texts)]}"#)
-    let rounds = max(20, points / batch / streams / 2)
+    // A real model takes long: a look of some hundred texts is enough.
+    let rounds = max(asked.standIn == nil ? 4 : 20, points / batch / streams / 2)
+    let start = ContinuousClock.now
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        for _ in 0..<streams {
+        for stream in 0..<streams {
           group.addTask {
-            for _ in 0..<rounds {
-              var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/embeddings")
+            for round in 0..<rounds {
+              let first = (stream * rounds + round) * batch
+              let texts = (first..<first + batch).map { "\"\(Self.text($0))\"" }.joined(separator: ",")
+              var request = HTTPClientRequest(url: asked.url)
               request.method = .POST
-              request.body = .bytes(body)
-              _ = try await http.execute(request, timeout: .seconds(60)).body.collect(upTo: 1 << 30)
+              request.headers.add(name: "Content-Type", value: "application/json")
+              request.body = .bytes(
+                ByteBuffer(
+                  string: #"{"model":"\#(asked.model)","input":[\#(texts)],"encoding_format":"base64"}"#))
+              let answer = try await http.execute(request, timeout: .seconds(600))
+              _ = try await answer.body.collect(upTo: 1 << 30)
+              guard answer.status == .ok else {
+                throw CommandFailure(.failure, "'\(asked.url)' answered \(answer.status.code)")
+              }
             }
           }
         }
@@ -109,54 +152,58 @@ struct BenchReembed: AsyncParsableCommand {
       throw error
     }
     try await http.shutdown()
-    let traffic = model.takeTraffic()
-    return Double(traffic.texts) / traffic.seconds
+    if let traffic = asked.standIn?.takeTraffic() { return Double(traffic.texts) / traffic.seconds }
+    return Double(rounds * batch * streams) / start.duration(to: .now).inSeconds
   }
 
-  private func reembed(_ model: ModelStandIn, port: Int, bare: Double) async throws -> Record {
+  private func reembed(_ asked: Asked, bare: Double) async throws -> Record {
     let directory = try ScratchDirectory(name: "moult-bench")
     defer { directory.remove() }
+    let url = URL(string: asked.url)
+    let host = "\(url?.host() ?? ""):\(url?.port ?? (url?.scheme == "https" ? 443 : 80))"
     let server = try await ServerProcess(
-      dataDirectory: directory.path + "/data", arguments: ["--embedder-host", "127.0.0.1:\(port)"])
+      dataDirectory: directory.path + "/data", arguments: ["--embedder-host", host])
     do {
       let record = try await AdminClient.with(url: server.url, token: ServerOptions.defaultToken) { client in
         try await fill(client)
         _ = try await client.addEmbedder(
           Embedder(
-            name: "model", url: "http://127.0.0.1:\(port)/v1/embeddings", model: ModelStandIn.model,
-            dimension: dimension, batchTexts: batch, streams: streams))
-        let (processorBefore, residentBefore) = (server.processorSeconds, server.residentBytes)
+            name: "model", url: asked.url, model: asked.model, dimension: dimension, batchTexts: batch,
+            streams: streams))
+        let (processorBefore, heapBefore) = (server.processorSeconds, server.anonymousBytes)
         let start = ContinuousClock.now
-        let job = try await client.startReembed(
+        var job = try await client.startReembed(
           ReembedRequest(
             source: "words", target: "words_new", embedder: "model", text: "{word}", alias: "live",
             bridges: false,
             gate: RecallGateRequest(minimumRecall: 0)))
-        var job2 = job
-        var traffic: ModelStandIn.Traffic?
-        var resident = 0
-        while !job2.state.isFinal {
-          job2 = try await client.jobWhenChanged(job.id, seconds: 1)
-          resident = max(resident, server.residentBytes ?? 0)
+        var rate: Double?
+        var heap = 0
+        while !job.state.isFinal {
+          job = try await client.jobWhenChanged(job.id, seconds: 1)
+          heap = max(heap, server.anonymousBytes ?? 0)
           // What comes later are the queries of the proof.
-          if traffic == nil, job2.progress.phase != "embed", !job2.progress.phase.isEmpty {
-            traffic = model.takeTraffic()
+          if rate == nil, job.progress.phase != "embed", !job.progress.phase.isEmpty {
+            let traffic = asked.standIn?.takeTraffic()
+            rate =
+              traffic.map { Double($0.texts) / $0.seconds } ?? Double(points)
+              / start.duration(to: .now).inSeconds
           }
         }
-        try JobWatcher.requireCompleted(job2)
+        try JobWatcher.requireCompleted(job)
         let seconds = start.duration(to: .now).inSeconds
-        guard let traffic, traffic.seconds > 0 else {
+        guard let rate, rate.isFinite, rate > 0 else {
           throw CommandFailure(.failure, "the job ended before its embedding was seen; take more --points")
         }
-        let rate = Double(traffic.texts) / traffic.seconds
         let processor = processorBefore.flatMap { before in server.processorSeconds.map { $0 - before } }
         return Record(
-          points: points, dimension: dimension, batch: batch, streams: streams, latencyMs: latency,
+          points: points, dimension: dimension, batch: batch, streams: streams,
+          latencyMs: asked.standIn == nil ? nil : latency, model: asked.standIn == nil ? asked.model : nil,
           machine: MachineIdentity.current.processor, commit: Commit.current, bareTextsPerSecond: bare,
           textsPerSecond: rate, busy: rate / bare, seconds: seconds,
           cpuUsPerPoint: processor.map { $0 / Double(points) * 1e6 },
-          residentMibBeside: residentBefore.map { Double(resident - $0) / 1_048_576 },
-          textsSent: Int(job2.embedding?.texts ?? 0))
+          heapMibBeside: heapBefore.map { Double(heap - $0) / 1_048_576 },
+          textsSent: Int(job.embedding?.texts ?? 0))
       }
       await server.stop()
       return record
@@ -176,7 +223,7 @@ struct BenchReembed: AsyncParsableCommand {
         PointBatch(
           ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0 % 97), 1, 2, 3] },
           dimension: 4,
-          payloads: ids.map { #"{"word":"a text of some length, number \#($0)"}"# }), elementType: .float32,
+          payloads: ids.map { #"{"word":"\#(Self.text($0))"}"# }), elementType: .float32,
         to: "words")
     }
   }
