@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-migration test soak soak-controls lint format bench bench-peers bench-peers-milvus \
-	bench-peers-qdrant clean
+	bench-peers-qdrant bench-migration clean
 
 MOULT := .build/release/moult
 # Of the soak: times are judged in a release build only.
@@ -83,6 +83,9 @@ bench-peers-milvus: build ## Moult, milvus-lite and Milvus 2.3.5 in turn through
 
 bench-peers-qdrant: build ## Moult through qdrant-client beside qdrant-edge-py, DATA=directory. Writes Benchmarks/Results.
 	@DATA="$(DATA)" SETS="$(SETS)" ROWS="$(ROWS)" Benchmarks/Qdrant/run
+
+bench-migration: build ## MiniLM → bge over 40,000 points under load, DATA=directory. Writes Benchmarks/Results.
+	@DATA="$(DATA)" ROWS="$(ROWS)" Benchmarks/Migration/run
 
 clean: ## Remove what was built.
 	rm -rf .build
