@@ -55,15 +55,28 @@ extension Engine {
   ) async throws {
     try await names.run {
       let collection = try aliases.resolve(name)
-      var schema = collection.info(aliases: []).schema
       let annotations = try change(collection.info(aliases: []))
-      guard annotations != schema.annotations else { return }
-      schema.annotations = annotations
-      try await resources.directory.write { [resources, schema] db in
-        try resources.directory.catalog.setSchema(schema, of: collection.id, in: db)
-      }
-      collection.annotate(annotations)
+      try await resources.setSchema(of: collection) { $0.annotations = annotations }
     }
+  }
+
+  /// Lets another vector field be searched where a search names none: from one request to the next, and back as quickly.
+  /// Vectors are written by their fields' names as before.
+  ///
+  /// - Parameter field: the collection's first one is the default of a new collection.
+  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument`; `collectionNotReady` for a field that is
+  ///   still being filled, unless `allowsPartial`.
+  package func setSearchField(
+    _ field: String, of name: String, allowsPartial: Bool = false
+  ) async throws -> CollectionInfo {
+    try await names.run {
+      let collection = try aliases.resolveReady(name)
+      try Self.requireWhole(collection, name)
+      let part = try aliases.resolve(FieldName.joined(collection.name, field))
+      if !allowsPartial { try resources.requireFilled(part) }
+      try await resources.setSchema(of: collection) { $0.searchField = part.parentID == nil ? nil : field }
+    }
+    return try describeCollection(name)
   }
 
   /// Gives a collection that has learned nothing from its vectors another metric or index, at once: full precision
@@ -141,5 +154,30 @@ extension Engine {
         IndexJob.enqueueIfNeeded(for: fresh, in: resources)
       }
     }
+  }
+}
+
+extension EngineResources {
+  /// Changes what of a schema may change while the collection is open. Under the gate of names.
+  ///
+  /// - Parameter also: done in the same transaction.
+  func setSchema<Value: Sendable>(
+    of collection: Collection, _ change: (inout CollectionSchema) -> Void,
+    also: @escaping @Sendable (Database) throws -> Value
+  ) async throws -> Value {
+    let old = collection.info(aliases: []).schema
+    var new = old
+    change(&new)
+    let schema = new
+    let value = try await directory.write { db in
+      if schema != old { try directory.catalog.setSchema(schema, of: collection.id, in: db) }
+      return try also(db)
+    }
+    collection.redefine(as: schema)
+    return value
+  }
+
+  func setSchema(of collection: Collection, _ change: (inout CollectionSchema) -> Void) async throws {
+    try await setSchema(of: collection, change) { _ in }
   }
 }

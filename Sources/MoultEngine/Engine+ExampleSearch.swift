@@ -9,6 +9,7 @@ extension Engine {
   ///   `overloaded`; `CancellationError` at once when the task is cancelled.
   package func search(_ request: ExampleSearch, in name: String) async throws -> SearchResponse {
     let collection = try aliases.resolveReady(name)
+    try resources.checkCoverage(of: collection, refuses: false)
     try request.check(dimension: collection.schema.dimension)
     let window = SearchWindow(queryCount: 1, limit: request.limit, offset: 0, filter: request.filter)
     try window.check()

@@ -7,17 +7,30 @@ import Synchronization
 
 /// Vector fields that are filled from texts, by their number.
 final class FieldEmbeddingTable: Sendable {
-  private let orders = Mutex<[Int64: EmbeddingText.Order]>([:])
+  private struct State {
+    var orders: [Int64: EmbeddingText.Order] = [:]
+    var filled: Set<Int64> = []
+  }
 
-  subscript(field: Int64) -> EmbeddingText.Order? { orders.withLock { $0[field] } }
+  private let state = Mutex(State())
+
+  subscript(field: Int64) -> EmbeddingText.Order? { state.withLock { $0.orders[field] } }
+
+  /// Whether a model fills a field, and has not dealt with all points once.
+  func isBeingFilled(_ field: Int64) -> Bool {
+    state.withLock { $0.orders[field] != nil && !$0.filled.contains(field) }
+  }
+
+  func setFilled(_ field: Int64) { state.withLock { _ = $0.filled.insert(field) } }
 
   func load(_ records: [Catalog.FieldEmbeddingRecord]) throws {
     for record in records {
       set(try JSONDecoder().decode(EmbeddingText.Order.self, from: Data(record.order.utf8)), of: record.field)
+      if record.isFilled { setFilled(record.field) }
     }
   }
 
-  func set(_ order: EmbeddingText.Order, of field: Int64) { orders.withLock { $0[field] = order } }
+  func set(_ order: EmbeddingText.Order, of field: Int64) { state.withLock { $0.orders[field] = order } }
 }
 
 extension Engine {

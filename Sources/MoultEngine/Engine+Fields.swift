@@ -21,7 +21,9 @@ extension Engine {
       try Self.check(field, schema: collection.schema)
       let requester = Requester.name
       try await collection.holdingWriters {
-        guard collection.fields.allSatisfy({ $0.schema.vectorField != field.name }) else {
+        guard collection.fields.allSatisfy({ $0.schema.vectorField != field.name }),
+          collection.textVectors.allSatisfy({ $0.name != field.name })
+        else {
           throw MoultError(
             .collectionExists, "collection '\(collection.name)' has a vector field '\(field.name)' already")
         }
@@ -52,16 +54,34 @@ extension Engine {
 
   /// Removes a vector field with its vectors, codes and indexes. The first of a collection stays.
   ///
-  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the first one, `switchInProgress`.
-  package func dropVectorField(_ field: String, from name: String) async throws {
+  /// - Parameter force: also while a model fills another field of the collection, which may be what takes its place.
+  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the first one and for the one that is
+  ///   searched where none is named, `switchInProgress`.
+  package func dropVectorField(_ field: String, from name: String, force: Bool = false) async throws {
     try await names.run {
       let collection = try aliases.resolveReady(name)
       try Self.requireWhole(collection, name)
+      if collection.textVectors.contains(where: { $0.name == field }) {
+        return try await dropTextVector(field, from: collection)
+      }
       let part = try aliases.resolve(FieldName.joined(collection.name, field))
+      guard collection.searched !== part || part.parentID == nil else {
+        throw MoultError(
+          .invalidArgument,
+          "'\(field)' is what searches of '\(collection.name)' take where they name no field; let them take another one "
+            + "first (`moult collections default \(collection.name) FIELD`)")
+      }
       guard part.parentID != nil else {
         throw MoultError(
           .invalidArgument,
           "'\(field)' is the first vector field of '\(collection.name)', which stays with it")
+      }
+      let successor = collection.fields.first { $0 !== part && resources.lacking($0) != nil }
+      if !force, let successor {
+        throw MoultError(
+          .switchInProgress,
+          "'\(field)' stays while another field is being filled (\(resources.lacking(successor) ?? "")): wait for that, "
+            + "drop the other one, or say --force")
       }
       let requester = Requester.name
       try await collection.holdingWriters {
@@ -84,7 +104,7 @@ extension Engine {
     }
   }
 
-  private static func requireWhole(_ collection: Collection, _ name: String) throws {
+  static func requireWhole(_ collection: Collection, _ name: String) throws {
     guard collection.parentID == nil else {
       throw MoultError(.invalidArgument, "'\(name)' is one vector field; give the collection's name")
     }

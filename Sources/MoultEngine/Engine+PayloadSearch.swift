@@ -9,6 +9,7 @@ extension Engine {
   ///   `CancellationError` at once when the task is cancelled.
   package func search(_ request: PayloadSearch, in name: String) async throws -> SearchResponse {
     let collection = try aliases.resolveReady(name)
+    try resources.checkCoverage(ofMember: request.field, of: collection)
     let window = SearchWindow(
       queryCount: request.queries.count, limit: request.limit, offset: request.offset,
       filter: request.filter, range: request.range, grouping: request.grouping)

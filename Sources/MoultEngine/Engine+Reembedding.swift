@@ -13,6 +13,12 @@ extension Engine {
   /// - Throws: as `startReindex`; `invalidArgument` for an embedder, template or policy that cannot work on the points
   ///   that are there.
   package func startReembed(_ request: ReembedRequest) async throws -> JobInfo {
+    if let weights = request.bm25 {
+      guard let field = request.field else {
+        throw MoultError(.invalidArgument, "say what the sparse vector is to be called: field")
+      }
+      return try await startTextVector(request, name: field, weights: weights)
+    }
     if let field = request.field { return try await startFieldEmbedding(request, field: field) }
     guard let target = request.target, let names = request.names else {
       throw MoultError(
@@ -35,6 +41,10 @@ extension Engine {
   ///
   /// - Throws: as ``startReembed(_:)``.
   package func planReembed(_ request: ReembedRequest) async throws -> EmbeddingPlan {
+    guard request.bm25 == nil else {
+      throw MoultError(
+        .invalidArgument, "BM25 asks no model and costs nothing: there is no plan of it; start the job")
+    }
     let (source, text) = try await prepare(request)
     let embedder = text.order.embedder
     let model = try resources.embedderSource.source().open(embedder)

@@ -18,7 +18,7 @@ extension Engine {
   /// - Throws: `dimensionMismatch`, `invalidVector`, `invalidArgument` (limit, offset), `collectionNotReady`,
   ///   `overloaded`; `CancellationError` at once when the task is cancelled.
   package func search(_ request: SearchRequest, in name: String) async throws -> SearchResponse {
-    try await search(request, in: try aliases.resolveReady(name))
+    try await search(request, in: try aliases.current.searched(name))
   }
 
   /// The same in a collection that was looked up before.
@@ -28,6 +28,7 @@ extension Engine {
   func search(
     _ request: SearchRequest, in collection: Collection, measured: CollectionSnapshot? = nil
   ) async throws -> SearchResponse {
+    if measured == nil { try resources.checkCoverage(of: collection, refuses: request.refusesPartial) }
     let window = try window(of: request, collection: collection)
     return try await answer(
       window, of: collection, measured: measured, metric: collection.schema.metric,

@@ -109,7 +109,7 @@ extension Engine {
     {
       return .bridge(open)
     }
-    let ready = try map.ready(name)
+    let ready = try map.searched(name)
     guard let model else { return .collection(ready) }
     if resources.embedders.embedder(ofCollection: ready.id)?.isCalled(model) != true,
       let open = resources.bridges.bridge(from: ready.id, toModel: model)

@@ -16,6 +16,9 @@ package struct EngineConfiguration: Sendable {
   package var jobLimits: JobLimits
   /// Of vectors that models have made of texts; beyond that the oldest are let go when a job has ended.
   package var embeddingCacheBytes: Int
+  /// Whether protocols' searches of a vector field that is being filled are refused, as Moult's own are; without, they are
+  /// answered with a warning in the log.
+  package var refusesPartialFields: Bool
   /// Without bounds an earlier generation is kept until the next switch.
   package var retention: GenerationRetention
 
@@ -27,7 +30,7 @@ package struct EngineConfiguration: Sendable {
     mergedRowsMax: Int = 1 << 22,
     queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax, jobLimits: JobLimits = JobLimits(),
     embeddingCacheBytes: Int = EngineConfiguration.defaultEmbeddingCacheBytes,
-    retention: GenerationRetention = GenerationRetention()
+    refusesPartialFields: Bool = false, retention: GenerationRetention = GenerationRetention()
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
@@ -36,6 +39,7 @@ package struct EngineConfiguration: Sendable {
     self.queuedSearchesMax = queuedSearchesMax
     self.jobLimits = jobLimits
     self.embeddingCacheBytes = embeddingCacheBytes
+    self.refusesPartialFields = refusesPartialFields
     self.retention = retention
   }
 }

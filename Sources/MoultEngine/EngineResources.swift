@@ -35,6 +35,8 @@ struct EngineResources: Sendable {
   let queryVectors = QueryVectors()
   let bridges = BridgeTable()
   let fieldEmbeddings = FieldEmbeddingTable()
+  let protocolVectorNames = ProtocolVectorNames()
+  let partialSearches = PartialSearches()
   let logger: Logger
 
   /// The pace of a job that begins: its own limits, and where it has none the engine's, as they are changed.

@@ -18,6 +18,7 @@ package struct QdrantAPI: WireAPI {
 
   package init(engine: Engine, bodyBytesMax: Int = QdrantAPI.defaultBodyBytesMax) {
     operations = QdrantOperations(engine: engine)
+    engine.knowVectorNames { info in (try? QdrantDefinition(of: info))?.names ?? [] }
     self.bodyBytesMax = bodyBytesMax
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import MoultEmbeddingTesting
 import MoultModel
 import MoultServer
+import MoultStorage
 import MoultTesting
 import Testing
 
@@ -99,5 +100,73 @@ struct KillDuringReembedTests {
           ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,
           payloads: ids.map { #"{"word":"word \#($0)"}"# }), elementType: .float32, to: "words")
     }
+  }
+
+  @Test("killed at any moment of a BM25 fill: it goes on where it was, and all have the vector of their text")
+  func killsOfTextVectors() async throws {
+    var random = SeededGenerator(seed: Self.seed)
+    let directory = TemporaryDirectory()
+    let data = directory.path + "/data"
+    let texts = ["river stone", "a wolf in the snow", "snow snow snow"]
+    func start() async throws -> ServerProcess {
+      // Two seconds for all of them.
+      try await ServerProcess(
+        dataDirectory: data, executable: BuiltExecutable.path,
+        arguments: ["--no-auth", "--rows-per-second", "\(Self.rows / 2)"])
+    }
+    var server = try await start()
+    let job = try await AdminClient.with(url: server.url, token: nil) { client in
+      _ = try await client.createCollection(
+        CreateCollectionRequest(
+          name: "words", dimension: 4, metric: .innerProduct, keyKind: .int64, elementType: .float32))
+      for first in Swift.stride(from: 0, to: Self.rows, by: 1_000) {
+        let ids = first..<min(Self.rows, first + 1_000)
+        try await client.upsert(
+          PointBatch(
+            ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,
+            payloads: ids.map { #"{"text":"\#(texts[$0 % 3])"}"# }), elementType: .float32, to: "words")
+      }
+      return try await client.startReembed(
+        ReembedRequest(
+          source: "words", target: nil, field: "words", embedder: "", bm25: TextVector.Weights(),
+          text: "{text}"))
+    }
+    var done: Int64 = 0
+    for _ in 0..<Self.killsWanted {
+      let rows = done + Int64.random(in: 1...1_500, using: &random)
+      let seen = try await AdminClient.with(url: server.url, token: nil) { client in
+        var seen = try await client.job(job.id)
+        while seen.progress.rowsDone < rows, !seen.state.isFinal {
+          try await Task.sleep(for: .milliseconds(1))
+          seen = try await client.job(job.id)
+        }
+        return seen
+      }
+      #expect(seen.progress.rowsDone >= done, "seed \(Self.seed)")
+      done = seen.progress.rowsDone
+      kill(server.processID, SIGKILL)
+      await server.stop()
+      server = try await start()
+    }
+    try await AdminClient.with(url: server.url, token: nil) { client in
+      let finished = try await JobWatcher(client: client, showsProgress: false).follow(client.job(job.id))
+      #expect(finished.state == .completed, "seed \(Self.seed): \(finished)")
+      // One that is written now has what those have that were filled.
+      try await client.upsert(
+        PointBatch(
+          ids: (0..<3).map { .int64(Int64(Self.rows + $0)) }, vectors: [Float](repeating: 1, count: 12),
+          dimension: 4,
+          payloads: texts.map { #"{"text":"\#($0)"}"# }), elementType: .float32, to: "words")
+    }
+    #expect(await server.stop() == 0)
+    let opened = try DataDirectory(path: data)
+    defer { opened.close() }
+    let points = try await opened.read { db in
+      let collection = try #require(try opened.catalog.collection(named: "words", in: db))
+      return try collection.points.scanLive(afterRow: -1, limit: 100_000, payloads: true, in: db)
+    }
+    #expect(points.count == Self.rows + 3)
+    #expect(Set(points.compactMap(\.payload)).count == 3)
+    for point in points.suffix(3) { #expect(point.payload?.contains(#","$sparse:t0":""#) == true) }
   }
 }

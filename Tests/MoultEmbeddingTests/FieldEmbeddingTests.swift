@@ -181,4 +181,64 @@ struct FieldEmbeddingTests {
       try await harness.shutDown()
     }
   }
+
+  @Test(
+    "a field that is being filled is told as such, refused where that was asked for, and keeps others from being dropped"
+  )
+  func partial() async throws {
+    try await StandInEndpoint.with(latency: .milliseconds(50)) { endpoint in
+      let directory = TemporaryDirectory()
+      var harness = try await ReembedHarness(directory: directory, endpoint)
+      var engine = harness.engine
+      try await harness.addEmbedder(endpoint)
+      // More than the endpoint can answer before the job is cancelled.
+      try await harness.fill("words", count: 2_000)
+      for name in ["old", "older"] {
+        try await engine.addVectorField(VectorField(name: name, dimension: 3), to: "words")
+      }
+      let job = try await engine.startReembed(request(harness))
+      _ = try await engine.cancelJob(job.id)
+      #expect(try await harness.finish(job).state == .cancelled)
+
+      var search = SearchRequest(
+        queries: StandInEndpoint.vector("x"), dimension: StandInEndpoint.dimension, limit: 3)
+      #expect(try await engine.search(search, in: "words:made").hits.map(\.count) == [0])
+      search.refusesPartial = true
+      let asked = search
+      let error = await #expect(throws: MoultError.self) {
+        _ = try await harness.engine.search(asked, in: "words:made")
+      }
+      #expect(error?.code == .collectionNotReady)
+      for word in ["words:made", "0 of 2000", "--allow-partial"] {
+        #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+      }
+      #expect(try engine.fillsUnderWay(of: "words").count == 1)
+      await #expect {
+        _ = try await harness.engine.setSearchField("made", of: "words")
+      } throws: { ($0 as? MoultError)?.code == .collectionNotReady }
+      await #expect {
+        try await harness.engine.dropVectorField("old", from: "words")
+      } throws: { ($0 as? MoultError)?.code == .switchInProgress }
+      try await engine.dropVectorField("old", from: "words", force: true)
+
+      // It goes on by itself, at the next start for one.
+      try await harness.shutDown()
+      harness = try await ReembedHarness(directory: directory, endpoint)
+      engine = harness.engine
+      try await settle(harness)
+      #expect(try engine.fillsUnderWay(of: "words").isEmpty)
+      #expect(try await engine.search(asked, in: "words:made").hits[0].count == 3)
+      // What comes later is behind for a moment, which is nobody's concern; so it is after a restart.
+      try await harness.shutDown()
+      harness = try await ReembedHarness(directory: directory, endpoint)
+      engine = harness.engine
+      try await harness.write([(9_000, H.payload("late"))], to: "words")
+      #expect(try await engine.search(asked, in: "words:made").hits[0].count == 3)
+      #expect(try await engine.setSearchField("made", of: "words").schema.searchField == "made")
+      #expect(try await harness.search("words", text: H.text("word 17")).hits[0].map(\.id) == [.int64(17)])
+      try await engine.dropVectorField("older", from: "words")
+      try await settle(harness)
+      try await harness.shutDown()
+    }
+  }
 }

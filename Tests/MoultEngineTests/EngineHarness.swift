@@ -16,11 +16,11 @@ final class EngineHarness: Sendable {
   convenience init(
     directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
     fileSystem: any FileSystem = POSIXFileSystem(), retention: GenerationRetention = GenerationRetention(),
-    clock: JobClock = .system
+    clock: JobClock = .system, jobLimits: JobLimits = JobLimits()
   ) async throws {
     try await self.init(
       directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem,
-      retention: retention, clock: clock)
+      retention: retention, clock: clock, jobLimits: jobLimits)
   }
 
   /// On a data directory that belongs to the caller.
@@ -33,14 +33,16 @@ final class EngineHarness: Sendable {
 
   private init(
     directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem,
-    retention: GenerationRetention = GenerationRetention(), clock: JobClock = .system
+    retention: GenerationRetention = GenerationRetention(), clock: JobClock = .system,
+    jobLimits: JobLimits = JobLimits()
   ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
     self.directory = directory
     let engine = try await Engine.open(
       EngineConfiguration(
-        dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax, retention: retention),
+        dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax, jobLimits: jobLimits,
+        retention: retention),
       logger: logger, fileSystem: fileSystem, clock: clock)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)

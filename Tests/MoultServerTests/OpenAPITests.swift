@@ -80,7 +80,10 @@ struct OpenAPITests {
     let generation = GenerationInfo(
       id: 1, state: .live, specification: specification, bytesPerVector: 1, createdAt: 1, publishedAt: 1,
       report: report)
-    let schema = CollectionSchema(dimension: 2)
+    let text = TextVector(
+      name: "", member: "", template: "", fillsMissing: false, weights: TextVector.Weights())
+    let schema = CollectionSchema(
+      dimension: 2, textVectors: TextVectors(made: 1, vectors: [text]), searchField: "")
     let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
 
     var embedding = EmbeddingReport(embedder: "")
@@ -106,6 +109,7 @@ struct OpenAPITests {
     #expect(try members(specification) == properties("EncodingSpecification"))
     #expect(try members(generation) == properties("GenerationInfo"))
     #expect(try members(schema) == properties("CollectionSchema"))
+    #expect(try members(text) == properties("TextVector"))
     #expect(
       try members(
         CollectionInfo(

@@ -38,11 +38,24 @@ extension AdminClient {
     var metric: Metric
   }
 
-  func dropField(_ field: String, from name: String) async throws {
-    _ = try await send(.DELETE, Self.path(name) + "/fields/" + Self.escaped(field))
+  func dropField(_ field: String, from name: String, force: Bool = false) async throws {
+    _ = try await send(
+      .DELETE, Self.path(name) + "/fields/" + Self.escaped(field), query: force ? [("force", "true")] : [])
   }
 
-  func dropCollection(_ name: String) async throws { _ = try await send(.DELETE, Self.path(name)) }
+  func setDefaultField(_ field: String, of name: String, allowPartial: Bool) async throws -> CollectionInfo {
+    struct Body: Encodable {
+      var field: String
+      var allowPartial: Bool
+    }
+    return try decode(
+      try await send(
+        .PUT, Self.path(name) + "/default", json: Body(field: field, allowPartial: allowPartial)))
+  }
+
+  func dropCollection(_ name: String, force: Bool = false) async throws {
+    _ = try await send(.DELETE, Self.path(name), query: force ? [("force", "true")] : [])
+  }
 
   // MARK: Generations
 

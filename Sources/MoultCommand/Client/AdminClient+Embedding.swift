@@ -42,6 +42,7 @@ extension AdminClient {
       var probes: Int?
       var oversampling: Double?
       var payload: Bool
+      var allowPartial: Bool?
     }
     return try SearchHits(
       try await send(
@@ -49,14 +50,16 @@ extension AdminClient {
         json: Body(
           texts: texts, model: model, limit: options.limit, exact: options.exact, ef: options.ef,
           probes: options.probes,
-          oversampling: options.oversampling, payload: options.payload), timeout: .seconds(600)))
+          oversampling: options.oversampling, payload: options.payload,
+          allowPartial: options.allowPartial ? true : nil), timeout: .seconds(600)))
   }
 
   private struct ReembedBody: Encodable {
     var source: String
     var target: String?
     var field: String?
-    var embedder: String
+    var embedder: String?
+    var bm25: TextVector.Weights?
     var text: String?
     var specification: EncodingSpecification
     var alias: String?
@@ -79,7 +82,8 @@ extension AdminClient {
       source = request.source
       target = request.target
       field = request.field
-      embedder = request.embedder
+      embedder = request.embedder.isEmpty ? nil : request.embedder
+      bm25 = request.bm25
       text = request.text
       specification = request.specification
       alias = request.alias

@@ -56,10 +56,11 @@ extension AdminClient {
   /// - Parameter path: where the queries come from.
   func requireDimension(of queries: QuerySet, path: String, of name: String) async throws {
     let collection = try await collection(name)
-    guard queries.dimension == collection.schema.dimension else {
+    let dimension = FieldName.split(name) == nil ? collection.searchDimension : collection.schema.dimension
+    guard queries.dimension == dimension else {
       throw CommandFailure(
         .failure,
-        "collection '\(collection.name)' stores \(collection.schema.dimension)-dimensional vectors; the "
+        "collection '\(collection.name)' stores \(dimension)-dimensional vectors; the "
           + "queries of '\(path)' have \(queries.dimension)",
         next: "give queries that were made as the collection's vectors were")
     }

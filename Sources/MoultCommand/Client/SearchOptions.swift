@@ -6,11 +6,14 @@ struct SearchOptions: Sendable, Equatable {
   var probes: Int?
   var oversampling: Double?
   var payload = false
+  /// Also of a vector field that is still being filled.
+  var allowPartial = false
 
   /// As parameters of a binary search request, whose bytes alone do not say how long a query is.
   func query(dimension: Int) -> [(String, String)] {
     var query = [("dimension", String(dimension)), ("limit", String(limit))]
     if exact { query.append(("exact", "true")) }
+    if allowPartial { query.append(("allowPartial", "true")) }
     if let ef { query.append(("ef", String(ef))) }
     if let probes { query.append(("probes", String(probes))) }
     if let oversampling { query.append(("oversampling", String(oversampling))) }

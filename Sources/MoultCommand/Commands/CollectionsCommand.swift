@@ -4,8 +4,9 @@ internal import MoultModel
 /// `moult collections`: what is there.
 struct CollectionsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "collections", abstract: "List, show or drop collections; add or drop vector fields.",
-    subcommands: [List.self, Show.self, Drop.self, AddField.self, DropField.self],
+    commandName: "collections",
+    abstract: "List, show or drop collections; add or drop vector fields, choose the default one.",
+    subcommands: [List.self, Show.self, Drop.self, AddField.self, DropField.self, Default.self],
     defaultSubcommand: List.self)
 
   struct List: AsyncParsableCommand {
@@ -64,7 +65,11 @@ struct CollectionsCommand: AsyncParsableCommand {
       collection.fields.map { field in
         "\nfield       \(FieldName.joined(collection.name, field.name)): \(Figure.grouped(field.count)) × "
           + "\(field.dimension), \(field.metric.rawValue), \(field.generation.specification.summary)"
+          + (field.name == collection.schema.searchField ? ", default" : "")
       }.joined()
+        + (collection.schema.textVectors?.vectors ?? []).map { vector in
+          "\nsparse      \(vector.name): BM25 of '\(vector.template)'\(vector.isFilled ? "" : ", being filled")"
+        }.joined()
     }
 
     private static func text(_ report: Report) -> String {
@@ -99,12 +104,14 @@ struct CollectionsCommand: AsyncParsableCommand {
 
     @Argument(help: "Name of a collection.")
     var name: String
+    @Flag(help: "Also when the last copy that was to take its place has failed.")
+    var force = false
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try await server.withClient { try await $0.dropCollection(name) }
+      try await server.withClient { try await $0.dropCollection(name, force: force) }
       if output.json { try Console.putJSON(["dropped": name]) } else { Console.say("dropped \(name)") }
     }
   }
@@ -139,20 +146,45 @@ struct CollectionsCommand: AsyncParsableCommand {
 
   struct DropField: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Drop a vector field with its vectors, codes and indexes. The first one stays.")
+      abstract: "Drop a vector field with its vectors, codes and indexes. The first one and the default stay."
+    )
 
     @Argument(help: "Name of a collection or alias.")
     var name: String
     @Argument(help: "Name of the field.")
     var field: String
+    @Flag(help: "Also while a model fills another field of the collection.")
+    var force = false
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try await server.withClient { try await $0.dropField(field, from: name) }
+      try await server.withClient { try await $0.dropField(field, from: name, force: force) }
       let path = FieldName.joined(name, field)
       if output.json { try Console.putJSON(["dropped": path]) } else { Console.say("dropped \(path)") }
+    }
+  }
+
+  struct Default: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Let another vector field be searched where a search names none; the same takes it back.")
+
+    @Argument(help: "Name of a collection or alias.")
+    var name: String
+    @Argument(help: "Name of the field.")
+    var field: String
+    @Flag(help: "Also one that a model is still filling.")
+    var allowPartial = false
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let info = try await server.withClient {
+        try await $0.setDefaultField(field, of: name, allowPartial: allowPartial)
+      }
+      try output.put(info) { "searches of \($0.name) take \(field)" }
     }
   }
 }

@@ -5,7 +5,8 @@ internal import MoultModel
 struct ReembedCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reembed",
-    abstract: "Embed the stored text of a live collection with another model, into a new collection.",
+    abstract:
+      "Embed the stored text of a live collection with another model, into a new collection or a field.",
     discussion: """
       The old model answers until the end. --queries is a file of texts whose right answers are known, JSON lines such as \
       {"text": "a small wild cat", "relevant": [17, 23]} (or "id", or "row", for one), plain or gzip: both models are \
@@ -23,6 +24,13 @@ struct ReembedCommand: AsyncParsableCommand {
       "In place of --into: a vector field of the collection itself, made when missing, filled with vectors of the stored "
         + "texts and of those that come; searched as collection:field.", valueName: "name"))
   var field: String?
+  @Flag(
+    help: ArgumentHelp(
+      "In place of --embedder: --field is a sparse vector that the server makes of the text by BM25, for what is there and "
+        + "with each write; Qdrant's clients query it beside dense ones."))
+  var bm25 = false
+  @Option(help: "Of --bm25: words of a text on average.")
+  var averageLength: Double?
   @OptionGroup var asked: ReembedTextOptions
   @Option(help: "Alias that moves to the new collection; made when missing.")
   var alias: String?
@@ -63,6 +71,15 @@ struct ReembedCommand: AsyncParsableCommand {
     if maxLabelledLoss != nil && gate.queries == nil {
       throw ValidationError("--max-labelled-loss is about --queries: give both")
     }
+    if bm25 {
+      guard field != nil, asked.text != nil else {
+        throw ValidationError("--bm25 goes with --field and --text")
+      }
+      if asked.embedder != nil { throw ValidationError("give --embedder or --bm25") }
+      if dryRun { throw ValidationError("--bm25 asks no model and costs nothing: there is no plan of it") }
+      return
+    }
+    if averageLength != nil { throw ValidationError("--average-length is about --bm25") }
     if asked.embedder == nil {
       throw ValidationError("give --embedder; `moult embedder list` shows what there is")
     }
@@ -73,7 +90,8 @@ struct ReembedCommand: AsyncParsableCommand {
       let current = try await client.collection(source).generation.specification
       let labelled = try gate.queries.map { try LabelledQueryFile.read($0) } ?? []
       let request = ReembedRequest(
-        source: source, target: into, field: field, embedder: asked.embedder ?? "", text: asked.text,
+        source: source, target: into, field: field, embedder: asked.embedder ?? "",
+        bm25: bm25 ? TextVector.Weights(averageLength: averageLength ?? 256) : nil, text: asked.text,
         specification: encoding.specification(keeping: EncodingSpecification(index: current.index)),
         alias: alias, ifCurrent: ifCurrent, metric: metric, missing: asked.missing,
         maximumSetAside: maxSetAside,

@@ -36,6 +36,10 @@ struct SearchCommand: AsyncParsableCommand {
   var probes: Int?
   @Option(help: "Candidates per hit that are rescored with full precision; overrides the generation's.")
   var oversampling: Double?
+  @Flag(
+    help:
+      "Also of a vector field that a model is still filling: only points that have a vector in it are found.")
+  var allowPartial = false
   @Option(help: "File of true neighbours (.npy of int32 or int64, .ivecs); prints recall.")
   var truth: String?
 
@@ -52,7 +56,8 @@ struct SearchCommand: AsyncParsableCommand {
 
   func run() async throws {
     let options = SearchOptions(
-      limit: limit, exact: exact, ef: ef, probes: probes, oversampling: oversampling, payload: truth == nil)
+      limit: limit, exact: exact, ef: ef, probes: probes, oversampling: oversampling, payload: truth == nil,
+      allowPartial: allowPartial)
     guard let vectors else {
       let answer = try await server.withClient {
         try await $0.search(name, texts: text.map { [$0] } ?? [], model: model, options: options)

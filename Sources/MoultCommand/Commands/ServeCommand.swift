@@ -108,7 +108,8 @@ struct ServeCommand: AsyncParsableCommand {
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
           queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
-          embeddingCacheBytes: embedders.embeddingCache, retention: retention.retention),
+          embeddingCacheBytes: embedders.embeddingCache, refusesPartialFields: embedders.refusePartial,
+          retention: retention.retention),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

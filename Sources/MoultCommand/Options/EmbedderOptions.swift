@@ -21,6 +21,11 @@ struct EmbedderOptions: ParsableArguments {
         + "ended.", valueName: "bytes"),
     transform: { try LimitOptions.bytes($0, option: "--embedding-cache") })
   var embeddingCache: Int = EngineConfiguration.defaultEmbeddingCacheBytes
+  @Flag(
+    help:
+      "Refuse searches of Milvus' and Qdrant's clients too in a vector field that is still being filled; without, they are answered with a warning in the log."
+  )
+  var refusePartial = false
 
   func validate() throws {
     do { _ = try EmbedderHosts(embedderHost) } catch {

@@ -56,6 +56,12 @@ final class AliasTable: Sendable {
       return collection
     }
 
+    /// As `ready`, for a search: where the name is that of a whole collection, the field that searches take.
+    func searched(_ name: String) throws -> Collection {
+      let collection = try ready(name)
+      return collections[aliases[name] ?? name] == nil ? collection : collection.searched
+    }
+
     /// Aliases of the collection with this own name, sorted.
     func aliases(of collection: String) -> [String] {
       aliases.filter { $0.value == collection }.map(\.key).sorted()

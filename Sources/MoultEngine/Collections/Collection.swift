@@ -12,7 +12,7 @@ final class Collection: Sendable {
   let id: Int64
   /// Of the collection that this is a vector field of.
   let parentID: Int64?
-  /// Its annotations are those it was opened with; `info` has the present ones.
+  /// Its annotations, text vectors and search field are those it was opened with; `info` has the present ones.
   let schema: CollectionSchema
   let createdAt: Int64
   private let storedPoints: PointStore
@@ -31,6 +31,8 @@ final class Collection: Sendable {
   private struct State {
     var name: String
     var annotations: String?
+    var textVectors: TextVectors?
+    var searchField: String?
     var snapshot: CollectionSnapshot
     var isReady: Bool
     var nextRow: Int64
@@ -57,7 +59,8 @@ final class Collection: Sendable {
     recentQueries = RecentQueries(dimension: schema.dimension)
     state = Mutex(
       State(
-        name: name, annotations: schema.annotations, snapshot: snapshot, isReady: isReady, nextRow: nextRow,
+        name: name, annotations: schema.annotations, textVectors: schema.textVectors,
+        searchField: schema.searchField, snapshot: snapshot, isReady: isReady, nextRow: nextRow,
         nextKey: nextKey,
         updatedAt: max(createdAt, snapshot.live.publishedAt ?? 0)))
   }
@@ -70,7 +73,23 @@ final class Collection: Sendable {
     for field in fields { field.rename(to: FieldName.joined(name, field.schema.vectorField)) }
     state.withLock { $0.name = name }
   }
-  func annotate(_ annotations: String?) { state.withLock { $0.annotations = annotations } }
+  /// Takes over what of a schema may change while the collection is open.
+  func redefine(as schema: CollectionSchema) {
+    state.withLock {
+      $0.annotations = schema.annotations
+      $0.textVectors = schema.textVectors
+      $0.searchField = schema.searchField
+    }
+  }
+
+  /// What its writers give points. Changes under their gate.
+  var textVectors: [TextVector] { state.withLock { $0.textVectors?.vectors ?? [] } }
+
+  /// The field that is searched where none is named.
+  var searched: Collection {
+    guard let name = state.withLock({ $0.searchField }) else { return self }
+    return fields.first { $0.schema.vectorField == name } ?? self
+  }
 
   /// The snapshot to answer a request from, taken once a request.
   var snapshot: CollectionSnapshot { state.withLock { $0.snapshot } }
@@ -91,7 +110,6 @@ final class Collection: Sendable {
   var points: PointStore {
     var points = storedPoints
     points.vectorRows = { [self] name in
-      let whole = state.withLock { $0.whole } ?? self
       guard let field = whole.withFields.first(where: { $0.schema.vectorField == name }) else { return nil }
       let snapshot = field.snapshot
       return { row in
@@ -100,6 +118,9 @@ final class Collection: Sendable {
     }
     return points
   }
+
+  /// What this is a vector field of; itself for a collection.
+  var whole: Collection { state.withLock { $0.whole } ?? self }
 
   /// The collection and its vector fields: all that a write changes.
   var withFields: [Collection] { [self] + fields }
@@ -176,6 +197,8 @@ final class Collection: Sendable {
     let (snapshot, isReady, updatedAt) = (state.snapshot, state.isReady, state.updatedAt)
     var schema = schema
     schema.annotations = state.annotations
+    schema.textVectors = state.textVectors
+    schema.searchField = state.searchField
     return CollectionInfo(
       name: state.name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
       generation: snapshot.live.info(state: .live),

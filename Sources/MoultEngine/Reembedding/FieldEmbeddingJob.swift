@@ -68,6 +68,12 @@ struct FieldEmbeddingJob: Sendable {
       if row == writtenFrom, pass.row == row { break }
     }
     try stage.requireCoverage(progress)
+    if resources.fieldEmbeddings.isBeingFilled(field.id) {
+      try await resources.directory.write { [resources, field] db in
+        try resources.directory.catalog.setFieldEmbeddingFilled(field.id, in: db)
+      }
+      resources.fieldEmbeddings.setFilled(field.id)
+    }
     try? await stage.pass.cache.end(
       job: context.record.id, keepingBytes: resources.embeddingBytesKept(after: context.record.id))
     return try JSONEncoder().encode(Result(embedding: progress.report))

@@ -9,6 +9,19 @@ extension ReindexJob {
     return arguments.embedding.map { EmbeddingStage.schema(from: schema, $0) } ?? schema
   }
 
+  /// The same once the copy is complete: all that it has was written with the vectors of its texts.
+  func filledSchema(of target: Collection) -> CollectionSchema {
+    var schema = targetSchema
+    let made = target.textVectors
+    schema.textVectors?.vectors = (schema.textVectors?.vectors ?? []).map { vector in
+      var vector = vector
+      vector.isFilled =
+        vector.isFilled || made.contains { $0.isSame(as: vector) && $0.member == vector.member }
+      return vector
+    }
+    return schema
+  }
+
   /// Brings the vectors of all texts that are there into the cache.
   func embed(
     _ checkpoint: Checkpoint, phase: String, isUrgent: Bool = false,

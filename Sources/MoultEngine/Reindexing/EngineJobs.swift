@@ -44,6 +44,11 @@ struct EngineJobs: Sendable {
         resources: resources, collection: whole, field: field, order: order, context: context, pace: pace
       ).run()
     }
+    register(TextVectorJob.kind, in: &registry, on: \TextVectorJob.Arguments.collection) {
+      try await TextVectorJob(
+        resources: resources, names: names, collection: $0, arguments: $1, context: $2, pace: $3
+      ).run()
+    }
     register(RetireJob.kind, in: &registry, on: \Upkeep.Arguments.collection) {
       collection, _, context, _ in
       try await RetireJob(resources: resources, aliases: aliases, collection: collection, context: context)

@@ -321,7 +321,9 @@ struct ReindexJob: Sendable {
       }
       batch.ids.append(point.id)
       batch.vectors.append(contentsOf: vector)
-      batch.payloads.append(point.payload ?? "")
+      // Of one vector field alone the copy has no vectors of texts.
+      batch.payloads.append(
+        target.textVectors.isEmpty ? TextVector.plain(point.payload ?? "") : point.payload ?? "")
       lastRow = point.row
     }
     if batch.payloads.allSatisfy(\.isEmpty) { batch.payloads = [] }
@@ -467,7 +469,7 @@ struct ReindexJob: Sendable {
     let generation = checkpoint.generation ?? target.snapshot.live.id
     let result = try JSONEncoder().encode(
       SwitchJob.Result(generation: generation, report: report, embedding: embedded))
-    let definition = targetSchema
+    let definition = filledSchema(of: target)
     let (_, obsolete) = try resources.publication.commit(directory) { [report] db in
       let (record, obsolete) = try GenerationSwap.publish(
         generation, of: target.id, report: report, job: context.record, catalog: directory.catalog, in: db)
@@ -495,7 +497,7 @@ struct ReindexJob: Sendable {
     } publish: { [report] record, _ in
       target.publish(target.snapshot.swapped(to: record, report: report))
       target.reserveKeys(below: source.nextKey)
-      target.annotate(definition.annotations)
+      target.redefine(as: definition)
       if let embedder = embedderName {
         resources.embedders.set(embedder, ofCollection: target.id)
       }

@@ -13,7 +13,9 @@ enum Upkeep {
   /// Behind what a person has asked for.
   static let priority = -1
 
-  static let kinds = [IndexJob.kind, MergeJob.kind, RetireJob.kind, FieldEmbeddingJob.kind]
+  static let kinds = [
+    IndexJob.kind, MergeJob.kind, RetireJob.kind, FieldEmbeddingJob.kind, TextVectorJob.kind,
+  ]
 
   /// Enqueues a job of a kind, unless one waits already. One that is at work may be past its last look, so it does
   /// not count.

@@ -5,7 +5,7 @@ import Synchronization
 
 /// The rows that recent filters match, of one collection.
 ///
-/// What a row holds never changes, and a row that dies only loses its live bit; so what is known of a segment
+/// What a row holds never changes but by a job that says so (``forget()``), and a row that dies only loses its live bit; so what is known of a segment
 /// stays true, and only rows that came since have to be looked at.
 final class FilterCache: Sendable {
   private struct Entry {
@@ -19,6 +19,8 @@ final class FilterCache: Sendable {
   private struct State {
     var entries: [PointFilter: Entry] = [:]
     var uses = 0
+    /// Rises with every ``FilterCache/forget()``.
+    var epoch = 0
   }
 
   private static let entriesMax = 64
@@ -36,7 +38,8 @@ final class FilterCache: Sendable {
   ) throws -> CollectionSnapshot {
     // A vector field may be dropped, and another one made of the same name.
     let isKept = filter.valueCount <= Self.valueCountMax && filter.vectorFields.isEmpty
-    var known = isKept ? state.withLock { $0.entries[filter]?.segments } ?? [:] : [:]
+    let (epoch, kept) = state.withLock { ($0.epoch, $0.entries[filter]?.segments) }
+    var known = isKept ? kept ?? [:] : [:]
     var filtered = snapshot
     var isNew = false
     for (index, segment) in snapshot.segments.enumerated() {
@@ -55,15 +58,24 @@ final class FilterCache: Sendable {
       }
       filtered.segments[index].live = segment.live.intersection(match.bitmap)
     }
-    if isKept { keep(known, of: filter, isNew: isNew, segments: snapshot.segments) }
+    if isKept { keep(known, of: filter, isNew: isNew, segments: snapshot.segments, epoch: epoch) }
     return filtered
+  }
+
+  /// Called after stored rows have changed.
+  func forget() {
+    state.withLock {
+      $0.entries = [:]
+      $0.epoch += 1
+    }
   }
 
   private func keep(
     _ segments: [Int64: (count: Int, bitmap: LiveBitmap)], of filter: PointFilter, isNew: Bool,
-    segments present: [SegmentView]
+    segments present: [SegmentView], epoch: Int
   ) {
     state.withLock { state in
+      guard state.epoch == epoch else { return }
       state.uses += 1
       state.entries[filter, default: Entry()].lastUse = state.uses
       guard isNew else { return }

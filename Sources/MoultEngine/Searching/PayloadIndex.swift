@@ -259,4 +259,9 @@ final class PayloadIndexes: @unchecked Sendable {
       return index
     }
   }
+
+  /// Called after this field of stored rows has changed.
+  func forget(field: String) {
+    lock.withLock { indexes = indexes.filter { $0.key.field != field } }
+  }
 }

@@ -80,6 +80,8 @@ struct CollectionWriter: Sendable {
     let firstKey = collection.nextKey
     let givesKeys = batch.ids.isEmpty
     let ids = givesKeys ? collection.keys(first: firstKey, count: count) : batch.ids
+    var batch = batch
+    try TextVectorMaker(collection.textVectors).fill(&batch)
     // Fields may have come and gone since the batch was looked at.
     try PointValidation.checkShapes(ofFieldsIn: batch, collection)
     // Vectors of every field are looked at before the first is stored.
@@ -103,7 +105,7 @@ struct CollectionWriter: Sendable {
     }
     stored.append(try store(batch.vectors, norms: norms, absent: [], firstRow: firstRow, syncs: &syncs))
 
-    let died = try directory.write { [ids, stored, syncs] db in
+    let died = try directory.write { [ids, stored, syncs, batch] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
       if givesKeys {

@@ -74,7 +74,9 @@ struct ColumnWriter {
       var json = JSONWriter(capacity: bytes.count)
       json.beginObject()
       for member in object.members
-      where definition.field(member.key) == nil && member.key != PartitionField.name {
+      where definition.field(member.key) == nil && member.key != PartitionField.name
+        && !TextVector.isMember(member.key)
+      {
         guard output.includesAllDynamic || output.includes(member.key) else { continue }
         json.key(member.key)
         json.raw(bytes[member.text])

@@ -18,7 +18,9 @@ extension DescribedCollection {
     definition.denseVectors.compactMap { field in
       if field.name == info.schema.vectorField {
         return VectorTarget(
-          field: field, path: info.name, dimension: info.schema.dimension, metric: info.schema.metric,
+          field: field,
+          path: info.schema.searchField == nil ? info.name : FieldName.joined(info.name, field.name),
+          dimension: info.schema.dimension, metric: info.schema.metric,
           generation: info.generation, count: info.count)
       }
       guard let other = info.fields.first(where: { $0.name == field.name }) else { return nil }
@@ -40,6 +42,8 @@ extension DescribedCollection {
   /// - Throws: 1100 for none.
   func target(_ name: String) throws -> SearchTarget {
     let fields = definition.vectors
+    // That of the collection's default, where there is one.
+    let name = name.isEmpty ? info.schema.searchField ?? name : name
     guard !name.isEmpty || fields.count == 1 else {
       throw MilvusError.invalidParameter(
         "multiple anns_fields exist, please specify a anns_field in search_params")

@@ -71,6 +71,7 @@ struct OutputFields {
     for member in object.members where includes(member.key) {
       let isTaken =
         member.key == schema.keyField || vectors.contains(member.key) || member.key == PartitionField.name
+        || TextVector.isMember(member.key)
         || (distance != nil && member.key == "distance")
         // Of a field that was dropped.
         || (!definition.isDynamic && definition.field(member.key) == nil)

@@ -37,4 +37,9 @@ public struct CollectionInfo: Sendable, Codable, Equatable {
     self.ready = ready
     self.fields = fields
   }
+
+  /// Entries of the vectors of a search that names no field.
+  public var searchDimension: Int {
+    fields.first { $0.name == schema.searchField }?.dimension ?? schema.dimension
+  }
 }

@@ -44,7 +44,7 @@ public struct JobInfo: Sendable, Codable, Equatable {
   }
 
   public var id: Int64
-  /// "switch", "reindex", "reembed" or "import", or of the upkeep "embed", "index", "merge" or "retire".
+  /// "switch", "reindex", "reembed" or "import", or of the upkeep "embed", "bm25", "index", "merge" or "retire".
   public var kind: String
   /// The collection it works on.
   public var subject: String

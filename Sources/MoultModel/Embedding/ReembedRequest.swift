@@ -17,8 +17,10 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
   public var target: String?
   /// In place of `target`: a vector field of the collection itself, which is made when missing and filled from then on.
   public var field: String?
-  /// Name of the embedder.
+  /// Name of the embedder; empty with `bm25`.
   public var embedder: String
+  /// In place of an embedder: `field` is a sparse vector that the server makes of the text, by BM25.
+  public var bm25: TextVector.Weights?
   /// See ``TextTemplate``; absent for an embedder of files, which knows points by their ids.
   public var text: String?
   public var specification: EncodingSpecification
@@ -53,7 +55,8 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
   public var after: [Int64]
 
   public init(
-    source: String, target: String?, field: String? = nil, embedder: String, text: String?,
+    source: String, target: String?, field: String? = nil, embedder: String, bm25: TextVector.Weights? = nil,
+    text: String?,
     specification: EncodingSpecification = EncodingSpecification(), alias: String? = nil,
     ifCurrent: String? = nil, metric: Metric? = nil, missing: MissingTextPolicy = .fail,
     maximumSetAside: Int = 0, budget: Double? = nil, minimumAgreement: Double = 0,
@@ -65,6 +68,7 @@ public struct ReembedRequest: Sendable, Codable, Equatable {
     self.target = target
     self.field = field
     self.embedder = embedder
+    self.bm25 = bm25
     self.text = text
     self.specification = specification
     self.alias = alias

@@ -30,13 +30,18 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
   public var summary: String
   /// What protocols keep about a collection beside this, as text of theirs. It is stored and never read here.
   public var annotations: String?
+  /// Sparse vectors that the server makes of texts; `nil` for a collection that never had any.
+  public var textVectors: TextVectors?
+  /// The vector field that is searched where a search names none; `nil` for the first one.
+  public var searchField: String?
 
   public static let dimensionRange = 1...32_768
 
   public init(
     dimension: Int, metric: Metric = .cosine, keyKind: KeyKind = .int64, automaticKeys: Bool = false,
     keyField: String = "id", vectorField: String = "vector", elementType: ElementType = .float32,
-    summary: String = "", annotations: String? = nil
+    summary: String = "", annotations: String? = nil, textVectors: TextVectors? = nil,
+    searchField: String? = nil
   ) {
     self.dimension = dimension
     self.metric = metric
@@ -47,5 +52,7 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
     self.elementType = elementType
     self.summary = summary
     self.annotations = annotations
+    self.textVectors = textVectors
+    self.searchField = searchField
   }
 }

@@ -23,12 +23,14 @@ public struct SearchRequest: Sendable {
   public var grouping: SearchGrouping?
   public var includePayload: Bool
   public var includeVectors: Bool
+  /// Whether a vector field that is still being filled is no answer at all, rather than one with a warning in the log.
+  public var refusesPartial: Bool
 
   public init(
     queries: [Float], dimension: Int, limit: Int, offset: Int = 0, ef: Int? = nil, probes: Int? = nil,
     exact: Bool = false, oversampling: Double? = nil, filter: PointFilter? = nil, range: SearchRange? = nil,
     grouping: SearchGrouping? = nil, includePayload: Bool = false,
-    includeVectors: Bool = false
+    includeVectors: Bool = false, refusesPartial: Bool = false
   ) {
     self.queries = queries
     self.dimension = dimension
@@ -43,6 +45,7 @@ public struct SearchRequest: Sendable {
     self.grouping = grouping
     self.includePayload = includePayload
     self.includeVectors = includeVectors
+    self.refusesPartial = refusesPartial
   }
 }
 

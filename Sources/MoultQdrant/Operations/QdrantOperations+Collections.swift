@@ -81,6 +81,7 @@ extension QdrantOperations {
           + "by its own name, or the alias by `POST /collections/aliases`")
     }
     for _ in 0..<Self.dropAttemptsMax {
+      try requireNoCopy(of: own, name)
       do {
         let aliases = ((try? engine.listAliases(of: own)) ?? []).map { $0.alias }
         if !aliases.isEmpty {
@@ -122,6 +123,15 @@ extension QdrantOperations {
     await Task {
       for alias in aliases { _ = try? await engine.changeAliases([.create(alias, collection: name)]) }
     }.value
+  }
+
+  /// - Throws: 400 while the collection is being copied into another one: its points are nowhere else yet.
+  private func requireNoCopy(of own: String, _ name: String) throws {
+    let copy = try jobs(of: own).first { !$0.state.isFinal && ["reindex", "reembed"].contains($0.kind) }
+    guard let copy else { return }
+    throw QdrantError.wrongInput(
+      "collection `\(name)` is being copied by job \(copy.id) (\(copy.kind)) and was not deleted; wait for the job, or cancel "
+        + "it (`moult jobs cancel \(copy.id)`)")
   }
 
   /// Ends what works on a collection that is to be deleted.

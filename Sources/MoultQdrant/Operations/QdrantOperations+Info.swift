@@ -80,6 +80,13 @@ extension QdrantOperations {
       json.endObject()
     }
     json.endObject()
+    let warnings = try engine.fillsUnderWay(of: collection.name)
+    if !warnings.isEmpty {
+      json.key("warnings")
+      json.beginArray()
+      for warning in warnings { json.value(.object(["message": .string(warning)])) }
+      json.endArray()
+    }
     json.member(
       "created_at", Date(timeIntervalSince1970: Double(info.createdAt) / 1_000).formatted(.iso8601))
     json.endObject()

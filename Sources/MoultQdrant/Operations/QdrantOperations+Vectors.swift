@@ -114,6 +114,9 @@ extension QdrantOperations {
   /// Removes a vector from a collection and from all of its points.
   func dropVector(_ name: String, from collection: String) async throws {
     let described = try describe(collection)
+    if described.definition.sparseVectors.contains(where: { $0.name == name && $0.isOfText }) {
+      return try await engine.dropVectorField(name, from: described.name)
+    }
     try Self.requireOwn(described.info)
     let vector = try described.vector(using: name)
     switch (vector.kind, vector.field) {

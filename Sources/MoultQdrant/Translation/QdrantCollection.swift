@@ -37,16 +37,23 @@ struct QdrantCollection: Sendable {
     let isFirst = vector.field == info.schema.vectorField
     return QdrantVector(
       name: vector.name, kind: .dense(dimension: vector.size), distance: vector.distance,
-      target: isFirst ? info.name : FieldName.joined(info.name, vector.field),
+      target: isFirst && info.schema.searchField == nil
+        ? info.name : FieldName.joined(info.name, vector.field),
       field: isFirst ? nil : vector.field)
   }
 
   /// The vector that a query is about.
   ///
-  /// - Parameter name: `nil` and "" are the one without a name.
+  /// - Parameter name: `nil` and "" are the collection's default, where it has one, and else the one without a name, which
+  ///   then has the engine's.
   /// - Throws: 400 for none.
   func vector(using name: String?) throws(QdrantError) -> QdrantVector {
     let name = name ?? ""
+    if let field = info.schema.searchField {
+      let wanted = name.isEmpty ? field : name
+      let other = definition.vectors.first { $0.field == wanted && (name.isEmpty || $0.name.isEmpty) }
+      if let other { return described(other) }
+    }
     if let dense = definition.vectors.first(where: { $0.name == name }) { return described(dense) }
     if let multi = definition.multiVectors.first(where: { $0.name == name }) { return described(multi) }
     if let sparse = definition.sparseVectors.first(where: { $0.name == name }) {

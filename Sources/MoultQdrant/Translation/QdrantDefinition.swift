@@ -46,6 +46,8 @@ struct QdrantDefinition: Equatable, Sendable {
     var member: String
     /// As it was given, without nulls.
     var given: JSONObject
+    /// Whether the server makes it of a text; then it is no part of what clients have said.
+    var isOfText = false
   }
 
   struct PayloadIndex: Equatable, Sendable {
@@ -69,13 +71,15 @@ struct QdrantDefinition: Equatable, Sendable {
   /// `hnsw_config` and all the others, as they were given, without nulls.
   var settings = JSONObject()
   var payloadIndexes: [PayloadIndex] = []
+  /// Whether the server makes vectors of texts, or once did.
+  var hadTextVectors = false
 
   static let multiVectorsMax = 16
 
   /// Names of all vectors.
   var names: [String] { vectors.map(\.name) + multiVectors.map(\.name) + sparseVectors.map(\.name) }
   /// Whether stored payloads may hold members that are not the user's.
-  var hidesMembers: Bool { sparseVectorsMade > 0 || multiVectorsMade > 0 }
+  var hidesMembers: Bool { sparseVectorsMade > 0 || multiVectorsMade > 0 || hadTextVectors }
   /// Whether points' payloads are needed to know their vectors.
   var hasVectorsInPayload: Bool { !sparseVectors.isEmpty || !multiVectors.isEmpty }
 
@@ -97,6 +101,16 @@ struct QdrantDefinition: Equatable, Sendable {
 
   /// - Throws: `corrupted` for annotations of ours that cannot be read.
   init(of info: CollectionInfo) throws {
+    try self.init(given: info)
+    hadTextVectors = info.schema.textVectors != nil
+    for vector in info.schema.textVectors?.vectors ?? [] {
+      sparseVectors.append(
+        SparseVector(
+          name: vector.name, member: vector.member, given: ["modifier": .string("idf")], isOfText: true))
+    }
+  }
+
+  private init(given info: CollectionInfo) throws {
     guard let text = info.schema.annotations, text.hasPrefix(Self.mark) else {
       self.init(foreign: info)
       return
@@ -189,7 +203,7 @@ struct QdrantDefinition: Equatable, Sendable {
     json.endArray()
     json.key("sparse")
     json.beginArray()
-    for vector in sparseVectors {
+    for vector in sparseVectors where !vector.isOfText {
       json.value(
         .object([
           "name": .string(vector.name), "member": .string(vector.member), "given": .object(vector.given),

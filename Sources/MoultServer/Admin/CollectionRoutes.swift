@@ -23,10 +23,20 @@ extension AdminAPI {
       let info = try engine.describeCollection(name)
       return try Self.answer(info, status: .created, servedBy: info.servedBy)
     }
-    group.on(.delete, "collections/{name}/fields/{field}", .write) { _, context in
+    group.on(.delete, "collections/{name}/fields/{field}", .write) { request, context in
+      let parameters = try QueryParameters(request, known: ["force"])
       try await engine.dropVectorField(
-        try context.pathPart("field"), from: try context.pathPart("name"))
+        try context.pathPart("field"), from: try context.pathPart("name"),
+        force: try parameters.bool("force") ?? false)
       return Response(status: .noContent)
+    }
+    group.on(.put, "collections/{name}/default", .write) { request, context in
+      let fields = try await fields(of: request).fields
+      try fields.refuseOthers(than: ["field", "allowPartial"])
+      let info = try await engine.setSearchField(
+        try fields.requiredString("field"), of: try context.pathPart("name"),
+        allowsPartial: try fields.bool("allowPartial") ?? false)
+      return try Self.answer(info, servedBy: info.servedBy)
     }
     group.on(.put, "collections/{name}/bulk", .write) { request, context in
       let fields = try await fields(of: request).fields
@@ -41,8 +51,10 @@ extension AdminAPI {
       try await engine.endBulk(of: try context.pathPart("name"))
       return Response(status: .noContent)
     }
-    group.on(.delete, "collections/{name}", .write) { _, context in
-      try await engine.dropCollection(try context.pathPart("name"))
+    group.on(.delete, "collections/{name}", .write) { request, context in
+      let parameters = try QueryParameters(request, known: ["force"])
+      try await engine.dropCollection(
+        try context.pathPart("name"), force: try parameters.bool("force") ?? false)
       return Response(status: .noContent)
     }
   }

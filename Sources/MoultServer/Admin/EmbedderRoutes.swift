@@ -34,16 +34,20 @@ extension AdminAPI {
   private func reembedRequest(of request: Request) async throws -> ReembedRequest {
     let fields = try await fields(of: request, floatKeys: ["queries"]).fields
     try fields.refuseOthers(than: [
-      "source", "target", "field", "embedder", "text", "specification", "alias", "ifCurrent", "metric",
+      "source", "target", "field", "embedder", "bm25", "text", "specification", "alias", "ifCurrent",
+      "metric",
       "missing",
       "maximumSetAside", "budget", "minimumAgreement", "labelledQueries",
       "maximumLabelledLoss", "bridges", "gate", "limits", "priority", "swapAt", "after",
     ])
     let source = try fields.requiredString("source")
+    let bm25 = try fields.fields("bm25").map { (fields) throws(MoultError) in try fields.textWeights() }
     let index = try engine.describeCollection(source).generation.specification.index
     return ReembedRequest(
       source: source, target: try fields.string("target"), field: try fields.string("field"),
-      embedder: try fields.requiredString("embedder"), text: try fields.string("text"),
+      embedder: try bm25 == nil ? fields.requiredString("embedder") : fields.string("embedder") ?? "",
+      bm25: bm25,
+      text: try fields.string("text"),
       specification: try fields.encodingSpecification("specification", index: index)
         ?? EncodingSpecification(index: index),
       alias: try fields.string("alias"), ifCurrent: try fields.string("ifCurrent"),
@@ -61,6 +65,15 @@ extension AdminAPI {
 }
 
 extension RequestFields {
+  fileprivate func textWeights() throws(MoultError) -> TextVector.Weights {
+    try refuseOthers(than: ["k", "b", "averageLength"])
+    var weights = TextVector.Weights()
+    weights.k = try double("k") ?? weights.k
+    weights.b = try double("b") ?? weights.b
+    weights.averageLength = try double("averageLength") ?? weights.averageLength
+    return weights
+  }
+
   fileprivate func labelledQueries(_ name: String) throws(MoultError) -> [LabelledQuery] {
     var queries: [LabelledQuery] = []
     for (place, json) in (try array(name) ?? []).enumerated() {

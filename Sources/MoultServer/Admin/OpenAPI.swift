@@ -113,6 +113,14 @@ enum OpenAPI {
           },
           "delete": {
             "summary": "Drop a collection that no alias points to",
+            "parameters": [
+              {
+                "name": "force",
+                "in": "query",
+                "schema": {"type": "boolean"},
+                "description": "Also when the last reindex of it has failed, so that nothing is proven to take its place."
+              }
+            ],
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
           }
         },
@@ -146,7 +154,15 @@ enum OpenAPI {
             {"name": "field", "in": "path", "required": true, "schema": {"type": "string"}}
           ],
           "delete": {
-            "summary": "Drop a vector field with its vectors, codes and indexes; the first one stays",
+            "summary": "Drop a vector field with its vectors, codes and indexes, or a sparse vector of texts; the first one and the default stay",
+            "parameters": [
+              {
+                "name": "force",
+                "in": "query",
+                "schema": {"type": "boolean"},
+                "description": "Also while a model fills another field of the collection."
+              }
+            ],
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
           }
         },
@@ -274,7 +290,8 @@ enum OpenAPI {
               {"name": "exact", "in": "query", "schema": {"type": "boolean"}},
               {"name": "oversampling", "in": "query", "schema": {"type": "number"}},
               {"name": "payload", "in": "query", "schema": {"type": "boolean"}},
-              {"name": "vectors", "in": "query", "schema": {"type": "boolean"}}
+              {"name": "vectors", "in": "query", "schema": {"type": "boolean"}},
+              {"name": "allowPartial", "in": "query", "schema": {"type": "boolean"}}
             ],
             "requestBody": {
               "required": true,
@@ -450,6 +467,42 @@ enum OpenAPI {
               "200": {
                 "description": "The bill",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EmbeddingPlan"}}}
+              },
+              "default": {"$ref": "#/components/responses/Failure"}
+            }
+          }
+        },
+        "/moult/v1/collections/{name}/default": {
+          "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
+          "put": {
+            "summary": "Let another vector field be searched where a search names none, from one request to the next",
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {
+                  "schema": {
+                    "type": "object",
+                    "properties": {
+                      "field": {"type": "string", "description": "The first field is the default of a new collection."},
+                      "allowPartial": {"type": "boolean", "description": "Also one that is still being filled."}
+                    },
+                    "required": ["field"],
+                    "additionalProperties": false
+                  }
+                }
+              }
+            },
+            "responses": {
+              "200": {
+                "description": "The collection",
+                "headers": {
+                  "moult-generation": {
+                    "description": "The generation that answered.",
+                    "schema": {"type": "integer", "format": "int64"}
+                  },
+                  "moult-collection": {"description": "The collection that answered.", "schema": {"type": "string"}}
+                },
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionInfo"}}}
               },
               "default": {"$ref": "#/components/responses/Failure"}
             }
@@ -1002,7 +1055,17 @@ enum OpenAPI {
               "keyField": {"type": "string"},
               "vectorField": {"type": "string"},
               "elementType": {"type": "string", "enum": ["float32", "float16"]},
-              "summary": {"type": "string"}
+              "summary": {"type": "string"},
+              "textVectors": {
+                "type": "object",
+                "description": "Sparse vectors that the server makes of texts; absent for a collection that never had any.",
+                "properties": {
+                  "made": {"type": "integer"},
+                  "vectors": {"type": "array", "items": {"$ref": "#/components/schemas/TextVector"}}
+                },
+                "required": ["made", "vectors"]
+              },
+              "searchField": {"type": "string", "description": "The vector field that is searched where none is named; absent for the first one."}
             },
             "required": [
               "dimension",
@@ -1014,6 +1077,22 @@ enum OpenAPI {
               "elementType",
               "summary"
             ]
+          },
+          "TextVector": {
+            "type": "object",
+            "properties": {
+              "name": {"type": "string"},
+              "member": {"type": "string", "description": "Of stored payloads; answers leave it out."},
+              "template": {"type": "string"},
+              "fillsMissing": {"type": "boolean"},
+              "weights": {
+                "type": "object",
+                "properties": {"k": {"type": "number"}, "b": {"type": "number"}, "averageLength": {"type": "number"}},
+                "required": ["k", "b", "averageLength"]
+              },
+              "isFilled": {"type": "boolean", "description": "Whether all points that were there at the beginning have theirs."}
+            },
+            "required": ["name", "member", "template", "fillsMissing", "weights", "isFilled"]
           },
           "IndexSpecification": {
             "oneOf": [
@@ -1328,7 +1407,8 @@ enum OpenAPI {
                 "additionalProperties": false
               },
               "payload": {"type": "boolean"},
-              "vectors": {"type": "boolean"}
+              "vectors": {"type": "boolean"},
+              "allowPartial": {"type": "boolean", "description": "Also of a vector field that a model is still filling; refused without."}
             },
             "oneOf": [{"required": ["queries"]}, {"required": ["texts"]}],
             "additionalProperties": false
@@ -1584,7 +1664,17 @@ enum OpenAPI {
               "source": {"type": "string"},
               "target": {"type": "string", "description": "The collection to make; a plan needs none."},
               "field": {"type": "string", "description": "In place of target: a vector field of the collection itself, made when missing and filled from then on."},
-              "embedder": {"type": "string"},
+              "embedder": {"type": "string", "description": "Required without bm25."},
+              "bm25": {
+                "type": "object",
+                "description": "In place of an embedder: field is a sparse vector that the server makes of the text, by BM25, with every write and, by a job, for what is there.",
+                "properties": {
+                  "k": {"type": "number", "description": "0 … 100; 1.2 without."},
+                  "b": {"type": "number", "description": "0 … 1; 0.75 without."},
+                  "averageLength": {"type": "number", "description": "Words of a text on average, 0.001 … 10⁹; 256 without."}
+                },
+                "additionalProperties": false
+              },
               "text": {"type": "string", "description": "What is embedded, such as '{title}: {body}'; absent for files of vectors."},
               "specification": {"$ref": "#/components/schemas/EncodingSpecification"},
               "alias": {"type": "string", "description": "Moves to the target in the instant in which it appears."},
@@ -1613,7 +1703,7 @@ enum OpenAPI {
               "swapAt": {"$ref": "#/components/schemas/Moment"},
               "after": {"$ref": "#/components/schemas/After"}
             },
-            "required": ["source", "embedder"],
+            "required": ["source"],
             "additionalProperties": false
           },
           "LabelledQuery": {
@@ -1877,7 +1967,7 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"type": "integer", "format": "int64"},
-              "kind": {"type": "string", "enum": ["switch", "reindex", "reembed", "embed", "import", "index", "merge", "retire"]},
+              "kind": {"type": "string", "enum": ["switch", "reindex", "reembed", "embed", "bm25", "import", "index", "merge", "retire"]},
               "subject": {"type": "string"},
               "state": {
                 "type": "string",

@@ -86,7 +86,7 @@ extension PointFrame {
     self.init(
       count: points.count, dimension: dimension, ids: points.map(\.id),
       elementType: hasVectors ? .float32 : nil, vectors: vectors,
-      payloads: hasPayloads ? points.map { $0.payload ?? "" } : [])
+      payloads: hasPayloads ? points.map { TextVector.plain($0.payload ?? "") } : [])
   }
 
   /// The points one by one; keys must be there.

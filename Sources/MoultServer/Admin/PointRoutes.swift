@@ -221,7 +221,7 @@ extension JSONWriter {
     key("id")
     value(point.id)
     if let vector = point.vector { member("vector", vector) }
-    if let payload = point.payload, !payload.isEmpty { member("payload", raw: payload) }
+    if let payload = point.payload.map(TextVector.plain), !payload.isEmpty { member("payload", raw: payload) }
     if !point.fields.isEmpty {
       key("fields")
       beginObject()

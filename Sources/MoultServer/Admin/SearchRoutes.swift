@@ -6,7 +6,7 @@ internal import NIOCore
 
 extension AdminAPI {
   private static let searchOptions: Set<String> = [
-    "limit", "offset", "ef", "probes", "exact", "oversampling", "payload", "vectors",
+    "limit", "offset", "ef", "probes", "exact", "oversampling", "payload", "vectors", "allowPartial",
   ]
   private static let defaultLimit = 10
 
@@ -24,16 +24,24 @@ extension AdminAPI {
       let parameters = try QueryParameters(request, known: Self.searchOptions.union(["dimension"]))
       let body = try await request.wholeBody(bodyBytesMax)
       return try await engine.reading(name) { info in
-        Self.answer(try await engine.search(try Self.binarySearch(body, parameters, in: info), in: info.name))
+        // Of the whole collection that a name stands for, or of the field that it names.
+        let isField = FieldName.split(name) != nil
+        let target =
+          isField && info.schema.searchField != nil
+          ? FieldName.joined(info.name, info.schema.vectorField) : info.name
+        return Self.answer(
+          try await engine.search(
+            try Self.binarySearch(
+              body, parameters, in: info,
+              dimension: isField ? info.schema.dimension : info.searchDimension), in: target))
       }
     }
   }
 
   /// Queries as little-endian float32 in the body, everything else as parameters.
   private static func binarySearch(
-    _ body: ByteBuffer, _ parameters: QueryParameters, in info: CollectionInfo
+    _ body: ByteBuffer, _ parameters: QueryParameters, in info: CollectionInfo, dimension: Int
   ) throws(MoultError) -> SearchRequest {
-    let dimension = info.schema.dimension
     guard let given = try parameters.int("dimension") else {
       throw MoultError(
         .invalidArgument, "parameter 'dimension' is missing; a binary body needs it: entries of each query")
@@ -56,7 +64,8 @@ extension AdminAPI {
       probes: try parameters.int("probes"),
       exact: try parameters.bool("exact") ?? false, oversampling: try parameters.double("oversampling"),
       includePayload: try parameters.bool("payload") ?? false,
-      includeVectors: try parameters.bool("vectors") ?? false)
+      includeVectors: try parameters.bool("vectors") ?? false,
+      refusesPartial: try parameters.bool("allowPartial") != true)
   }
 
   /// What is searched for: vectors, or texts that the collection's model makes vectors of.
@@ -79,7 +88,8 @@ extension AdminAPI {
       oversampling: try fields.double("oversampling"),
       filter: try fields.fields("filter")?.pointFilter(), range: try fields.searchRange("range"),
       grouping: try fields.searchGrouping("groupBy"), includePayload: try fields.bool("payload") ?? false,
-      includeVectors: try fields.bool("vectors") ?? false)
+      includeVectors: try fields.bool("vectors") ?? false,
+      refusesPartial: try fields.bool("allowPartial") != true)
     return (search, texts, model)
   }
 
@@ -95,7 +105,9 @@ extension AdminAPI {
         json.key("id")
         json.value(hit.id)
         json.member("score", hit.score)
-        if let payload = hit.payload, !payload.isEmpty { json.member("payload", raw: payload) }
+        if let payload = hit.payload.map(TextVector.plain), !payload.isEmpty {
+          json.member("payload", raw: payload)
+        }
         if let vector = hit.vector { json.member("vector", vector) }
         if let group = hit.group {
           json.key("group")

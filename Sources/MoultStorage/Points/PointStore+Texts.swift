@@ -21,4 +21,13 @@ extension PointStore {
     while let row = try rows.next() { texts.append((row[0], row[1])) }
     return texts
   }
+
+  /// Gives a live row another payload, in its place. Indexes and filters that have read the old one must be told.
+  ///
+  /// - Parameter payload: without parts, which stay as they are.
+  package func setPayload(_ payload: String, ofRow row: Int64, in db: Database) throws {
+    let update = try db.cachedStatement(
+      sql: "UPDATE \(table) SET payload = ? WHERE row = ? AND died IS NULL")
+    try update.execute(arguments: [payload.isEmpty ? nil : payload, row])
+  }
 }
