@@ -7,13 +7,17 @@ import MoultStorage
 extension Engine {
   /// What jobs that import files are called.
   package static let importKind = ImportJob.kind
+  /// The phase in which their points become visible.
+  package static let importCommitPhase = ImportJob.commitPhase
 
   /// Names who reads the files of imports; jobs that waited for it begin at their next attempt.
   package func readImports(with source: any ImportSource) { resources.importing.set(source) }
 
-  /// - Parameter order: JSON for the source of imports.
+  /// - Parameters:
+  ///   - order: JSON for the source of imports.
+  ///   - waits: whether its points become visible when ``commitImport(_:)`` is called, and not as soon as they are staged.
   /// - Throws: `collectionNotFound`, `collectionNotReady`, `switchInProgress` while a reindex copies the collection.
-  package func startImport(into name: String, order: String) async throws -> JobInfo {
+  package func startImport(into name: String, order: String, waits: Bool = false) async throws -> JobInfo {
     let requester = Requester.name
     let id = try await names.run {
       let collection = try aliases.resolveReady(name)
@@ -31,10 +35,32 @@ extension Engine {
         }
         return try resources.queue.enqueue(
           in: db, kind: ImportJob.kind, subject: collection.name, arguments: arguments,
-          options: .init(requestedBy: requester))
+          options: .init(heldUntil: waits ? JobQueue.untilReleased : nil, requestedBy: requester))
       }
     }
     return try job(id)
+  }
+
+  /// Lets an import whose points are staged make them visible; it does so soon after. Again is harmless.
+  ///
+  /// - Throws: `jobNotFound`, also for jobs of other kinds; `jobStateConflict` for one that is not so far, or has failed or
+  ///   was cancelled.
+  package func commitImport(_ id: Int64) async throws -> JobInfo {
+    try await resources.directory.write { [resources] db in
+      try self.translatingJobErrors {
+        let job = try resources.queue.record(id, in: db)
+        guard job.kind == ImportJob.kind else {
+          throw MoultError(.jobNotFound, "job \(id) is no import but a \(job.kind)")
+        }
+        if job.state == .completed || (!job.state.isFinal && job.heldUntil == nil) { return JobInfo(job) }
+        guard job.state == .held else {
+          throw MoultError(
+            .jobStateConflict,
+            "import \(id) is \(job.state.rawValue); it is committed once all of its points are staged (held)")
+        }
+        return JobInfo(try resources.queue.hold(id, until: nil, in: db))
+      }
+    }
   }
 
   /// The order of an import job. - Throws: `jobNotFound`, also for jobs of other kinds.

@@ -43,7 +43,43 @@ extension Engine {
       change: { try $0.write(batch, mode: mode) })
   }
 
-  /// Makes other points of stored ones, with no other write in between.
+  /// Upserts points under keys that the collection has given out. Where none is stored under a key, the point gets the
+  /// next one.
+  ///
+  /// - Parameter batch: with ids.
+  /// - Returns: ids in the order of the batch, new ones included.
+  /// - Throws: as ``write(_:ofModel:to:mode:)``. Nothing is written then.
+  package func replace(_ batch: PointBatch, in name: String) async throws -> WriteResult {
+    try await withWriter(
+      of: name,
+      check: { collection in
+        try PointValidation.check(
+          batch, schema: collection.schema, collection: collection.name, namesKeys: true)
+        try PointValidation.checkFields(of: batch, in: collection)
+      },
+      change: { [resources] writer in
+        let rows = try resources.directory.read { db in
+          try writer.collection.points.rows(ids: batch.ids, in: db)
+        }
+        return try Self.replace(batch, stored: Set(rows.keys), with: writer)
+      })
+  }
+
+  /// - Parameter stored: ids of the batch under which there is a point.
+  private static func replace(
+    _ batch: PointBatch, stored: Set<PointID>, with writer: CollectionWriter
+  ) throws -> [PointID] {
+    let collection = writer.collection
+    guard collection.schema.automaticKeys else { return try writer.write(batch, mode: .upsert) }
+    var batch = batch
+    let unknown = batch.ids.indices.filter { !stored.contains(batch.ids[$0]) }
+    let keys = collection.keys(first: collection.nextKey, count: unknown.count)
+    for (place, key) in zip(unknown, keys) { batch.ids[place] = key }
+    return try writer.write(batch, mode: .upsert, newKeys: unknown.count)
+  }
+
+  /// Makes other points of stored ones, with no other write in between. Where the collection gives out keys, points under
+  /// ids that are not stored get new ones.
   ///
   /// - Parameter change: takes the points of `ids` in their order, vector and payload included, `nil` where none is
   ///   stored, and gives what is stored under these or other ids. It runs as the collection's only writer.
@@ -79,9 +115,10 @@ extension Engine {
           )
         }
         let batch = try resources.withoutOutdated(change(points), points, in: collection)
-        try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
+        try PointValidation.check(
+          batch, schema: collection.schema, collection: collection.name, namesKeys: true)
         try PointValidation.checkFields(of: batch, in: collection)
-        return try writer.write(batch, mode: .upsert)
+        return try Self.replace(batch, stored: Set(rows.keys), with: writer)
       })
   }
 

@@ -21,7 +21,10 @@ package struct EngineConfiguration: Sendable {
   package var refusesPartialFields: Bool
   /// Without bounds an earlier generation is kept until the next switch.
   package var retention: GenerationRetention
+  /// Points of an import that become visible at one moment, at most: their transaction keeps all writers waiting.
+  package var importRowsMax: Int
 
+  package static let defaultImportRowsMax = 1_000_000
   package static let defaultQueuedSearchesMax = 1000
   package static let defaultEmbeddingCacheBytes = 16 << 30
 
@@ -30,7 +33,8 @@ package struct EngineConfiguration: Sendable {
     mergedRowsMax: Int = 1 << 22,
     queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax, jobLimits: JobLimits = JobLimits(),
     embeddingCacheBytes: Int = EngineConfiguration.defaultEmbeddingCacheBytes,
-    refusesPartialFields: Bool = false, retention: GenerationRetention = GenerationRetention()
+    refusesPartialFields: Bool = false, retention: GenerationRetention = GenerationRetention(),
+    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
@@ -41,5 +45,6 @@ package struct EngineConfiguration: Sendable {
     self.embeddingCacheBytes = embeddingCacheBytes
     self.refusesPartialFields = refusesPartialFields
     self.retention = retention
+    self.importRowsMax = importRowsMax
   }
 }

@@ -35,8 +35,13 @@ package enum JobError: Error, Sendable, Hashable, CustomStringConvertible {
 package struct JobHeld: Error, Hashable {
   /// When the job shall run again: at the end of the hold, or earlier to keep up with what happens meanwhile.
   package var until: Date
+  /// Whether other jobs of its subject may run meanwhile: nothing that it has done can be spoiled by them.
+  package var givesSubjectBack: Bool
 
-  package init(until: Date) { self.until = until }
+  package init(until: Date, givesSubjectBack: Bool = false) {
+    self.until = until
+    self.givesSubjectBack = givesSubjectBack
+  }
 }
 
 /// Thrown by a job that found no room on the disk.

@@ -222,15 +222,18 @@ extension JobQueue {
   /// - Returns: the state the job is in now.
   /// - Throws: `JobError.leaseLost`.
   @discardableResult
-  func hold(_ lease: JobLease, until: Date, in db: Database) throws -> JobState {
+  func hold(
+    _ lease: JobLease, until: Date, givesSubjectBack: Bool = false, in db: Database
+  ) throws -> JobState {
     let state = try giveBack(lease, as: .held, in: db)
     // It may have been released, or its moment brought forward, since the job looked.
     try db.run(
       """
-      UPDATE jobs SET attempt = 0, run_at = min(?, coalesce(held_until, ?)), error = NULL, error_code = NULL
+      UPDATE jobs SET attempt = 0, run_at = min(?, coalesce(held_until, ?)), error = NULL, error_code = NULL,
+        started_at = CASE WHEN ? THEN NULL ELSE started_at END
       WHERE id = ? AND state = 'held'
       """,
-      arguments: [until.milliseconds, clock.now(), lease.jobID])
+      arguments: [until.milliseconds, clock.now(), givesSubjectBack, lease.jobID])
     return state
   }
 

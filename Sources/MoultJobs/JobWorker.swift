@@ -224,7 +224,7 @@ extension JobQueue {
       try acknowledgeCancel(lease, in: db)
       return .cancelled
     case .failure(let held as JobHeld):
-      return try hold(lease, until: held.until, in: db)
+      return try hold(lease, until: held.until, givesSubjectBack: held.givesSubjectBack, in: db)
     case .failure(let lacking as JobLacksRoom):
       return try awaitRoom(lease, lacking, in: db)
     case .failure(let failure as any JobFailure) where !failure.isRetryable:

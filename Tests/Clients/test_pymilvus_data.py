@@ -294,6 +294,52 @@ def test_rows_that_do_not_fit(rich, wrong, says):
     assert rich.get_collection_stats("rich") == {"row_count": 4}
 
 
+@pytest.mark.parametrize("kind", [DataType.INT64, DataType.VARCHAR])
+def test_upsert_where_keys_are_given_out(server, client, kind):
+    schema = client.create_schema(auto_id=True, enable_dynamic_field=True)
+    schema.add_field("pk", kind, is_primary=True, max_length=40)
+    schema.add_field("v", DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("n", DataType.INT64, nullable=True)
+    index = client.prepare_index_params()
+    index.add_index("v", index_type="FLAT", metric_type="L2")
+    client.create_collection("given", schema=schema, index_params=index)
+    unknown = 987654321 if kind == DataType.INT64 else "no key of it"
+
+    def stored():
+        return {row["pk"]: (row["n"], row["v"]) for row in client.query("given", "", limit=100)}
+
+    one, two, three = client.insert("given", [{"v": [n, n], "n": n} for n in (1, 2, 3)])["ids"]
+    answer = client.upsert("given", [{"pk": two, "v": [20, 20], "n": 20}, {"pk": unknown, "v": [40, 40], "n": 40}])
+    assert answer["upsert_count"] == 2
+    new = answer["ids"][1]
+    assert answer["ids"][0] == two and new not in (one, two, three, unknown)
+    assert stored() == {one: (1, [1, 1]), two: (20, [20, 20]), three: (3, [3, 3]), new: (40, [40, 40])}
+    assert [hit["pk"] for hit in client.search("given", [[20, 20]], limit=1)[0]] == [two]
+
+    answer = server.rest("entities/upsert", {"collectionName": "given", "data": [{"pk": one, "v": [10, 10], "n": 10}]})
+    assert answer["data"] == {"upsertCount": 1, "upsertIds": [one]}
+    assert stored()[one] == (10, [10, 10]) and len(stored()) == 4
+    # Partial updates keep keys, and what they do not name.
+    assert client.upsert("given", [{"pk": three, "n": 30}], partial_update=True)["ids"] == [three]
+    answer = server.rest("entities/upsert", {
+        "collectionName": "given", "data": [{"pk": three, "word": "w"}], "partialUpdate": True})
+    assert answer["data"]["upsertIds"] == [three]
+    assert client.get("given", [three])[0] == {"pk": three, "v": [3, 3], "n": 30, "word": "w"}
+    # Without a key, or with one twice, nothing is written.
+    before = stored()
+    assert server.rest("entities/upsert", {"collectionName": "given", "data": [{"v": [0, 0], "n": 0}]})["code"] == 1804
+    with pytest.raises(MilvusException):
+        client.upsert("given", [{"v": [0, 0], "n": 0}])
+    with pytest.raises(MilvusException):
+        client.upsert("given", [{"pk": one, "v": [0, 0], "n": 0}, {"pk": one, "v": [1, 1], "n": 1}])
+    answer = server.rest("entities/insert", {"collectionName": "given", "data": [{"pk": one, "v": [0, 0], "n": 0}]})
+    assert answer["code"] == 1804 and "autoID == true" in answer["message"]
+    assert stored() == before
+    # Keys go on behind all that were given.
+    later = client.insert("given", [{"v": [5, 5], "n": 5}])["ids"][0]
+    assert later not in before and len(stored()) == len(before) + 1
+
+
 @pytest.mark.parametrize("metric", ["COSINE", "IP", "L2"])
 def test_quick_collections(client, metric):
     client.create_collection("quick", dimension=2, metric_type=metric, auto_id=True)

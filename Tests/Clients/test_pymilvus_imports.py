@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import threading
 import time
 
 import numpy
@@ -210,9 +211,163 @@ def test_options(importing, target):
     (importing.directory / "files" / "option.json").write_text(json.dumps([{"pk": 1, "v": [1, 2]}]))
     found = create(importing, [["option.json"]], options={"timeout": "300s", "auto_commit": "true"})
     assert ended(importing, found["data"]["jobId"])["state"] == "Completed"
-    for name, value in (("auto_commit", "false"), ("backup", "true"), ("sep", ";")):
+    for name, value in (("auto_commit", "maybe"), ("backup", "true"), ("sep", ";")):
         answer = create(importing, [["option.json"]], options={name: value})
         assert answer["code"] == 2100 and f"option {name}={value}" in answer["message"], answer
+
+
+def reached(server, job, *states):
+    """The state of a job that has got so far."""
+    while True:
+        state = server.rest("jobs/import/describe", {"jobId": job})["data"]["state"]
+        if state in states:
+            return state
+        assert state not in ("Completed", "Failed"), state
+        time.sleep(0.005)
+
+
+def rows_of(client):
+    """As a query, a search and the statistics count them."""
+    counted = client.query("target", "", output_fields=["count(*)"])[0]["count(*)"]
+    found = client.search("target", [[0.0, 0.0]], limit=16000)[0]
+    assert len(found) == min(counted, 16000)
+    return counted
+
+
+def test_one_moment(importing, target):
+    """Readers through both protocols, from the order to the end: they see the rows that were there, or all."""
+    (importing.directory / "files" / "moment.jsonl").write_text("".join(
+        json.dumps({"pk": pk, "v": [pk, 1], "age": 7}) + "\n" for pk in range(15000)))
+    target.insert("target", [{"pk": pk, "v": [0, 0], "age": 1} for pk in range(5000)])
+    seen, ends, failures = set(), [], []
+    over = threading.Event()
+
+    def read(look):
+        try:
+            while not over.is_set():
+                seen.add(look())
+            seen.add(look())
+            ends.append(look())
+        except Exception as error:
+            failures.append(error)
+
+    def query():
+        client = clients.pop()
+        return lambda: tuple(
+            client.query("target", f"age == {age}", output_fields=["count(*)"])[0]["count(*)"] for age in [7])
+
+    def rest():
+        answer = importing.rest("entities/query", {
+            "collectionName": "target", "filter": "age == 7", "outputFields": ["count(*)"]})
+        return (answer["data"][0]["count(*)"],)
+
+    def search():
+        hits = importing.rest("entities/search", {
+            "collectionName": "target", "data": [[0, 0]], "limit": 15000, "outputFields": ["age"]})["data"]
+        return (sum(hit["age"] == 7 for hit in hits),)
+
+    clients = [MilvusClient(uri=importing.uri, token=TOKEN)]
+    threads = [threading.Thread(target=read, args=(look,)) for look in (query(), rest, search)]
+    for thread in threads:
+        thread.start()
+    job = create(importing, [["moment.jsonl"]])["data"]["jobId"]
+    assert ended(importing, job)["state"] == "Completed"
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert seen <= {(0,), (15000,)} and ends == [(15000,)] * 3, seen
+
+
+def test_commit(importing, target):
+    (importing.directory / "files" / "two.jsonl").write_text("".join(
+        json.dumps({"pk": pk, "v": [pk, 1]}) + "\n" for pk in range(9000)))
+    wait = {"options": {"auto_commit": "false"}}
+    job = create(importing, [["two.jsonl"]], **wait)["data"]["jobId"]
+    reached(importing, job, "Uncommitted")
+    (importing.directory / "files" / "two.jsonl").unlink()
+    described = importing.rest("jobs/import/describe", {"jobId": job})["data"]
+    assert described["importedRows"] == described["totalRows"] == 9000 and described["progress"] < 100
+    assert described["details"][0]["totalRows"] == 9000 and described["details"][0]["fileSize"] == described["fileSize"] > 0
+    assert rows_of(target) == 0
+    # Neither writes nor a crash change anything.
+    target.insert("target", [{"pk": 100000, "v": [1, 1]}, {"pk": 7, "v": [5, 5]}])
+    importing.stop(signal.SIGKILL)
+    importing.start()
+    assert reached(importing, job, "Uncommitted") and rows_of(target) == 2
+    assert importing.rest("jobs/import/commit", {"jobId": job}) == {"code": 0, "data": {}}
+    assert ended(importing, job)["state"] == "Completed"
+    assert rows_of(target) == 9001
+    assert target.get("target", [7])[0]["v"] == [7.0, 1.0]
+    # Again is harmless, and it is too late to abort.
+    assert importing.rest("jobs/import/commit", {"jobId": job}) == {"code": 0, "data": {}}
+    answer = importing.rest("jobs/import/abort", {"jobId": job})
+    assert answer["code"] == 2100 and "abort not allowed" in answer["message"], answer
+    target.drop_collection("target")
+
+
+def test_killed_while_committing(importing, target):
+    (importing.directory / "files" / "killed.jsonl").write_text("".join(
+        json.dumps({"pk": pk, "v": [pk, 1]}) + "\n" for pk in range(20000)))
+    for delay in (0, 0.01, 0.03, 0.1):
+        job = create(importing, [["killed.jsonl"]], options={"auto_commit": "false"})["data"]["jobId"]
+        reached(importing, job, "Uncommitted")
+        assert importing.rest("jobs/import/commit", {"jobId": job})["code"] == 0
+        time.sleep(delay)
+        importing.stop(signal.SIGKILL)
+        importing.start()
+        assert importing.rest("collections/get_stats", {"collectionName": "target"})["data"]["rowCount"] in (0, 20000)
+        assert ended(importing, job)["state"] == "Completed"
+        assert importing.rest("collections/get_stats", {"collectionName": "target"})["data"]["rowCount"] == 20000
+        assert importing.rest("entities/delete", {"collectionName": "target", "filter": "pk >= 0"})["code"] == 0
+
+
+def test_abort(importing, target):
+    (importing.directory / "files" / "three.jsonl").write_text("".join(
+        json.dumps({"pk": pk, "v": [pk, 1]}) + "\n" for pk in range(30000)))
+    wait = {"options": {"auto_commit": "false"}}
+    job = create(importing, [["three.jsonl"]], **wait)["data"]["jobId"]
+    early = importing.rest("jobs/import/commit", {"jobId": job})
+    if early["code"] != 0:
+        assert early["code"] == 2100 and "expected Uncommitted" in early["message"], early
+    assert importing.rest("jobs/import/abort", {"jobId": job}) == {"code": 0, "data": {}}
+    found = importing.rest("jobs/import/describe", {"jobId": job})["data"]
+    assert found["state"] == "Failed" and found["reason"] == "aborted by user", found
+    held = create(importing, [["three.jsonl"]], **wait)["data"]["jobId"]
+    reached(importing, held, "Uncommitted")
+    assert [record["state"] for record in importing.rest(
+        "jobs/import/list", {"collectionName": "target"})["data"]["records"]][:2] == ["Uncommitted", "Failed"]
+    assert importing.rest("jobs/import/abort", {"jobId": held}) == {"code": 0, "data": {}}
+    assert importing.rest("jobs/import/abort", {"jobId": held}) == {"code": 0, "data": {}}
+    assert rows_of(target) == 0
+    answer = importing.rest("jobs/import/commit", {"jobId": held})
+    assert answer["code"] == 2100 and "state Failed" in answer["message"], answer
+    # What commits itself.
+    (importing.directory / "files" / "own.json").write_text(json.dumps([{"pk": 1, "v": [1, 2]}]))
+    done = create(importing, [["own.json"]])["data"]["jobId"]
+    ended(importing, done)
+    for action, says in (("commit", "auto_commit"), ("abort", "Completed")):
+        answer = importing.rest(f"jobs/import/{action}", {"jobId": done})
+        assert answer["code"] == 2100 and says in answer["message"], answer
+        assert importing.rest(f"jobs/import/{action}", {})["code"] == 1802
+        assert importing.rest(f"jobs/import/{action}", {"jobId": "987654321"})["code"] == 2100
+        assert importing.rest(f"jobs/import/{action}", {"jobId": "no number"})["code"] == 2100
+    assert list((importing.directory / "data" / "imports").iterdir()) == []
+
+
+def test_commit_of_an_older_interface(importing, target):
+    (importing.directory / "files" / "older.json").write_text(json.dumps([{"pk": 1, "v": [1, 2]}]))
+    connections.connect("wait", uri=importing.uri, token=TOKEN)
+    # It has no way to ask for that, and shows it.
+    task = int(create(importing, [["older.json"]], options={"auto_commit": "false"})["data"]["jobId"])
+    reached(importing, str(task), "Uncommitted")
+    assert utility.get_bulk_insert_state(task, using="wait").state_name not in ("Completed", "Failed")
+    assert rows_of(target) == 0
+    assert importing.rest("jobs/import/commit", {"jobId": str(task)})["code"] == 0
+    while utility.get_bulk_insert_state(task, using="wait").state_name != "Completed":
+        time.sleep(0.01)
+    connections.disconnect("wait")
+    assert rows_of(target) == 1
 
 
 def test_without_a_folder(server, client):

@@ -110,6 +110,76 @@ def test_fields_go(server, client, texts):
     assert "dynamic field" in refused(client.drop_collection_field, "dynamic", "n")
 
 
+DEFAULTS = {
+    "flag": (DataType.BOOL, True), "tiny": (DataType.INT8, -3), "age": (DataType.INT64, 2**53 + 1), "score": (DataType.FLOAT, 0.1),
+    "exact": (DataType.DOUBLE, -2.5), "word": (DataType.VARCHAR, "it's \"so\" \\ ü?"),
+}
+
+
+def test_defaults_of_added_fields(server, client):
+    client.create_collection("late", dimension=2, metric_type="L2")
+    client.insert("late", [{"id": pk, "vector": [pk, 0]} for pk in range(4)])
+    for name, (kind, value) in DEFAULTS.items():
+        client.add_collection_field(
+            "late", name, kind, nullable=True, default_value=value, **(
+                {"max_length": 50, "enable_analyzer": True, "enable_match": True} if name == "word" else {}))
+    described = {field["name"]: field for field in client.describe_collection("late")["fields"]}
+    assert described["age"]["default_value"].long_data == 2**53 + 1
+    given = {"flag": False, "tiny": 5, "age": 7, "score": 0.5, "exact": 1.5, "word": "another"}
+    client.insert("late", [{"id": 4, "vector": [4, 0], **given}, {"id": 5, "vector": [5, 0]}])
+    client.insert("late", [{"id": 6, "vector": [6, 0], "age": None, "word": None}])
+    old = [0, 1, 2, 3, 5, 6]
+    expected = {name: value for name, (_, value) in DEFAULTS.items()}
+    expected["score"] = pytest.approx(0.1)
+    names = list(DEFAULTS)
+    for row in client.query("late", "id >= 0", output_fields=names):
+        pk = row.pop("id")
+        assert row == (given if pk == 4 else expected), pk
+    for row in server.rest("entities/query", {"collectionName": "late", "outputFields": names})["data"]:
+        assert row["age"] == (7 if row["id"] == 4 else 2**53 + 1) and (row["id"] == 4 or row["word"] == expected["word"])
+    hits = client.search("late", [[0, 0]], limit=2, output_fields=names, filter="age > 7")[0]
+    assert [hit["id"] for hit in hits] == [0, 1] and hits[0]["entity"] == expected
+    for filter, found in (
+            (f"age == {2**53 + 1}", old), (f"age != {2**53 + 1}", [4]), ("age < 8", [4]), ("not (age < 8)", old),
+            ("age is null", []), ("age is not null", old + [4]), ("age in [7]", [4]), ("age not in [7]", old),
+            ("flag == true", old), ("tiny + 3 == 0", old), ("score == 0.1", old), ("exact < -2 and flag == true", old),
+            ("tiny < age", [4] + old), ("exact > score", [4]), ('word like "it%"', old), ('word like "%other"', [4]),
+            ('text_match(word, "another")', [4]), ('text_match(word, "so")', old), ('word > "b"', old),
+            ("json_contains(word, 1)", None)):
+        if found is None:
+            refused(client.query, "late", filter)
+            continue
+        assert sorted(row["id"] for row in client.query("late", filter, limit=100)) == sorted(found), filter
+        assert sorted(hit["id"] for hit in client.search("late", [[0, 0]], limit=100, filter=filter)[0]) == sorted(found)
+    groups = server.rest("entities/query", {
+        "collectionName": "late", "groupByFields": ["tiny"], "outputFields": ["tiny", "count(*)", "max(age)"]})["data"]
+    assert sorted((group["tiny"], group["count(*)"], group["max(age)"]) for group in groups) == [
+        (-3, 6, 2**53 + 1), (5, 1, 7)]
+    ordered = server.rest("entities/query", {
+        "collectionName": "late", "orderByFields": ["exact:desc"], "limit": 2, "outputFields": ["id"]})["data"]
+    assert [row["id"] for row in ordered] == [4, 0]
+    grouped = client.search("late", [[0, 0]], limit=5, group_by_field="tiny", output_fields=["tiny"])[0]
+    assert [hit["entity"]["tiny"] for hit in grouped] == [-3, 5]
+    # A partial update of another field leaves it; what it names is stored.
+    client.upsert("late", [{"id": 0, "tiny": 9}], partial_update=True)
+    client.upsert("late", [{"id": 1, "age": 8}], partial_update=True)
+    client.upsert("late", [{"id": 1, "age": None}], partial_update=True)
+    assert client.get("late", [0, 1], output_fields=["tiny", "age"]) == [
+        {"id": 0, "tiny": 9, "age": 2**53 + 1}, {"id": 1, "tiny": -3, "age": 2**53 + 1}]
+    # REST.
+    body = {"collectionName": "late", "schema": {"fieldName": "rest", "dataType": "Int64", "nullable": True, "defaultValue": 11}}
+    assert server.rest("collections/fields/add", body) == {"code": 0, "data": {}}
+    assert [row["rest"] for row in client.query("late", "rest == 11", output_fields=["rest"])] == [11] * 7
+    assert "nullable" in refused(client.add_collection_field, "late", "x", DataType.INT64, default_value=1)
+    assert "does not fit" in refused(
+        client.add_collection_field, "late", "x", DataType.INT8, nullable=True, default_value=1000)
+    assert "max length" in refused(
+        client.add_collection_field, "late", "x", DataType.VARCHAR, nullable=True, max_length=2, default_value="abc")
+    body["schema"] = {"fieldName": "x", "dataType": "JSON", "nullable": True, "defaultValue": {"a": 1}}
+    assert server.rest("collections/fields/add", body)["code"] == 1100
+    assert "x" not in [field["name"] for field in client.describe_collection("late")["fields"]]
+
+
 def test_where_rows_lie(server, client, texts):
     client.delete(texts, ids=[0, 1])
     assert sum(segment.num_rows for segment in client.list_loaded_segments(texts)) == 7

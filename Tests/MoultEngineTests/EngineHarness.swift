@@ -16,11 +16,12 @@ final class EngineHarness: Sendable {
   convenience init(
     directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
     fileSystem: any FileSystem = POSIXFileSystem(), retention: GenerationRetention = GenerationRetention(),
-    clock: JobClock = .system, jobLimits: JobLimits = JobLimits()
+    clock: JobClock = .system, jobLimits: JobLimits = JobLimits(),
+    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
   ) async throws {
     try await self.init(
       directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem,
-      retention: retention, clock: clock, jobLimits: jobLimits)
+      retention: retention, clock: clock, jobLimits: jobLimits, importRowsMax: importRowsMax)
   }
 
   /// On a data directory that belongs to the caller.
@@ -34,7 +35,7 @@ final class EngineHarness: Sendable {
   private init(
     directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem,
     retention: GenerationRetention = GenerationRetention(), clock: JobClock = .system,
-    jobLimits: JobLimits = JobLimits()
+    jobLimits: JobLimits = JobLimits(), importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
   ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
@@ -42,7 +43,7 @@ final class EngineHarness: Sendable {
     let engine = try await Engine.open(
       EngineConfiguration(
         dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax, jobLimits: jobLimits,
-        retention: retention),
+        retention: retention, importRowsMax: importRowsMax),
       logger: logger, fileSystem: fileSystem, clock: clock)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)

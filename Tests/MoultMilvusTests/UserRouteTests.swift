@@ -75,7 +75,7 @@ struct UserRouteTests {
         """
       let free = [
         "collections/get_compaction_state", "collections/list", "roles/describe", "jobs/import/list",
-        "jobs/import/describe", "jobs/import/get_progress",
+        "jobs/import/describe", "jobs/import/get_progress", "jobs/import/commit", "jobs/import/abort",
       ]
       for route in Privilege.routes.keys.sorted() where !free.contains(route) {
         let writes = ["entities/insert", "entities/upsert"].contains(route)

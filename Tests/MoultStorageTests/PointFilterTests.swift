@@ -191,6 +191,55 @@ struct PointFilterTests {
     }
   }
 
+  @Test("a value in place of a missing member is compared, ordered and summed up as if it were stored")
+  func whenMissing() throws {
+    let word = #""it's \"so\" ?""#
+    let payloads = [#"{"a":1,"w":"x"}"#, "", #"{"b":1}"#, #"{"a":null,"w":\#(word)}"#, #"{"a":7}"#]
+    // The same points with the values written out.
+    let whole = [
+      #"{"a":1,"w":"x"}"#, #"{"a":5,"w":\#(word)}"#, #"{"b":1,"a":5,"w":\#(word)}"#,
+      #"{"a":null,"w":\#(word)}"#, #"{"a":7,"w":\#(word)}"#,
+    ]
+    let number = FieldPath(["a"], whenMissing: "5")
+    let text = FieldPath(["w"], whenMissing: word)
+    #expect(number != ["a"] && number != FieldPath(["a"], whenMissing: "6"))
+    func filters(_ a: FieldPath, _ w: FieldPath) -> [PointFilter] {
+      let five = PointFilter.Bound(5, isInclusive: true)
+      let comparisons: [PointFilter] = [
+        .field(a, .exists), .field(a, .isOneOf([.int(5)])), .field(a, .isOneOf([.null, .int(1)])),
+        .field(a, .isBetween(lower: five, upper: nil)),
+        .field(a, .isBetweenAfter([.init(.add, .int(1))], lower: nil, upper: five)),
+        .field(w, .matches(glob: "it*")), .field(w, .isOneOf([.string("it's \"so\" ?")])),
+        .field(w, .isTextBetween(lower: .init("j", isInclusive: true), upper: nil)),
+        .fields(a, .less, a), .fields(a, .equal, a), .fields(w, .equal, w), .fields(a, .equal, w),
+      ]
+      return comparisons + comparisons.map { .not($0) }
+    }
+    var found: [[Int64]] = []
+    var expected: [[Int64]] = []
+    var values: [[PointFilter.Scalar?]] = []
+    for (rows, paths) in [(payloads, (number, text)), (whole, (["a"], ["w"]))] {
+      try withStore(rows) { (store, db) throws in
+        let matched = try filters(paths.0, paths.1).map {
+          try store.rows(matching: $0, from: 0, to: 5, in: db)
+        }
+        if rows == payloads { found = matched } else { expected = matched }
+        let read = try store.values(ofField: paths.0, rows: 0..<5, in: db)
+        values.append((0..<5).map { read[$0] })
+        let order = try store.live(
+          matching: nil, order: [PointOrder(.payload(paths.0), isDescending: true)], limit: 5, offset: 0,
+          payloads: false, in: db)
+        #expect(order.map(\.row).suffix(4) == [4, 1, 2, 0])
+        let sum = try store.aggregate(
+          PointAggregation(groups: [], measures: [.init(.sum, of: .payload(paths.0))]), matching: nil,
+          limit: 1, offset: 0, in: db)
+        #expect(sum == [[.int(18)]])
+      }
+    }
+    #expect(found == expected)
+    #expect(values[0] == values[1] && values[0][1] == .int(5))
+  }
+
   @Test(
     "remainders keep the sign of the dividend; the smallest integer by −1 and division by zero are no match")
   func remainders() throws {

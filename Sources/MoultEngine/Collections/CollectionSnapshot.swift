@@ -20,8 +20,8 @@ struct CollectionSnapshot: Sendable {
   /// Rows in segments, dead ones included.
   var rowCount: Int { segments.reduce(0) { $0 + $1.count } }
 
-  /// The row behind the last one.
-  var endRow: Int64 { segments.last.map { $0.rows.end(count: $0.count) } ?? 0 }
+  /// The row behind the last one. Segments that are empty still stand behind rows that are yet to be committed.
+  var endRow: Int64 { segments.last { $0.count > 0 }.map { $0.rows.end(count: $0.count) } ?? 0 }
 
   /// Every generation that writes must reach.
   var openGenerations: [GenerationView] { [live] + [previous, building].compactMap { $0 } }

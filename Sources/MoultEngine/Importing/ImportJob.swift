@@ -1,4 +1,5 @@
 package import Foundation
+import GRDB
 import MoultJobs
 package import MoultModel
 import MoultStorage
@@ -27,12 +28,21 @@ final class ImportSlot: Sendable {
   func set(_ source: any ImportSource) { slot.withLock { $0 = source } }
 }
 
-/// Writes the points of files into a collection, batch after batch. Each batch is durable and visible before the next
-/// is read; what was cut short goes on behind the last batch that was noted, and a batch that was written but not noted
-/// is written again, with the same keys. Where the collection gives out the keys, those of a batch are set aside and noted
-/// before it is written.
+/// Stores the points of files in a collection, all of them visible at one moment.
+///
+/// They are checked and staged first (``StagedPoints``), batch after batch; what was cut short goes on behind the last
+/// batch that was noted. One transaction then stores them and completes the job. So an import that fails or is cancelled
+/// before that leaves nothing, and one that was killed is either there as a whole or goes on. A job that is held waits
+/// with its points staged.
+///
+/// Only an import of more than ``EngineConfiguration/importRowsMax`` points, or ``payloadBytesMax``, becomes visible in
+/// several steps; one that is held is refused then.
 struct ImportJob: Sendable {
   static let kind = "import"
+  /// Bytes of keys and payloads that one transaction takes.
+  static let payloadBytesMax = 1 << 30
+  /// What the last step is called.
+  static let commitPhase = "commit"
 
   struct Arguments: Codable, Sendable {
     var collection: Int64
@@ -40,11 +50,16 @@ struct ImportJob: Sendable {
     var order: String
   }
 
+  /// The property names are in stored data.
   struct Checkpoint: Codable {
+    /// Rows of the source that are visible.
     var importedRows: Int64
-    /// Set aside for the batch behind these rows, where the collection gives out keys.
-    var firstKey: Int64?
-    var keyCount: Int?
+    /// Rows behind these that are staged, and the bytes of the file that they are in.
+    var stagedRows: Int?
+    var stagedBytes: Int?
+    var stagedKeyBytes: Int?
+    /// Whether these are all.
+    var isStaged: Bool?
   }
 
   let resources: EngineResources
@@ -53,58 +68,99 @@ struct ImportJob: Sendable {
   let context: JobContext
 
   func run() async throws -> Data? {
+    do {
+      try await stageAndCommit()
+      StagedPoints.remove(of: context.record.id, in: resources.directory)
+      return nil
+    } catch let held as JobHeld {
+      throw held
+    } catch {
+      if !JobFate.willRunAgain(after: error, context: context, queue: resources.queue) {
+        StagedPoints.remove(of: context.record.id, in: resources.directory)
+      }
+      throw error
+    }
+  }
+
+  private func stageAndCommit() async throws {
+    let noted = try context.record.checkpoint.map { try JSONDecoder().decode(Checkpoint.self, from: $0) }
+    let (id, directory) = (context.record.id, resources.directory)
+    let staged = try await resources.background.run {
+      try StagedPoints(
+        of: id, in: directory, rowCount: noted?.stagedRows ?? 0, byteCount: noted?.stagedBytes ?? 0,
+        keyBytes: noted?.stagedKeyBytes ?? 0)
+    }
+    let imported = noted?.importedRows ?? 0
+    // A file that is not as it was noted begins anew.
+    if noted?.isStaged != true || staged.rowCount != noted?.stagedRows {
+      try await stage(in: staged, from: imported + Int64(staged.rowCount))
+    }
+    if let until = try context.heldUntil() { throw JobHeld(until: until, givesSubjectBack: true) }
+    guard staged.rowCount > 0 else { return }
+    let done = max(imported + Int64(staged.rowCount), context.record.progress.rowsDone)
+    try context.reportProgress(phase: Self.commitPhase, rowsDone: done, rowsTotal: done)
+    try await commit(staged) { db in try context.completeInTransaction(db) }
+  }
+
+  private func stage(in staged: StagedPoints, from start: Int64) async throws {
     guard let source = resources.importing.source else {
       throw MoultError(
         .unavailable, "nobody here reads the files of imports; start the server that takes them")
     }
-    let noted = try context.record.checkpoint.map { try JSONDecoder().decode(Checkpoint.self, from: $0) }
+    let last = Mutex(start)
     try await source.read(
-      Data(arguments.order.utf8), for: collection.info(aliases: []), from: noted?.importedRows ?? 0
+      Data(arguments.order.utf8), for: collection.info(aliases: []), from: start
     ) { batch, done, total in
       try context.checkCancellation()
       try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
       try PointValidation.checkFields(of: batch, in: collection)
-      var batch = batch
-      if collection.schema.automaticKeys {
-        batch.ids = try await keys(count: batch.count, behind: done - Int64(batch.count), noted)
-      }
-      try await write(batch)
-      try context.saveCheckpoint(JSONEncoder().encode(Checkpoint(importedRows: done)))
+      try await makeRoom(for: batch, behind: done - Int64(batch.count), in: staged)
+      try await resources.background.run { try staged.append(batch) }
+      try context.saveCheckpoint(checkpoint(done, staged))
       try context.reportProgress(phase: "import", rowsDone: done, rowsTotal: total)
+      last.withLock { $0 = done }
     }
-    return nil
+    try context.saveCheckpoint(checkpoint(last.withLock { $0 }, staged, isStaged: true))
   }
 
-  /// The keys of a batch: in every attempt the same.
+  /// - Parameter rows: of the source that were read.
+  private func checkpoint(_ rows: Int64, _ staged: StagedPoints, isStaged: Bool? = nil) throws -> Data {
+    try JSONEncoder().encode(
+      Checkpoint(
+        importedRows: rows - Int64(staged.rowCount), stagedRows: staged.rowCount,
+        stagedBytes: staged.byteCount, stagedKeyBytes: staged.keyBytes, isStaged: isStaged))
+  }
+
+  /// Makes what is staged visible where the next batch would be too much for one transaction.
   ///
-  /// - Parameters:
-  ///   - rows: before the batch.
-  ///   - noted: by the attempt before.
-  private func keys(count: Int, behind rows: Int64, _ noted: Checkpoint?) async throws -> [PointID] {
-    if let noted, noted.importedRows == rows, noted.keyCount == count, let first = noted.firstKey {
-      return collection.keys(first: first, count: count)
+  /// - Parameter rows: of the source, before the batch.
+  /// - Throws: `tooLarge` for a job that is held.
+  private func makeRoom(for batch: PointBatch, behind rows: Int64, in staged: StagedPoints) async throws {
+    let rowsMax = resources.configuration.importRowsMax
+    guard staged.rowCount > 0,
+      staged.rowCount + batch.count > rowsMax || staged.keyBytes >= Self.payloadBytesMax
+    else { return }
+    guard try context.heldUntil() == nil else {
+      throw MoultError(
+        .tooLarge,
+        "an import that waits for its commit takes \(rowsMax) points and \(Self.payloadBytesMax) bytes of payloads, and "
+          + "this one has more; divide its files among several, or import into a new collection and move an alias"
+      )
     }
-    let first = try await collection.holdingWriters { [resources, collection, context] in
-      let first = collection.nextKey
-      let checkpoint = try JSONEncoder().encode(
-        Checkpoint(importedRows: rows, firstKey: first, keyCount: count))
-      try await resources.directory.write { db in
-        try resources.directory.catalog.reserveKeys(
-          below: first + Int64(count), collection: collection.id, in: db)
-        try context.saveCheckpoint(checkpoint, in: db)
-      }
-      collection.reserveKeys(below: first + Int64(count))
-      return first
+    try await commit(staged) { [context] db in
+      try context.saveCheckpoint(JSONEncoder().encode(Checkpoint(importedRows: rows)), in: db)
     }
-    return collection.keys(first: first, count: count)
+    try await resources.background.run { try staged.empty() }
   }
 
-  private func write(_ batch: PointBatch) async throws {
-    _ = try await collection.holdingWriters {
+  private func commit(
+    _ staged: StagedPoints, complete: @escaping @Sendable (Database) throws -> Void
+  ) async throws {
+    try await collection.holdingWriters { [resources, collection] in
       try await resources.writing.run {
-        let ids = try resources.writer(of: collection).write(batch, mode: .upsert)
+        try resources.writer(of: collection).write(
+          staged, publication: resources.publication, complete: complete)
         resources.followTexts(of: collection)
-        return ids
       }
     }
   }

@@ -6,9 +6,11 @@ import MoultStorage
 
 /// What a crash, a cancelled or a failed job left in the catalog.
 enum UnfinishedWork {
-  /// Removes generations and collections that are being built by no unfinished job.
+  /// Removes generations and collections that are being built, and points that are staged, by no unfinished job.
   static func remove(from directory: DataDirectory, queue: JobQueue, logger: Logger) throws {
-    let unfinished = try queue.unfinished().compactMap(\.checkpoint)
+    let jobs = try queue.unfinished()
+    try directory.removeStagedPoints(but: Set(jobs.filter { $0.kind == ImportJob.kind }.map(\.id)))
+    let unfinished = jobs.compactMap(\.checkpoint)
     let decoder = JSONDecoder()
     let switches = unfinished.compactMap { try? decoder.decode(SwitchJob.Checkpoint.self, from: $0) }
     let reindexes = unfinished.compactMap { try? decoder.decode(ReindexJob.Checkpoint.self, from: $0) }

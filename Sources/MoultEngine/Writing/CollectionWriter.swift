@@ -32,7 +32,7 @@ struct CollectionWriter: Sendable {
   /// Rows whose norms are computed at a time.
   private static let normRows = 32
 
-  private var schema: CollectionSchema { collection.schema }
+  var schema: CollectionSchema { collection.schema }
 
   /// Rows of a new segment.
   private var segmentCapacity: Int {
@@ -44,7 +44,7 @@ struct CollectionWriter: Sendable {
   }
 
   /// Part of a batch that goes to one segment.
-  private struct Placement {
+  struct Placement {
     var segmentIndex: Int
     /// Index in the segment of its first row.
     var at: Int
@@ -53,7 +53,7 @@ struct CollectionWriter: Sendable {
   }
 
   /// The vectors of a batch in one field: in the files, and not yet in the catalog.
-  private struct Stored {
+  struct Stored {
     var writer: CollectionWriter
     /// With the segments that the rows lie in; their counts do not reach them yet.
     var snapshot: CollectionSnapshot
@@ -64,7 +64,7 @@ struct CollectionWriter: Sendable {
   }
 
   /// The same for a vector field of the collection.
-  private func writer(of field: Collection) -> CollectionWriter {
+  func writer(of field: Collection) -> CollectionWriter {
     CollectionWriter(
       collection: field, directory: directory, segmentRowsMax: segmentRowsMax, parallel: parallel,
       syncing: syncing, logger: logger, onSealed: onSealed, onDied: onDied)
@@ -74,14 +74,17 @@ struct CollectionWriter: Sendable {
   ///
   /// Files first, then one SQLite transaction: the commit point, which waits until the files are synced. What a failure
   /// leaves in files lies beyond the committed rows and is written over.
-  func write(_ batch: PointBatch, mode: WriteMode) throws -> [PointID] {
+  ///
+  /// - Parameter newKeys: how many of the batch's keys are the collection's next ones.
+  func write(_ batch: PointBatch, mode: WriteMode, newKeys: Int = 0) throws -> [PointID] {
     let count = batch.count
     let firstRow = collection.nextRow
     let firstKey = collection.nextKey
     let givesKeys = batch.ids.isEmpty
     let ids = givesKeys ? collection.keys(first: firstKey, count: count) : batch.ids
     var batch = batch
-    try TextVectorMaker(collection.textVectors).fill(&batch)
+    batch.payloads = try TextVectorMaker(collection.textVectors).filled(batch.payloads)
+    let newKeys = givesKeys ? count : newKeys
     // Fields may have come and gone since the batch was looked at.
     try PointValidation.checkShapes(ofFieldsIn: batch, collection)
     // Vectors of every field are looked at before the first is stored.
@@ -108,9 +111,9 @@ struct CollectionWriter: Sendable {
     let died = try directory.write { [ids, stored, syncs, batch] db in
       let sequence = try directory.catalog.advance(
         collection: collection.id, rows: Int64(batch.count), sequences: 1, in: db)
-      if givesKeys {
+      if newKeys > 0 {
         try directory.catalog.reserveKeys(
-          below: firstKey + Int64(batch.count), collection: collection.id, in: db)
+          below: firstKey + Int64(newKeys), collection: collection.id, in: db)
       }
       for stored in stored {
         for (placement, checksums) in zip(stored.placements, stored.checksums) {
@@ -127,7 +130,7 @@ struct CollectionWriter: Sendable {
       for sync in syncs { try sync.wait() }
       return died
     }
-    if givesKeys { collection.reserveKeys(below: firstKey + Int64(batch.count)) }
+    if newKeys > 0 { collection.reserveKeys(below: firstKey + Int64(newKeys)) }
     for var stored in stored {
       for placement in stored.placements {
         let end = placement.at + placement.points.count
@@ -150,7 +153,7 @@ struct CollectionWriter: Sendable {
   /// Writes vectors of this field to its segments.
   ///
   /// - Parameter syncs: gets what makes them durable.
-  private func store(
+  func store(
     _ vectors: [Float], norms: [Float], absent: [Int], firstRow: Int64, syncs: inout [Errand]
   ) throws -> Stored {
     var snapshot = collection.snapshot
@@ -282,7 +285,7 @@ struct CollectionWriter: Sendable {
   }
 
   /// - Throws: `invalidVector` for a vector whose length the metric has no use for.
-  private func inverseNorms(of vectors: [Float], absent: [Int] = [], batch: PointBatch) throws -> [Float] {
+  func inverseNorms(of vectors: [Float], absent: [Int] = [], batch: PointBatch) throws -> [Float] {
     let encoder = collection.identityEncoder
     let count = vectors.count / schema.dimension
     // The rows that come with the norms are thrown away: a few at a time stay in the cache.

@@ -5,8 +5,11 @@ enum PointValidation {
   /// Bytes of a string key at most (Milvus' VarChar limit).
   static let keyBytesMax = 65_535
 
+  /// - Parameter namesKeys: whether ids are those of points that are there, also where the collection gives them out.
   /// - Throws: `dimensionMismatch`, `invalidVector`, `duplicateID`, `invalidArgument`.
-  static func check(_ batch: PointBatch, schema: CollectionSchema, collection: String) throws {
+  static func check(
+    _ batch: PointBatch, schema: CollectionSchema, collection: String, namesKeys: Bool = false
+  ) throws {
     guard !batch.vectors.isEmpty else {
       throw MoultError(
         .invalidArgument, "the batch for collection '\(collection)' is empty; send at least one point")
@@ -18,7 +21,8 @@ enum PointValidation {
           + "\(batch.dimension)-dimensional ones (\(batch.vectors.count) numbers)")
     }
     let count = batch.count
-    try checkKeys(batch.ids, count: count, schema: schema, collection: collection)
+    try checkKeys(
+      batch.ids, count: count, schema: schema, collection: collection, namesKeys: namesKeys)
     guard batch.payloads.isEmpty || batch.payloads.count == count else {
       throw MoultError(
         .invalidArgument,
@@ -153,9 +157,9 @@ enum PointValidation {
   }
 
   private static func checkKeys(
-    _ ids: [PointID], count: Int, schema: CollectionSchema, collection: String
+    _ ids: [PointID], count: Int, schema: CollectionSchema, collection: String, namesKeys: Bool
   ) throws {
-    if schema.automaticKeys {
+    if schema.automaticKeys, !namesKeys {
       guard ids.isEmpty else {
         throw MoultError(
           .invalidArgument,

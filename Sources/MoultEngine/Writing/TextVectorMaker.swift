@@ -40,9 +40,8 @@ struct TextVectorMaker: Sendable {
     return TextVector.adding(members, to: plain)
   }
 
-  func fill(_ batch: inout PointBatch) {
-    guard !made.isEmpty, !batch.payloads.isEmpty else { return }
-    batch.payloads = batch.payloads.map(filled)
+  func filled(_ payloads: [String]) -> [String] {
+    made.isEmpty ? payloads : payloads.map { filled($0) }
   }
 }
 

@@ -95,6 +95,7 @@ enum Privilege {
     "jobs/import/list": "ListImportTasks",
     "jobs/import/describe": "GetImportState",
     "jobs/import/get_progress": "GetImportState",
+    "jobs/import/commit": "GetImportState", "jobs/import/abort": "GetImportState",
   ]
 
   // MARK: Levels and groups

@@ -81,8 +81,8 @@ struct DatabaseEngine: Sendable {
 
   // MARK: Imports
 
-  func startImport(into name: String, order: String) async throws -> JobInfo {
-    try await whole.startImport(into: own(name), order: order)
+  func startImport(into name: String, order: String, waits: Bool) async throws -> JobInfo {
+    try await whole.startImport(into: own(name), order: order, waits: waits)
   }
 
   /// `nil` for jobs of other kinds and of other databases.
@@ -150,6 +150,10 @@ struct DatabaseEngine: Sendable {
   func update(
     _ ids: [PointID], in name: String, change: @escaping @Sendable ([Point?]) throws -> PointBatch
   ) async throws -> WriteResult { try await whole.update(ids, in: own(name), change: change) }
+
+  func replace(_ batch: PointBatch, in name: String) async throws -> WriteResult {
+    try await whole.replace(batch, in: own(name))
+  }
 
   func delete(_ ids: [PointID], from name: String) async throws -> WriteResult {
     try await whole.delete(ids, from: own(name))

@@ -308,7 +308,8 @@ extension FilterParser {
       }
       if field.isPrimary { return .key }
       guard !field.type.isVector else { throw start.failure("a vector field cannot be compared,") }
-      return .member(FilterMember(names: FieldPath([name] + names), element: element))
+      let path = names.isEmpty ? field.path : FieldPath([name] + names)
+      return .member(FilterMember(names: path, element: element))
     }
     guard definition.isDynamic else { throw start.failure("field \(name) not exist,") }
     let all = name == CollectionDefinition.dynamicField ? names : [name] + names

@@ -30,7 +30,7 @@ extension FilterParser {
       throw FilterError(
         message: "phrase_match takes at most \(Self.phraseTermsMax) terms, got \(match.terms.count)")
     }
-    return FilterMember(names: [field.name]).known(.hasTerms(match), negated: negated)
+    return FilterMember(names: field.path).known(.hasTerms(match), negated: negated)
   }
 
   private mutating func matchedField() throws(FilterError) -> CollectionDefinition.Field {

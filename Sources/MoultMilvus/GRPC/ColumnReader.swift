@@ -12,9 +12,15 @@ struct ColumnReader {
   private let columns: [String: ProtoFieldData]
   private let vectorFields: [VectorTarget]
   private let placeholder: [Float]
+  /// Whether rows say the keys of points that are there, also where the collection gives them out.
+  private let namesKeys: Bool
 
+  /// - Parameter namesKeys: whether rows say the keys of points that are there, also where the collection gives them out.
   /// - Throws: 1100 for columns that stand twice, or that no field has.
-  init(_ fields: [ProtoFieldData], count: Int, of collection: DescribedCollection) throws {
+  init(
+    _ fields: [ProtoFieldData], count: Int, of collection: DescribedCollection, namesKeys: Bool
+  ) throws {
+    self.namesKeys = namesKeys
     schema = collection.info.schema
     definition = collection.definition
     vectorFields = collection.vectors
@@ -63,10 +69,6 @@ struct ColumnReader {
       throw MilvusError.invalidParameter(
         "num_rows should be greater than 0", expected: "greater than 0", actual: "0")
     }
-    guard !schema.automaticKeys else {
-      throw MilvusError.invalidParameter(
-        "a partial update needs keys, and the collection gives them out itself (autoID)")
-    }
     let ids = try keys()
     let vectors = try vectorFields.compactMap { target in
       try columns[target.field.name].map { try VectorColumn(target, $0, count: count) }
@@ -88,10 +90,10 @@ struct ColumnReader {
 
   private func keys() throws -> [PointID] {
     guard let column = columns[schema.keyField] else {
-      if schema.automaticKeys { return [] }
+      if schema.automaticKeys, !namesKeys { return [] }
       throw missing(schema.keyField)
     }
-    guard !schema.automaticKeys else {
+    guard !schema.automaticKeys || namesKeys else {
       throw MilvusError.invalidParameter(
         "the collection gives out the keys itself (autoID): send no column \(schema.keyField)")
     }
@@ -220,6 +222,7 @@ private struct PayloadColumn {
   func text(_ row: Int) throws -> String {
     var json = JSONWriter(capacity: 32)
     guard let value, let place = places.map({ $0[row] }) ?? row else {
+      if let text = field.defaultValue { return text }
       guard field.isNullable else {
         throw MilvusError.invalidParameter("row \(row): field \(field.name) is null, and it is not nullable")
       }

@@ -51,7 +51,8 @@ struct ColumnWriter {
         column.vectors = ProtoVectorField(rows, field)
         if field.isNullable { column.validData = rows.map { $0 != nil } }
       } else {
-        let values = objects.map { $0.object[field.name] ?? .null }
+        let whenMissing = field.whenMissing
+        let values = objects.map { $0.object[field.name] ?? whenMissing }
         column.scalars = Self.scalars(values, field.type, field.elementType)
         if field.isNullable { column.validData = values.map { $0 != .null } }
       }

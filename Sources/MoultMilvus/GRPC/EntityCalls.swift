@@ -17,7 +17,7 @@ extension MilvusAPI {
       rpc("Upsert", .write, ProtoUpsertRequest.self) { request in
         let ids = try await write(
           request.fieldsData, count: Int(request.numRows), to: request.collectionName,
-          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp,
+          partition: request.partitionName, schemaTimestamp: request.schemaTimestamp, isUpsert: true,
           isPartial: request.partialUpdate, operations: request.fieldOps)
         return mutation(ids) { $0.upsertCnt = Int64(ids.count) }
       },
@@ -45,7 +45,7 @@ extension MilvusAPI {
 
   private func write(
     _ fields: [ProtoFieldData], count: Int, to name: String, partition: String, schemaTimestamp: UInt64,
-    isPartial: Bool = false, operations named: [ProtoFieldPartialUpdateOp] = []
+    isUpsert: Bool = false, isPartial: Bool = false, operations named: [ProtoFieldPartialUpdateOp] = []
   ) async throws -> [PointID] {
     let collection = try operations.describe(name)
     // A client that still has the schema of the collection before: it reads the new one and comes again.
@@ -53,7 +53,7 @@ extension MilvusAPI {
       throw MilvusError(
         code: MilvusError.Code.schemaMismatch, message: "collection schema mismatch[collection=\(name)]")
     }
-    let columns = try ColumnReader(fields, count: count, of: collection)
+    let columns = try ColumnReader(fields, count: count, of: collection, namesKeys: isUpsert)
     let changes = try ArrayOperation.operations(
       named.map { ($0.fieldName, $0.op.name) }, of: collection.definition, isPartial: isPartial)
     if isPartial {

@@ -8,11 +8,12 @@ extension MilvusAPI {
     [
       rpc("Import", .write, ProtoImportRequest.self) { request in
         // Files of columns belong together, others stand for themselves.
-        try MilvusOperations.check(importOptions: request.options.map(CollectionDefinition.Parameter.init))
+        let waits = try MilvusOperations.waitsForCommit(
+          importOptions: request.options.map(CollectionDefinition.Parameter.init))
         let isColumns = request.files.allSatisfy { $0.lowercased().hasSuffix(".npy") }
         let files = isColumns ? [request.files] : request.files.map { [$0] }
         let id = try await operations.startImport(
-          files, into: request.collectionName, partition: request.partitionName)
+          files, into: request.collectionName, partition: request.partitionName, waitsForCommit: waits)
         return ProtoImportResponse.with { $0.tasks = [id] }
       },
       rpc("GetImportState", .read, ProtoGetImportStateRequest.self) { request in
@@ -35,6 +36,7 @@ extension ProtoGetImportStateResponse {
     createTs = found.job.createdAt / 1000
     state =
       switch found.job.state {
+      case _ where found.isAborted: .failed
       case .available: .pending
       case .running, .retrying, .held, .paused: .started
       case .completed: .completed

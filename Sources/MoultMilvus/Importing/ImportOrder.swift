@@ -11,6 +11,10 @@ struct ImportOrder: Codable {
   var partition: String
   /// Bytes of all files when the order was made.
   var fileBytes: Int64
+  /// The same of each set; `nil` of older jobs.
+  var setBytes: [Int64]?
+  /// Whether its rows become visible when somebody commits them, and not by themselves; `nil` of older jobs.
+  var waitsForCommit: Bool?
 }
 
 /// The folder that files of imports are in. Nothing outside of it is read.

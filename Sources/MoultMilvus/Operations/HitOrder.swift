@@ -19,7 +19,9 @@ struct HitOrder {
         switch (key.field, hit.id) {
         case (.id, .int64(let id)): .int(id)
         case (.id, .string(let id)): .string(id)
-        case (.payload(let path), _): path.names.first.flatMap { object?[$0] } ?? .null
+        case (.payload(let path), _):
+          path.names.first.flatMap { object?[$0] } ?? path.whenMissing.flatMap { try? JSONReader.parse($0) }
+            ?? .null
         }
       }
     }

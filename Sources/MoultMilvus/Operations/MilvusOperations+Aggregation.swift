@@ -147,7 +147,7 @@ extension MilvusOperations {
   }
 
   private static func pointField(_ field: CollectionDefinition.Field) -> PointField {
-    field.isPrimary ? .id : .payload([field.name])
+    field.isPrimary ? .id : .payload(field.path)
   }
 }
 

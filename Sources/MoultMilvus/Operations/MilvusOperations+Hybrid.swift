@@ -157,13 +157,15 @@ extension HybridRanker {
   fileprivate func values(in collection: DescribedCollection) -> (FoundPoints.Hit) -> Double? {
     guard case .decay(let decay) = self else { return { _ in nil } }
     let isKey = decay.field == collection.info.schema.keyField
+    let whenMissing = collection.definition.field(decay.field)?.whenMissing.double
     return { hit in
       if isKey {
         if case .int64(let key) = hit.id { return Double(key) }
         return nil
       }
       // It was checked when it was stored.
-      return (try? JSONReader.parse(hit.payload ?? "{}"))?.object?[decay.field]?.double
+      return (try? JSONReader.parse(hit.payload ?? "{}"))?.object?[decay.field].map(\.double)
+        ?? whenMissing
     }
   }
 }

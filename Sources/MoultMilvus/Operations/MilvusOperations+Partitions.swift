@@ -166,12 +166,12 @@ extension MilvusOperations {
     let collection = try describe(name)
     try checkPartitions([partition], of: collection)
     guard !partition.isEmpty, partition != Self.partition else {
-      return try await engine.write(batch, to: name, mode: .upsert)
+      return try await store(batch, in: collection, name)
     }
     var batch = batch
     let payloads = batch.payloads.isEmpty ? [String](repeating: "", count: batch.count) : batch.payloads
     batch.payloads = payloads.map { PartitionField.add(partition, to: $0) }
-    let result = try await engine.write(batch, to: name, mode: .upsert)
+    let result = try await store(batch, in: collection, name)
     // A drop that came in between has not seen these points.
     guard try describe(name).definition.partitionNames.contains(partition) else {
       // Only those that are in it still: another write may have put some of them elsewhere.
@@ -181,6 +181,15 @@ extension MilvusOperations {
       return result
     }
     return result
+  }
+
+  /// Where the collection gives out keys, points with keys replace those that are there under them; a key that none has
+  /// becomes a new one.
+  private func store(
+    _ batch: PointBatch, in collection: DescribedCollection, _ name: String
+  ) async throws -> WriteResult {
+    collection.info.schema.automaticKeys && !batch.ids.isEmpty
+      ? try await engine.replace(batch, in: name) : try await engine.write(batch, to: name, mode: .upsert)
   }
 }
 

@@ -54,11 +54,13 @@ extension MilvusOperations {
   ) throws -> Plan {
     var grouping: SearchGrouping?
     if !search.groupingField.isEmpty {
-      guard collection.definition.field(search.groupingField)?.type.isVector != true else {
+      let field = collection.definition.field(search.groupingField)
+      guard field?.type.isVector != true else {
         throw MilvusError.invalidParameter(
           "group_by_field \(search.groupingField) is a vector; hits are grouped by scalar fields")
       }
-      grouping = SearchGrouping(field: [search.groupingField], size: search.groupSize)
+      grouping = SearchGrouping(
+        field: field?.path ?? [search.groupingField], size: search.groupSize)
     }
     let parameters = search.parameters
     let range = Self.range(parameters, search.iteration, target.metric)

@@ -27,7 +27,7 @@ extension MilvusOperations {
     }
   }
 
-  /// Adds a scalar or vector field, which is null in the points that are there.
+  /// Adds a scalar or vector field, which has its default value, or is null, in the points that are there.
   func add(_ field: CollectionDefinition.Field, to name: String) async throws {
     let collection = try describe(name)
     try Self.requireOwn(collection.info)
@@ -36,10 +36,11 @@ extension MilvusOperations {
       throw MilvusError.invalidParameter(
         "field \(field.name) of type \(field.type.name) cannot be added by this version of Moult")
     }
-    guard field.isNullable, field.defaultValue == nil else {
+    guard field.isNullable else {
       throw MilvusError.invalidParameter(
-        "added field must be nullable, and have no default value in this version of Moult: \(field.name)")
+        "added field must be nullable, please check it, field name = \(field.name)")
     }
+    try field.checkDefaultValue()
     try CollectionDefinition.checkVectors([field])
     if field.type.isDenseVector, collection.definition.field(field.name) == nil {
       let wanted = try CollectionDefinition.vectorField(field)

@@ -79,7 +79,7 @@ extension MilvusAPI {
       route("entities/\(action)", .write, type: "CollectionDataReq", to: group, floatKeys: vectorField) {
         try RowsRequest(&$0)
       } answer: { input, call in
-        let result = try await write(input, call)
+        let result = try await write(input, call, isUpsert: action == "upsert")
         return MilvusAnswer.success(cost: true, servedBy: result.servedBy) { json in
           json.beginObject()
           json.member("\(action)Count", result.ids.count)
@@ -122,9 +122,10 @@ extension MilvusAPI {
     return JSONFloatKeys([info.schema.vectorField] + info.fields.map(\.name))
   }
 
-  private func write(_ input: RowsRequest, _ call: MilvusCall) async throws -> WriteResult {
+  private func write(_ input: RowsRequest, _ call: MilvusCall, isUpsert: Bool) async throws -> WriteResult {
     let collection = try operations.describe(input.collection)
-    let translation = RowTranslation(collection, body: call.body)
+    let translation = RowTranslation(
+      collection, body: call.body, namesKeys: isUpsert || input.partialUpdate)
     let changes = try ArrayOperation.operations(
       input.fieldOperations, of: collection.definition, isPartial: input.partialUpdate)
     if input.partialUpdate {

@@ -20,8 +20,9 @@ extension MilvusAPI {
       let options = JSONParameter.list(try fields.fields.fields("options"))
       return (collection, sets, try fields.string("partitionName"), options)
     } answer: { input, _ in
-      try MilvusOperations.check(importOptions: input.3)
-      let id = try await operations.startImport(input.1, into: input.0, partition: input.2)
+      let waits = try MilvusOperations.waitsForCommit(importOptions: input.3)
+      let id = try await operations.startImport(
+        input.1, into: input.0, partition: input.2, waitsForCommit: waits)
       return MilvusAnswer.success { json in
         json.beginObject()
         json.member("jobId", String(id))
@@ -32,9 +33,21 @@ extension MilvusAPI {
       route("jobs/import/\(action)", .read, type: "JobIDReq", to: group) {
         try $0.requiredString("jobId")
       } answer: { text, _ in
-        guard let id = Int64(text) else { throw MilvusError.importing("parse jobID failed, jobID=\(text)") }
-        let found = try operations.describeImport(id)
+        let found = try operations.describeImport(try Self.jobID(text))
         return MilvusAnswer.success { Self.write(found, to: &$0) }
+      }
+    }
+    for action in ["commit", "abort"] {
+      route("jobs/import/\(action)", .write, type: "JobIDReq", to: group) {
+        try $0.requiredString("jobId")
+      } answer: { text, _ in
+        let id = try Self.jobID(text)
+        if action == "commit" {
+          try await operations.commitImport(id)
+        } else {
+          try await operations.abortImport(id)
+        }
+        return MilvusAnswer.success()
       }
     }
     route("jobs/import/list", .read, type: "OptionalCollectionNameReq", to: group) {
@@ -56,6 +69,11 @@ extension MilvusAPI {
     }
   }
 
+  private static func jobID(_ text: String) throws -> Int64 {
+    guard let id = Int64(text) else { throw MilvusError.importing("parse jobID failed, jobID=\(text)") }
+    return id
+  }
+
   private static func writeState(of found: DescribedImport, to json: inout JSONWriter) {
     json.member("collectionName", found.collection)
     json.member("jobId", String(found.job.id))
@@ -70,9 +88,16 @@ extension MilvusAPI {
     json.member("createTime", time(found.job.createdAt))
     json.key("details")
     json.beginArray()
-    for files in found.order.files {
+    for (set, files) in found.order.files.enumerated() {
       json.beginObject()
+      if let finishedAt = found.job.finishedAt { json.member("completeTime", time(finishedAt)) }
       json.member("fileName", files.joined(separator: ","))
+      if let bytes = found.order.setBytes?.dropFirst(set).first { json.member("fileSize", bytes) }
+      // Rows are counted through all sets.
+      if found.order.files.count == 1 {
+        json.member("importedRows", found.importedRows)
+        json.member("totalRows", found.totalRows)
+      }
       json.member("progress", found.progress)
       if !found.reason.isEmpty { json.member("reason", found.reason) }
       json.member("state", found.state)

@@ -54,7 +54,7 @@ struct SchemaForm {
     field.isNullable = try fields.bool("nullable") ?? false
     field.summary = try fields.string("description") ?? ""
     field.parameters = JSONParameter.list(try fields.fields("elementTypeParams"))
-    if let value = fields["defaultValue"] {
+    if let value = fields["defaultValue"], value != .null {
       if let fault = field.fault(of: value) {
         throw MilvusError.invalidParameter("default value of field \(field.name): \(fault)")
       }

@@ -177,6 +177,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     try Self.checkVectors(fields)
     try Self.checkLengths(fields)
     try Self.checkTexts(fields)
+    for field in fields { try field.checkDefaultValue() }
     try checkFunctions()
     try checkPartitionKey()
     return CollectionSchema(

@@ -2,6 +2,32 @@ internal import MoultModel
 internal import MoultServer
 
 extension CollectionDefinition.Field {
+  /// Where payloads have it; one without it has the default value.
+  var path: FieldPath { FieldPath([name], whenMissing: defaultValue) }
+
+  /// The default value; null where there is none.
+  var whenMissing: JSON { defaultValue.flatMap { try? JSONReader.parse($0) } ?? .null }
+
+  /// What a payload has of the field.
+  func value(in payload: JSONObject?) -> JSON { payload?[name] ?? whenMissing }
+
+  /// - Throws: 1100 for a default value that the field cannot have.
+  func checkDefaultValue() throws {
+    guard let text = defaultValue else { return }
+    switch type {
+    case .bool, .int8, .int16, .int32, .int64, .float, .double, .varChar: break
+    default:
+      throw MilvusError.invalidParameter(
+        "field \(name): a default value of type \(type.name) is not supported by this version of Moult")
+    }
+    guard let value = try? JSONReader.parse(text), value != .null else {
+      throw MilvusError.invalidParameter("default value of field \(name): expected \(type.name), got \(text)")
+    }
+    if let fault = fault(of: value) {
+      throw MilvusError.invalidParameter("default value of field \(name): \(fault)")
+    }
+  }
+
   /// What a value does not fit in, in words; `nil` for one that fits.
   func fault(of value: JSON) -> String? {
     if value == .null { return isNullable ? nil : "is null, and the field is not nullable" }

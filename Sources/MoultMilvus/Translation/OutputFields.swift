@@ -93,8 +93,13 @@ struct OutputFields {
       }
     }
     for field in definition.payloadFields where includes(field.name) && object[field.name] == nil {
+      guard let value = field.defaultValue else {
+        json.key(field.name)
+        json.null()
+        continue
+      }
       json.key(field.name)
-      json.null()
+      if field.type == .int64, int64AsText { json.value(value) } else { json.raw(value) }
     }
   }
 

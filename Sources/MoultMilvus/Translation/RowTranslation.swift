@@ -9,15 +9,19 @@ struct RowTranslation {
   private let vectors: [VectorTarget]
   private let outputs: Set<String>
   private let placeholder: [Float]
+  /// Whether rows say the keys of points that are there, also where the collection gives them out.
+  private let namesKeys: Bool
   /// The request, of which payload is taken byte for byte.
   let body: ByteBuffer
 
-  init(_ collection: DescribedCollection, body: ByteBuffer) {
+  /// - Parameter namesKeys: whether rows say the keys of points that are there, also where the collection gives them out.
+  init(_ collection: DescribedCollection, body: ByteBuffer, namesKeys: Bool = false) {
     schema = collection.info.schema
     definition = collection.definition
     vectors = collection.vectors
     outputs = collection.definition.functionOutputs
     placeholder = collection.placeholder
+    self.namesKeys = namesKeys
     self.body = body
   }
 
@@ -51,9 +55,6 @@ struct RowTranslation {
   /// For a partial update: rows with a key and whatever fields they name.
   func partialRows(_ rows: [JSONObject]) throws(MilvusError) -> [PartialRow] {
     guard !rows.isEmpty else { throw .insertData("data should not be empty: invalid parameter") }
-    guard !schema.automaticKeys else {
-      throw .insertData("a partial update needs keys, and the collection gives them out itself (autoID)")
-    }
     var partial: [PartialRow] = []
     for (index, row) in rows.enumerated() {
       var batch = PointBatch(ids: [], vectors: [], dimension: schema.dimension)
@@ -64,7 +65,11 @@ struct RowTranslation {
       }
       var members: [(name: String, text: String)] = []
       for member in row.members where !isOwn(member.key) {
-        members.append((member.key, try checkedText(of: member, index)))
+        if isDefault(member), let value = definition.field(member.key)?.defaultValue {
+          members.append((member.key, value))
+        } else {
+          members.append((member.key, try checkedText(of: member, index)))
+        }
       }
       partial.append(PartialRow(id: batch.ids[0], vectors: given, members: members))
     }
@@ -74,6 +79,11 @@ struct RowTranslation {
   /// Key and vectors, which are no payload.
   private func isOwn(_ name: String) -> Bool {
     name == schema.keyField || vectors.contains { $0.field.name == name }
+  }
+
+  /// Whether it is null, and the field has a value for that.
+  private func isDefault(_ member: JSONObject.Member) -> Bool {
+    member.value == .null && definition.field(member.key)?.defaultValue != nil
   }
 
   /// - Returns: `nil` for null.
@@ -107,11 +117,11 @@ struct RowTranslation {
   private func append(keyOf row: JSONObject, _ index: Int, to batch: inout PointBatch) throws(MilvusError) {
     let name = schema.keyField
     guard let value = row[name], value != .null else {
-      if schema.automaticKeys { return }
+      if schema.automaticKeys, !namesKeys { return }
       throw .insertData(
         "row \(index): field '\(name)' is missing; expected a primary key (\(schema.keyKind.milvusName))")
     }
-    if schema.automaticKeys {
+    if schema.automaticKeys, !namesKeys {
       throw .insertData(
         "set primary key but autoID == true (row \(index), field '\(name)'): invalid parameter")
     }
@@ -126,10 +136,12 @@ struct RowTranslation {
   private func payload(of row: JSONObject, _ index: Int) throws(MilvusError) -> String {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
-    for member in row.members where !isOwn(member.key) {
+    for member in row.members where !isOwn(member.key) && !isDefault(member) {
       json.member(member.key, raw: try checkedText(of: member, index))
     }
-    for field in definition.payloadFields where row[field.name] == nil {
+    for field in definition.payloadFields where (row[field.name] ?? .null) == .null {
+      // Null without a default value has been written.
+      if row[field.name] != nil, field.defaultValue == nil { continue }
       if let value = field.defaultValue {
         json.member(field.name, raw: value)
       } else if !field.isNullable {

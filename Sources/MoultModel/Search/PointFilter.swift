@@ -181,17 +181,24 @@ public indirect enum PointFilter: Sendable, Hashable {
 /// are.
 public struct FieldPath: Sendable, Hashable, ExpressibleByArrayLiteral {
   public var names: [String]
+  /// What a payload without the member has in its place, as JSON. It counts for paths of one name.
+  public var whenMissing: String?
 
-  public init(_ names: [String]) { self.names = names }
+  public init(_ names: [String], whenMissing: String? = nil) {
+    self.names = names
+    self.whenMissing = whenMissing
+  }
 
-  public init(arrayLiteral names: String...) { self.names = names }
+  public init(arrayLiteral names: String...) { self.init(names) }
 
   public static func == (left: FieldPath, right: FieldPath) -> Bool {
     left.names.elementsEqual(right.names) { $0.utf8.elementsEqual($1.utf8) }
+      && left.whenMissing.map { Array($0.utf8) } == right.whenMissing.map { Array($0.utf8) }
   }
 
   public func hash(into hasher: inout Hasher) {
     for name in names { hasher.combine(bytesOf: name) }
+    if let whenMissing { hasher.combine(bytesOf: whenMissing) }
   }
 }
 

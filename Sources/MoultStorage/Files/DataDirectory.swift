@@ -10,6 +10,7 @@ import Synchronization
 /// moult.sqlite            catalog, points, jobs; beside it its log, -wal, and how far that was synced, -mark
 /// embeddings.sqlite       vectors that models have made of texts, see `EmbeddingCache`
 /// collections/<id>/…      segment files, see `FileNames`
+/// imports/<job>.staged    points of imports that are not visible yet, see `StagedPoints`
 /// backups/<number>/…      second names of files while a backup reads them; removed at the start
 /// snapshots/…             backups that are kept, see `KeptBackups`
 /// ```

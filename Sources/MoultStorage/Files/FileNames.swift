@@ -10,6 +10,12 @@ package enum FileNames {
 
   static func backup(_ number: Int) -> String { "\(backups)/\(number)" }
 
+  /// See `StagedPoints`.
+  static let imports = "imports"
+  static let importSuffix = ".staged"
+
+  static func importFile(of job: Int64) -> String { "\(imports)/\(job)\(importSuffix)" }
+
   package static func directory(ofCollection id: Int64) -> String { "\(collections)/\(id)" }
 
   /// Full-precision vectors of a segment.

@@ -80,7 +80,7 @@ extension PointStore {
     case .id: return "key"
     case .payload(let path):
       arguments.append(try jsonPath(path.names))
-      return "json_extract(payload, ?)"
+      return "json_extract(\(try document(of: path)), ?)"
     }
   }
 

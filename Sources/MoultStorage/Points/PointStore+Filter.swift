@@ -122,27 +122,42 @@ extension PointStore {
     case .any(let parts): return try join(parts, "OR", empty: "0", &arguments)
     case .not(let part): return "NOT \(try sql(part, &arguments))"
     case .field(let path, let comparison):
-      return try sql(Self.jsonPath(path.names), comparison, &arguments)
-    case .fields(let left, let relation, let right):
-      return try sql(Self.jsonPath(left.names), relation, Self.jsonPath(right.names), &arguments)
+      return try sql(
+        Self.jsonPath(path.names), comparison, in: Self.document(of: path), &arguments)
+    case .fields(let left, let relation, let right): return try sql(left, relation, right, &arguments)
     }
   }
 
   /// What JSON calls of one type, SQLite calls by two names; nothing else compares.
   private func sql(
-    _ left: String, _ relation: PointFilter.Relation, _ right: String,
+    _ left: FieldPath, _ relation: PointFilter.Relation, _ right: FieldPath,
     _ arguments: inout [(any DatabaseValueConvertible)?]
-  ) -> String {
+  ) throws -> String {
+    let paths = [try Self.jsonPath(left.names), try Self.jsonPath(right.names)]
+    let (one, other) = (try Self.document(of: left), try Self.document(of: right))
     var kinds: [String] = []
     for types in ["'integer', 'real'", "'text'", "'true', 'false'"] {
-      kinds.append("(json_type(payload, ?) IN (\(types)) AND json_type(payload, ?) IN (\(types)))")
-      arguments += [left, right]
+      kinds.append("(json_type(\(one), ?) IN (\(types)) AND json_type(\(other), ?) IN (\(types)))")
+      arguments += paths
     }
-    arguments += [left, right]
+    arguments += paths
     return """
       (coalesce(\(kinds.joined(separator: " OR ")), 0) \
-      AND coalesce(json_extract(payload, ?) \(relation.rawValue) json_extract(payload, ?), 0))
+      AND coalesce(json_extract(\(one), ?) \(relation.rawValue) json_extract(\(other), ?), 0))
       """
+  }
+
+  /// The payload as a path sees it: with the value that stands in place of a member that is missing. It has no arguments.
+  static func document(of path: FieldPath) throws -> String {
+    guard let value = path.whenMissing, path.names.count == 1 else { return "payload" }
+    let place = literal(try jsonPath(path.names))
+    // The check of the path leaves no name that JSON would write in another way.
+    let document = literal("{\"\(path.names[0])\":\(value)}")
+    return "CASE WHEN json_type(payload, \(place)) IS NULL THEN \(document) ELSE payload END"
+  }
+
+  private static func literal(_ text: String) -> String {
+    "'" + text.replacingOccurrences(of: "'", with: "''") + "'"
   }
 
   private func join(
@@ -158,68 +173,68 @@ extension PointStore {
   }
 
   private func sql(
-    _ path: String, _ comparison: PointFilter.Comparison,
+    _ path: String, _ comparison: PointFilter.Comparison, in document: String,
     _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
     switch comparison {
     case .exists:
       arguments.append(path)
-      return "(json_type(payload, ?) IS NOT NULL)"
+      return "(json_type(\(document), ?) IS NOT NULL)"
     case .isBetween(let lower, let upper):
       arguments.append(path)
-      var parts = ["coalesce(json_type(payload, ?) IN ('integer', 'real'), 0)"]
+      var parts = ["coalesce(json_type(\(document), ?) IN ('integer', 'real'), 0)"]
       for (bound, sign) in [(lower, ">"), (upper, "<")] {
         guard let bound else { continue }
         arguments += [path, bound.value]
-        parts.append("coalesce(json_extract(payload, ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
+        parts.append("coalesce(json_extract(\(document), ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
       }
       return "(" + parts.joined(separator: " AND ") + ")"
     case .isTextBetween(let lower, let upper):
       arguments.append(path)
-      var parts = ["coalesce(json_type(payload, ?) = 'text', 0)"]
+      var parts = ["coalesce(json_type(\(document), ?) = 'text', 0)"]
       for (bound, sign) in [(lower, ">"), (upper, "<")] {
         guard let bound else { continue }
         arguments += [path, bound.text]
-        parts.append("coalesce(json_extract(payload, ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
+        parts.append("coalesce(json_extract(\(document), ?) \(sign)\(bound.isInclusive ? "=" : "") ?, 0)")
       }
       return "(" + parts.joined(separator: " AND ") + ")"
     case .matches(let glob):
       arguments += [path, path, glob]
       return
-        "(coalesce(json_type(payload, ?) = 'text', 0) AND coalesce(json_extract(payload, ?) GLOB ?, 0))"
+        "(coalesce(json_type(\(document), ?) = 'text', 0) AND coalesce(json_extract(\(document), ?) GLOB ?, 0))"
     case .hasTerms(let match):
       arguments += [path, TermMatchArgument(match), path]
       return """
-        (coalesce(json_type(payload, ?) = 'text', 0) AND \(TermMatchArgument.sqlName)(?, json_extract(payload, ?)))
+        (coalesce(json_type(\(document), ?) = 'text', 0) AND \(TermMatchArgument.sqlName)(?, json_extract(\(document), ?)))
         """
-    case .isOneOf(let values): return try sql(path, oneOf: values, &arguments)
+    case .isOneOf(let values): return try sql(path, oneOf: values, in: document, &arguments)
     case .containsAny(let values):
       guard let list = try Self.json(values.filter { !$0.hasNUL }) else { return "0" }
       arguments += [path, path, list]
       return """
-        (coalesce(json_type(payload, ?) = 'array', 0) AND EXISTS (
-          SELECT 1 FROM json_each(payload, ?) AS had, json_each(?) AS wanted WHERE \(Self.isSame)))
+        (coalesce(json_type(\(document), ?) = 'array', 0) AND EXISTS (
+          SELECT 1 FROM json_each(\(document), ?) AS had, json_each(?) AS wanted WHERE \(Self.isSame)))
         """
     case .containsAll(let values):
       guard !values.contains(where: \.hasNUL), let list = try Self.json(values) else { return "0" }
       arguments += [path, list, path]
       return """
-        (coalesce(json_type(payload, ?) = 'array', 0) AND NOT EXISTS (
+        (coalesce(json_type(\(document), ?) = 'array', 0) AND NOT EXISTS (
           SELECT 1 FROM json_each(?) AS wanted WHERE NOT EXISTS (
-            SELECT 1 FROM json_each(payload, ?) AS had WHERE \(Self.isSame))))
+            SELECT 1 FROM json_each(\(document), ?) AS had WHERE \(Self.isSame))))
         """
     case .hasCount(let lower, let upper):
       arguments.append(path)
-      return "(coalesce(json_type(payload, ?) = 'array', 0)"
-        + bounds(lower, upper, "json_array_length(payload, ?)", [path], &arguments) + ")"
+      return "(coalesce(json_type(\(document), ?) = 'array', 0)"
+        + bounds(lower, upper, "json_array_length(\(document), ?)", [path], &arguments) + ")"
     case .element(let place, let comparison):
-      return try sql("\(path)[\(place)]", comparison, &arguments)
+      return try sql("\(path)[\(place)]", comparison, in: document, &arguments)
     case .isBetweenAfter(let steps, let lower, let upper):
       arguments.append(path)
-      let (value, parts) = try Self.computed(steps, of: "json_extract(payload, ?)", [path])
+      let (value, parts) = try Self.computed(steps, of: "json_extract(\(document), ?)", [path])
       // A division by zero has no result, whatever the bounds.
       arguments += parts
-      return "(coalesce(json_type(payload, ?) IN ('integer', 'real'), 0) AND \(value) IS NOT NULL"
+      return "(coalesce(json_type(\(document), ?) IN ('integer', 'real'), 0) AND \(value) IS NOT NULL"
         + bounds(lower, upper, value, parts, &arguments) + ")"
     }
   }
@@ -268,14 +283,15 @@ extension PointStore {
 
   /// Strings and numbers each as one list, however many there are: a chain of OR would be too deep for SQLite.
   private func sql(
-    _ path: String, oneOf values: [PointFilter.Scalar], _ arguments: inout [(any DatabaseValueConvertible)?]
+    _ path: String, oneOf values: [PointFilter.Scalar], in document: String,
+    _ arguments: inout [(any DatabaseValueConvertible)?]
   ) throws -> String {
     var parts: [String] = []
     func list(_ types: String, _ json: String) {
       arguments += [path, path, json]
       parts.append(
-        "(coalesce(json_type(payload, ?) IN (\(types)), 0) "
-          + "AND coalesce(json_extract(payload, ?) IN (SELECT value FROM json_each(?)), 0))")
+        "(coalesce(json_type(\(document), ?) IN (\(types)), 0) "
+          + "AND coalesce(json_extract(\(document), ?) IN (SELECT value FROM json_each(?)), 0))")
     }
     // SQLite's text ends at a NUL; no stored text holds one.
     let texts = values.compactMap {
@@ -291,7 +307,7 @@ extension PointStore {
       values.contains(.null) ? "null" : nil,
     ].compactMap(\.self) {
       arguments.append(path)
-      parts.append("coalesce(json_type(payload, ?) = '\(word)', 0)")
+      parts.append("coalesce(json_type(\(document), ?) = '\(word)', 0)")
     }
     return parts.isEmpty ? "0" : "(" + parts.joined(separator: " OR ") + ")"
   }
@@ -346,8 +362,9 @@ extension PointStore {
     ofField path: FieldPath, rows: some Sequence<Int64>, in db: Database
   ) throws -> [Int64: PointFilter.Scalar] {
     let name = try Self.jsonPath(path.names)
+    let document = try Self.document(of: path)
     let statement = try db.cachedStatement(
-      sql: "SELECT json_type(payload, ?), json_extract(payload, ?) FROM \(table) WHERE row = ?")
+      sql: "SELECT json_type(\(document), ?), json_extract(\(document), ?) FROM \(table) WHERE row = ?")
     var values: [Int64: PointFilter.Scalar] = [:]
     for row in rows {
       guard let found = try Row.fetchOne(statement, arguments: [name, name, row]) else { continue }
