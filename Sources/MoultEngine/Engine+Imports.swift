@@ -9,6 +9,8 @@ extension Engine {
   package static let importKind = ImportJob.kind
   /// The phase in which their points become visible.
   package static let importCommitPhase = ImportJob.commitPhase
+  /// The phase of those that wait for a commit.
+  package static let importStagedPhase = ImportJob.stagedPhase
 
   /// Names who reads the files of imports; jobs that waited for it begin at their next attempt.
   package func readImports(with source: any ImportSource) { resources.importing.set(source) }
@@ -53,7 +55,8 @@ extension Engine {
           throw MoultError(.jobNotFound, "job \(id) is no import but a \(job.kind)")
         }
         if job.state == .completed || (!job.state.isFinal && job.heldUntil == nil) { return JobInfo(job) }
-        guard job.state == .held else {
+        // After a restart it looks again at what it waits for.
+        guard !job.state.isFinal, job.state == .held || job.progress.phase == ImportJob.stagedPhase else {
           throw MoultError(
             .jobStateConflict,
             "import \(id) is \(job.state.rawValue); it is committed once all of its points are staged (held)")

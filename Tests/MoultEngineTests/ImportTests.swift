@@ -44,6 +44,13 @@ private struct MadePoints: ImportSource {
   }
 }
 
+/// Set once.
+private final class Flag: Sendable {
+  private let state = Mutex(false)
+  var isSet: Bool { state.withLock { $0 } }
+  func set() { state.withLock { $0 = true } }
+}
+
 @Suite("Imports")
 struct ImportTests {
   private static let schema = CollectionSchema(dimension: 2, metric: .squaredEuclidean)
@@ -121,11 +128,11 @@ struct ImportTests {
     // Whoever learns of the end sees the rows.
     #expect(try await Self.visible(engine) == 501)
     #expect(seen.withLock { $0 } == [Int](repeating: 1, count: 6))
-    #expect(try Self.stagedFiles(harness) == [])
     try await Self.expectAll(engine, rows: 500)
     holder.withLock { $0 = nil }
     try await harness.settle()
     try await harness.shutDown()
+    #expect(try Self.stagedFiles(harness) == [])
     let again = try await Self.open(MadePoints(), directory: harness.directory)
     #expect(try await Self.visible(again.engine) == 501)
     try await Self.expectAll(again.engine, rows: 500)
@@ -143,7 +150,7 @@ struct ImportTests {
           dimension: 2, payloads: [String](repeating: #"{"row":-1}"#, count: 500)),
         to: "c", mode: .upsert)
     }
-    let isOver = Mutex(false)
+    let isOver = Flag()
     let job = try await engine.startImport(into: "c", order: "{}")
     let states = try await withThrowingTaskGroup(of: Set<Int>.self) { group in
       for reader in 0..<3 {
@@ -165,12 +172,12 @@ struct ImportTests {
               seen.insert(hits.count { $0.score != 0 })
             }
             if isLast { return seen }
-            isLast = isOver.withLock { $0 }
+            isLast = isOver.isSet
           }
         }
       }
       #expect(try await harness.finish(job).state == .completed)
-      isOver.withLock { $0 = true }
+      isOver.set()
       return try await group.reduce(into: Set<Int>()) { $0.formUnion($1) }
     }
     #expect(states.isSubset(of: [0, 4_000]) && states.contains(4_000), "\(states)")
@@ -246,8 +253,8 @@ struct ImportTests {
     try await Self.expectAll(harness.engine, rows: 500)
     // Again is harmless.
     #expect(try await harness.engine.commitImport(job.id).state == .completed)
-    #expect(try Self.stagedFiles(harness) == [])
     try await harness.shutDown()
+    #expect(try Self.stagedFiles(harness) == [])
   }
 
   @Test("an import that is aborted leaves nothing, held or under way, and is not committed any more")

@@ -41,6 +41,8 @@ struct ImportJob: Sendable {
   static let kind = "import"
   /// Bytes of keys and payloads that one transaction takes.
   static let payloadBytesMax = 1 << 30
+  /// What it is called when all points are staged.
+  static let stagedPhase = "staged"
   /// What the last step is called.
   static let commitPhase = "commit"
 
@@ -90,23 +92,27 @@ struct ImportJob: Sendable {
         of: id, in: directory, rowCount: noted?.stagedRows ?? 0, byteCount: noted?.stagedBytes ?? 0,
         keyBytes: noted?.stagedKeyBytes ?? 0)
     }
-    let imported = noted?.importedRows ?? 0
+    var done = (noted?.importedRows ?? 0) + Int64(staged.rowCount)
     // A file that is not as it was noted begins anew.
     if noted?.isStaged != true || staged.rowCount != noted?.stagedRows {
-      try await stage(in: staged, from: imported + Int64(staged.rowCount))
+      done = try await stage(in: staged, from: done)
     }
-    if let until = try context.heldUntil() { throw JobHeld(until: until, givesSubjectBack: true) }
+    if let until = try context.heldUntil() {
+      try context.reportProgress(phase: Self.stagedPhase, rowsDone: done, rowsTotal: done, force: true)
+      throw JobHeld(until: until, givesSubjectBack: true)
+    }
     guard staged.rowCount > 0 else { return }
-    let done = max(imported + Int64(staged.rowCount), context.record.progress.rowsDone)
     try context.reportProgress(phase: Self.commitPhase, rowsDone: done, rowsTotal: done)
     try await commit(staged) { db in try context.completeInTransaction(db) }
   }
 
-  private func stage(in staged: StagedPoints, from start: Int64) async throws {
+  /// - Returns: rows of the source.
+  private func stage(in staged: StagedPoints, from start: Int64) async throws -> Int64 {
     guard let source = resources.importing.source else {
       throw MoultError(
         .unavailable, "nobody here reads the files of imports; start the server that takes them")
     }
+    try context.reportProgress(phase: "import", rowsDone: start, rowsTotal: 0)
     let last = Mutex(start)
     try await source.read(
       Data(arguments.order.utf8), for: collection.info(aliases: []), from: start
@@ -120,7 +126,9 @@ struct ImportJob: Sendable {
       try context.reportProgress(phase: "import", rowsDone: done, rowsTotal: total)
       last.withLock { $0 = done }
     }
-    try context.saveCheckpoint(checkpoint(last.withLock { $0 }, staged, isStaged: true))
+    let done = last.withLock { $0 }
+    try context.saveCheckpoint(checkpoint(done, staged, isStaged: true))
+    return done
   }
 
   /// - Parameter rows: of the source that were read.

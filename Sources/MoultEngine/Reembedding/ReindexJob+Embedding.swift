@@ -13,11 +13,11 @@ extension ReindexJob {
   func filledSchema(of target: Collection) -> CollectionSchema {
     var schema = targetSchema
     let made = target.textVectors
-    schema.textVectors?.vectors = (schema.textVectors?.vectors ?? []).map { vector in
-      var vector = vector
-      vector.isFilled =
-        vector.isFilled || made.contains { $0.isSame(as: vector) && $0.member == vector.member }
-      return vector
+    for place in (schema.textVectors?.vectors ?? []).indices {
+      guard let vector = schema.textVectors?.vectors[place] else { continue }
+      if made.contains(where: { $0.isSame(as: vector) && $0.member == vector.member }) {
+        schema.textVectors?.vectors[place].isFilled = true
+      }
     }
     return schema
   }

@@ -17,7 +17,7 @@ struct TextVectorMaker: Sendable {
   /// - Throws: `corrupted` for a definition that cannot be read.
   init(_ vectors: [TextVector]) throws(MoultError) {
     made = try vectors.map { vector throws(MoultError) in
-      do {
+      do throws(MoultError) {
         return Made(
           member: vector.member, template: try TextTemplate(vector.template),
           fillsMissing: vector.fillsMissing,

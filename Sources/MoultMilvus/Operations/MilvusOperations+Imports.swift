@@ -30,7 +30,12 @@ struct DescribedImport {
     case .completed: "Completed"
     case .failed, .cancelled: "Failed"
     case .held: job.heldUntil == nil ? "Committing" : "Uncommitted"
-    case .available, .running, .retrying, .paused: isCommitting ? "Committing" : begunState
+    case .available, .running, .retrying, .paused:
+      if isCommitting {
+        "Committing"
+      } else {
+        job.progress.phase == Engine.importStagedPhase ? "Uncommitted" : begunState
+      }
     }
   }
 
