@@ -146,9 +146,9 @@ struct OpenAPITests {
     #expect(
       try members(
         ReembedRequest(
-          source: "", target: "", field: "", embedder: "", text: "", alias: "", ifCurrent: "",
-          metric: .cosine,
-          budget: 1, maximumLabelledLoss: 0, swapAt: 0)) == properties("Reembed"))
+          source: "", target: "", field: "", embedder: "", bm25: TextVector.Weights(), text: "", alias: "",
+          ifCurrent: "", metric: .cosine, budget: 1, maximumLabelledLoss: 0, swapAt: 0))
+        == properties("Reembed"))
     let info = JobInfo(
       id: 1, kind: "", subject: "", state: .running, attempt: 1, attemptsMax: 1, progress: progress,
       createdAt: 0, startedAt: 0, finishedAt: 0, runAt: 0, cancelRequested: false, error: "", errorCode: "",
