@@ -89,7 +89,13 @@ extension Engine {
       }
     }
     try? await resources.writing.run { [resources] in
-      for (_, collection) in loaded { resources.prepare(collection) }
+      for (_, collection) in loaded {
+        resources.prepare(collection)
+        do { try TextVectorJob.goOn(with: collection, in: resources) } catch {
+          resources.logger.warning(
+            "'\(collection.name)' lacks sparse vectors of texts; ask for them again: \(error)")
+        }
+      }
     }
     return report
   }

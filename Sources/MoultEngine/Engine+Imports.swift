@@ -66,6 +66,34 @@ extension Engine {
     }
   }
 
+  /// Drops what an import has staged.
+  ///
+  /// - Parameter waits: whether it was started to wait for ``commitImport(_:)``: once that was answered, it stays.
+  /// - Throws: `jobNotFound`, also for jobs of other kinds; `jobStateConflict` for one that is committed, or has ended.
+  package func abortImport(_ id: Int64, waits: Bool) async throws -> JobInfo {
+    let info = try await resources.directory.write { [resources] db in
+      try self.translatingJobErrors {
+        let job = try resources.queue.record(id, in: db)
+        guard job.kind == ImportJob.kind else {
+          throw MoultError(.jobNotFound, "job \(id) is no import but a \(job.kind)")
+        }
+        guard !waits || job.heldUntil != nil || job.state.isFinal else {
+          throw MoultError(.jobStateConflict, "import \(id) is committed, abort not allowed")
+        }
+        return JobInfo(try resources.queue.cancel(id, in: db))
+      }
+    }
+    if info.state == .cancelled { await discardUnfinished(of: id) }
+    return info
+  }
+
+  /// Imports into a collection that have not ended.
+  ///
+  /// - Parameter name: the collection's own.
+  package func unfinishedImports(into name: String) throws -> [JobInfo] {
+    try resources.queue.unfinished(subject: name).filter { $0.kind == ImportJob.kind }.map { JobInfo($0) }
+  }
+
   /// The order of an import job. - Throws: `jobNotFound`, also for jobs of other kinds.
   package func importOrder(_ id: Int64) throws -> String {
     let record = try translatingJobErrors { try resources.queue.record(id) }

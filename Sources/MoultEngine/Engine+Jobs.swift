@@ -164,7 +164,7 @@ extension Engine {
     }
   }
 
-  private func discardUnfinished(of id: Int64) async {
+  func discardUnfinished(of id: Int64) async {
     guard let record = try? resources.queue.record(id), let checkpoint = record.checkpoint else { return }
     if record.kind == ImportJob.kind { return StagedPoints.remove(of: id, in: resources.directory) }
     if let unfinished = try? JSONDecoder().decode(SwitchJob.Checkpoint.self, from: checkpoint),

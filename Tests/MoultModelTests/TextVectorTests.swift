@@ -23,7 +23,9 @@ struct TextVectorPayloadTests {
       (0..<Int.random(in: 0...4, using: &random)).map { _ in Self.names.randomElement(using: &random)! })
     let plain =
       own.isEmpty
-      ? ["", "{}", "{ \n}"].randomElement(using: &random)! : "{" + own.joined(separator: ",") + "}"
+      ? ["", "{}", "{ \n}"].randomElement(using: &random)!
+      : "{" + own.joined(separator: [",", ", ", " ,\n"].randomElement(using: &random)!)
+        + ["}", " }"].randomElement(using: &random)!
     #expect(TextVector.plain(plain) == plain)
     let added = (0..<Int.random(in: 0...3, using: &random)).map {
       (name: "$sparse:t\($0)", text: "AAAA\($0)")
@@ -40,8 +42,23 @@ struct TextVectorPayloadTests {
     let mixed = (own + added.map { "\"\($0.name)\":\"\($0.text)\"" }).shuffled(using: &random)
     let kept = mixed.filter { own.contains($0) }
     let text = "{" + mixed.joined(separator: " , ") + " }"
-    let expected = added.isEmpty ? text : kept.isEmpty ? "" : "{" + kept.joined(separator: ",") + "}"
+    let areLast = mixed.prefix(own.count).allSatisfy(own.contains)
+    let expected =
+      added.isEmpty
+      ? text
+      : kept.isEmpty
+        ? ""
+        : areLast
+          ? "{" + kept.joined(separator: " , ") + "  }" : "{" + kept.joined(separator: ",") + "}"
     #expect(TextVector.plain(text) == expected)
+  }
+
+  @Test("a name with escapes is the same name, and one that only begins so is another")
+  func names() {
+    #expect(TextVector.plain(##"{"a":1,"\u0024sparse:t0":"AAAA"}"##) == #"{"a":1}"#)
+    for other in [#"{"$sparse:tags":1}"#, #"{"$sparse:t":1}"#, #"{"$sparse:t1x":1}"#] {
+      #expect(TextVector.plain(other) == other)
+    }
   }
 
   @Test("weights lie where BM25 has a meaning")

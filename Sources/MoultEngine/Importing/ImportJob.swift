@@ -164,10 +164,11 @@ struct ImportJob: Sendable {
   private func commit(
     _ staged: StagedPoints, complete: @escaping @Sendable (Database) throws -> Void
   ) async throws {
-    try await collection.holdingWriters { [resources, collection] in
+    try await collection.holdingWriters { [resources, collection, context] in
       try await resources.writing.run {
         try resources.writer(of: collection).write(
-          staged, publication: resources.publication, complete: complete)
+          staged, publication: resources.publication, checkCancellation: context.checkCancellation,
+          complete: complete)
         resources.followTexts(of: collection)
       }
     }

@@ -42,6 +42,7 @@ struct PayloadDigest: Sendable, Equatable {
     // Stands in no id. No payload and an empty one are the same, and vectors of texts are not the writer's.
     hash.update(data: [0])
     var payload = TextVector.plain(point.payload ?? "")
+    if payload == "{}" { payload = "" }
     payload.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
     return hash.finalize().prefix(16).reduce(0) { $0 << 8 | UInt128($1) }
   }

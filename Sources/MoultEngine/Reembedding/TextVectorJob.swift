@@ -12,6 +12,8 @@ struct TextVectorJob: Sendable {
   static let kind = "bm25"
   /// Points of one transaction, for which writers wait.
   private static let batchPoints = 500
+  /// Of their payloads: a transaction ends with the point that reaches it.
+  private static let batchBytes = 4 << 20
 
   struct Arguments: Codable, Sendable {
     var collection: Int64
@@ -61,6 +63,18 @@ struct TextVectorJob: Sendable {
     return nil
   }
 
+  /// Of a collection that came out of a backup that was made while points were given theirs.
+  static func goOn(with collection: Collection, in resources: EngineResources) throws {
+    let members = collection.textVectors.filter { !$0.isFilled }.map(\.member)
+    guard !members.isEmpty else { return }
+    try resources.directory.write { db in
+      _ = try resources.queue.enqueue(
+        in: db, kind: kind, subject: collection.name,
+        arguments: try JSONEncoder().encode(Arguments(collection: collection.id, members: members)),
+        options: .init(priority: Upkeep.priority))
+    }
+  }
+
   /// - Returns: `nil` when no rows are left.
   private func fill(after progress: Checkpoint) throws -> Checkpoint? {
     let vectors = collection.textVectors
@@ -68,18 +82,20 @@ struct TextVectorJob: Sendable {
     let store = collection.points
     let next = try resources.directory.write { db -> Checkpoint? in
       let points = try store.scanLive(afterRow: progress.row, limit: Self.batchPoints, payloads: true, in: db)
-      guard let last = points.last else { return nil }
-      for point in points {
+      guard var last = points.first else { return nil }
+      var (done, bytes): (Int64, Int) = (0, 0)
+      for point in points where bytes < Self.batchBytes {
         let payload = point.payload ?? ""
+        (last, done, bytes) = (point, done + 1, bytes + payload.utf8.count)
         let filled = maker.filled(payload)
         if !filled.utf8.elementsEqual(payload.utf8) { try store.setPayload(filled, ofRow: point.row, in: db) }
       }
-      let next = Checkpoint(row: last.row, points: progress.points + Int64(points.count))
+      let next = Checkpoint(row: last.row, points: progress.points + done)
       try context.saveCheckpoint(JSONEncoder().encode(next), in: db)
       return next
     }
     if next != nil {
-      for vector in vectors { collection.payloadIndexes.forget(field: vector.member) }
+      for member in arguments.members { collection.payloadIndexes.forget(field: member) }
       collection.filters.forget()
     }
     return next

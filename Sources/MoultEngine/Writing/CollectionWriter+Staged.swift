@@ -38,14 +38,16 @@ extension CollectionWriter {
   /// key replace each other in their order. Where the collection gives out keys, these follow each other.
   ///
   /// Vectors go to their files first, batch by batch; one transaction then takes keys and payloads. In memory there is
-  /// one batch at a time, and a few bytes for each point that is replaced.
+  /// one batch at a time, a few bytes for each point that is replaced, and the codes of all, which get to their files with
+  /// their segments.
   ///
   /// - Parameters:
   ///   - staged: points that `PointValidation` has passed.
   ///   - complete: the end of the transaction. When it throws nothing is stored.
   /// - Throws: `corrupted` for a staged file that is damaged; what a write throws; what `complete` throws.
   func write(
-    _ staged: StagedPoints, publication: PublicationLock, complete: (Database) throws -> Void
+    _ staged: StagedPoints, publication: PublicationLock, checkCancellation: () throws -> Void,
+    complete: (Database) throws -> Void
   ) throws {
     let firstRow = collection.nextRow
     let firstKey = collection.nextKey
@@ -57,6 +59,7 @@ extension CollectionWriter {
     defer { for sync in syncs { try? sync.wait() } }
     var nextRow = firstRow
     try staged.forEachVectors { batch in
+      try checkCancellation()
       // Fields may have come and gone since the batch was looked at.
       try PointValidation.checkShapes(ofFieldsIn: batch, collection)
       for index in kept.indices {

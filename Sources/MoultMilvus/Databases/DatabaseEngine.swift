@@ -99,6 +99,11 @@ struct DatabaseEngine: Sendable {
     try whole.jobs(limit: 10_000).compactMap(described)
   }
 
+  /// Those that have not ended, however many jobs have come since.
+  func unfinishedImports(into name: String) throws -> [DescribedImport] {
+    try whole.unfinishedImports(into: own(name)).compactMap(described)
+  }
+
   private func described(_ job: JobInfo) throws -> DescribedImport? {
     guard job.kind == Engine.importKind, let name = shown(job.subject) else { return nil }
     let order = try JSONDecoder().decode(ImportOrder.self, from: Data(try whole.importOrder(job.id).utf8))

@@ -146,7 +146,8 @@ extension MilvusOperations {
       throw MilvusError.importing(
         "job \(id) is in terminal/committed state \(found.state), abort not allowed")
     }
-    do { _ = try await engine.whole.cancelJob(id) } catch let error as MoultError
+    do { _ = try await engine.whole.abortImport(id, waits: found.waitsForCommit) } catch let error
+      as MoultError
       where error.code == .jobStateConflict
     {
       throw MilvusError.importing(error.message)

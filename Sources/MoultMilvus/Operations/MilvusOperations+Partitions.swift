@@ -61,8 +61,8 @@ extension MilvusOperations {
       definition.partitions?[place].isDropping = true
     }
     // Who starts an import looks again after it is queued, so that one of both sees the other.
-    let isImporting = try engine.importJobs().contains {
-      $0.collection == collection.info.name && $0.order.partition == name && !$0.job.state.isFinal
+    let isImporting = try engine.unfinishedImports(into: collection.info.name).contains {
+      $0.order.partition == name
     }
     guard !isImporting else {
       try await alter(collection.info.name) { definition in

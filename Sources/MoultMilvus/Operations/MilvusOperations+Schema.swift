@@ -71,8 +71,17 @@ extension MilvusOperations {
       }
       definition.schemaChanges = (definition.schemaChanges ?? 0) + 1
     }
-    if field.type.isDenseVector {
-      try await engine.dropVectorField(field.name, from: collection.info.name)
+    guard field.type.isDenseVector else { return }
+    do { try await engine.dropVectorField(field.name, from: collection.info.name) } catch {
+      // The engine keeps it: it is filled, searched by default, or an import waits for its commit.
+      let place = definition.fields.firstIndex { $0.name == field.name } ?? definition.fields.count
+      let indexes = definition.indexes.filter { $0.field == field.name }
+      try await alter(collection.info.name) { definition in
+        guard !definition.fields.contains(where: { $0.name == field.name }) else { return }
+        definition.fields.insert(field, at: min(place, definition.fields.count))
+        definition.indexes += indexes
+      }
+      throw error
     }
   }
 

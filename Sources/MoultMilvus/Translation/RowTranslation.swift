@@ -189,7 +189,9 @@ extension RowTranslation {
       throw .insertData(
         "row \(index): has pass more field without dynamic schema, please check it: '\(member.key)'")
     }
-    guard member.key != CollectionDefinition.dynamicField, member.key != PartitionField.name else {
+    guard member.key != CollectionDefinition.dynamicField, member.key != PartitionField.name,
+      !TextVector.isMember(member.key)
+    else {
       throw .insertData(
         "row \(index): use the invalid field name(\(member.key)) when enable dynamicField: invalid parameter")
     }

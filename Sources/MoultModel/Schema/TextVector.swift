@@ -65,11 +65,13 @@ public struct TextVector: Sendable, Codable, Equatable {
 
   // MARK: Payloads
 
-  /// What members of payloads begin with that hold such vectors. *It is in stored data.*
+  /// What members of payloads begin with that hold such vectors; a number follows. *It is in stored data.*
   public static let memberPrefix = "$sparse:t"
 
   public static func isMember(_ key: some StringProtocol) -> Bool {
-    key.utf8.starts(with: memberPrefix.utf8)
+    let number = key.utf8.dropFirst(memberPrefix.utf8.count)
+    return key.utf8.starts(with: memberPrefix.utf8) && !number.isEmpty
+      && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
   /// A payload without such members; everything else stays as it is, byte for byte.
@@ -78,7 +80,10 @@ public struct TextVector: Sendable, Codable, Equatable {
   /// - Returns: an empty text where nothing else is left.
   /// - Complexity: O(n).
   public static func plain(_ payload: String) -> String {
-    guard payload.utf8.contains(UInt8(ascii: "$")) else { return payload }
+    // A name may be written with escapes.
+    guard payload.utf8.contains(where: { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "\\") }) else {
+      return payload
+    }
     var payload = payload
     return payload.withUTF8 { bytes in (try? kept(of: bytes)) ?? nil } ?? payload
   }
@@ -90,18 +95,24 @@ public struct TextVector: Sendable, Codable, Equatable {
     guard scanner.current == UInt8(ascii: "{") else { return nil }
     try scanner.enter(JSONText.depthMax)
     guard scanner.current != UInt8(ascii: "}") else { return nil }
-    var kept: [Range<Int>] = []
-    var isAny = false
+    var (kept, hidden): ([Range<Int>], [Range<Int>]) = ([], [])
     repeat {
       let start = scanner.offset
       let hasEscapes = try scanner.scanString()
       let isHidden = isMember(scanner.string(from: start, hasEscapes: hasEscapes))
       try scanner.scanColon()
       try scanner.skipValue(depthLeft: JSONText.depthMax)
-      if isHidden { isAny = true } else { kept.append(start..<scanner.offset) }
+      if isHidden { hidden.append(start..<scanner.offset) } else { kept.append(start..<scanner.offset) }
     } while try scanner.anotherElement(closing: UInt8(ascii: "}"))
-    guard isAny else { return nil }
-    guard !kept.isEmpty else { return "" }
+    guard let first = hidden.first, let last = hidden.last else { return nil }
+    guard let lastKept = kept.last else { return "" }
+    if lastKept.upperBound < first.lowerBound,
+      let comma = (lastKept.upperBound..<first.lowerBound).first(where: { bytes[$0] == UInt8(ascii: ",") })
+    {
+      // As `adding` puts them: what stood there before comes back with its white space.
+      return String(decoding: bytes[..<comma], as: UTF8.self)
+        + String(decoding: bytes[last.upperBound...], as: UTF8.self)
+    }
     var plain: [UInt8] = [UInt8(ascii: "{")]
     plain.reserveCapacity(bytes.count)
     for (place, range) in kept.enumerated() {
