@@ -83,9 +83,13 @@ class Readers:
     def judge(self, place, points, begun, ended):
         vectors = np.array([point.vector for point in points], np.float32)
         scores = np.array([point.score for point in points], np.float32)
-        model = next((model for model in (MINILM, BGE) if len(points) and np.abs(
-            vectors @ self.words.query_vectors[model][place] - scores).max() < TOLERANCE), None)
-        if model is None:
+        # A point that is written anew between the search and the reading of its vector has the score of the one before.
+        fitting = {
+            model: int((np.abs(vectors @ self.words.query_vectors[model][place] - scores) < TOLERANCE).sum()) if len(points) else 0
+            for model in (MINILM, BGE)}
+        model = max(fitting, key=fitting.get)
+        self.tally.count("hits_written_meanwhile", by=len(points) - fitting[model])
+        if fitting[model] < max(1, len(points) - 2):
             return self.tally.count("answers_of_another_model", f"query {place}: {scores}")
         self.tally.count("answered_by_" + ("old" if model == MINILM else "new"))
         if model == BGE:

@@ -181,7 +181,8 @@ def live(words, endpoint, rates):
         **{f"{kind}_per_second": counts.get(kind, 0) / loaded for kind in rates},
         **{kind: counts.get(kind, 0) for kind in (
             "writes", "deletes", "payload_edits", "failed_writes", "searches", "answered_by_old", "answered_by_new",
-            "failed_reads", "stale_reads", "answers_of_another_model", "looked_at")},
+            "failed_reads", "stale_reads", "answers_of_another_model", "hits_written_meanwhile",
+            "looked_at")},
         "search_p50_ms": float(np.percentile(latencies, 50)), "search_p99_ms": float(np.percentile(latencies, 99)),
         "texts_sent": endpoint.documents.value - documents, "payload_digest": (job["embedding"].get("payloads") or {}).get("digest"),
         **state}

@@ -21,12 +21,12 @@ extension QdrantOperations {
     let points = try translation.points(fields)
     guard !points.isEmpty else { throw QdrantError.badRequest("Empty update request") }
     if mode == .upsert, condition == nil {
-      _ = try await engine.write(try translation.batch(points), to: collection.name, mode: .upsert)
+      _ = try await engine.write(try translation.batch(points), to: collection.asked, mode: .upsert)
     }
     // What becomes of a point that stands there twice depends on what became of the first.
     for part in mode == .upsert && condition == nil ? [] : Self.withoutRepetition(points) {
       let batch = try translation.batch(part)
-      _ = try await engine.edit(.ids(batch.ids), where: condition, in: collection.name) { page in
+      _ = try await engine.edit(.ids(batch.ids), where: condition, in: collection.asked) { page in
         var kept: [Int] = []
         for point in page.points {
           let isWritten =
@@ -90,8 +90,8 @@ extension QdrantOperations {
 
   func delete(_ fields: QdrantFields, from collection: QdrantCollection) async throws {
     switch try selection(fields, in: collection) {
-    case .ids(let ids): _ = try await engine.delete(ids, from: collection.name)
-    case .matching(let filter): _ = try await engine.delete(matching: filter, from: collection.name)
+    case .ids(let ids): _ = try await engine.delete(ids, from: collection.asked)
+    case .matching(let filter): _ = try await engine.delete(matching: filter, from: collection.asked)
     }
   }
 
@@ -105,7 +105,7 @@ extension QdrantOperations {
   ) async throws {
     try Self.requireOwn(collection.info)
     let missing = FirstMissing()
-    _ = try await engine.edit(selection, where: condition, in: collection.name) { page in
+    _ = try await engine.edit(selection, where: condition, in: collection.asked) { page in
       var changed: [Point] = []
       if missing.id == nil { missing.id = page.points.first { $0.stored == nil }?.id }
       for point in page.points where point.matches {

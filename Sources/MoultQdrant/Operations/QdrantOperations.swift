@@ -29,7 +29,8 @@ struct QdrantOperations: Sendable {
   func describe(_ name: String) throws -> QdrantCollection {
     try Self.requireReadable(name)
     do {
-      return try QdrantCollection(try engine.describeCollection(QdrantName.encoded(name)))
+      let asked = QdrantName.encoded(name)
+      return try QdrantCollection(try engine.describeCollection(asked), asked: asked)
     } catch let error as MoultError where error.code == .collectionNotFound {
       throw QdrantError.noCollection(name)
     }

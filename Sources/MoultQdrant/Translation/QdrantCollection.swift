@@ -6,9 +6,14 @@ internal import MoultServer
 struct QdrantCollection: Sendable {
   let info: CollectionInfo
   let definition: QdrantDefinition
+  /// What the request calls it: its name or an alias. Writes go by that: one that waits while a cut-over moves the alias
+  /// must reach the new collection, since nobody follows the old one any more.
+  let asked: String
 
-  init(_ info: CollectionInfo) throws {
+  /// - Parameter asked: `nil` for its own name.
+  init(_ info: CollectionInfo, asked: String? = nil) throws {
     self.info = info
+    self.asked = asked ?? info.name
     definition = try QdrantDefinition(of: info)
   }
 
