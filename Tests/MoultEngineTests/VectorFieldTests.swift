@@ -3,6 +3,7 @@ import Logging
 import MoultModel
 import MoultStorage
 import MoultTesting
+import Synchronization
 import Testing
 
 @testable import MoultEngine
@@ -206,6 +207,44 @@ struct VectorFieldTests {
     try await harness.shutDown()
     let found = try problems(directory)
     #expect(found.isEmpty, "\(found)")
+  }
+
+  @Test("whoever counts while others write finds as many vectors in a full field as points")
+  func countsBelongTogether() async throws {
+    var random = SeededGenerator(seed: 12)
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await create(engine)
+    var model = Model()
+    try await upsert([0], to: "words", engine, &model, &random, absentShare: 0)
+    let batches = (1...300).map { id in
+      var batch = PointBatch(ids: [.int64(Int64(id))], vectors: random.floats(count: 24), dimension: 24)
+      for field in Self.fields {
+        batch.fields[field.name] = FieldVectors(
+          [random.floats(count: field.dimension)], dimension: field.dimension)
+      }
+      return batch
+    }
+    let isDone = Mutex(false)
+    let counted = Task {
+      var seen = Set<Int>()
+      while true {
+        let isLast = isDone.withLock { $0 }
+        let info = try engine.describeCollection("words")
+        for field in info.fields { #expect(field.count == info.count) }
+        seen.insert(info.count)
+        if isLast { return seen }
+        await Task.yield()
+      }
+    }
+    for (index, batch) in batches.enumerated() {
+      _ = try await engine.write(batch, to: "words", mode: .upsert)
+      if index % 3 == 2 { _ = try await engine.delete([.int64(Int64(index))], from: "words") }
+    }
+    isDone.withLock { $0 = true }
+    let seen = try await counted.value
+    #expect(seen.count > 2 && seen.contains(201))
+    try await harness.shutDown()
   }
 
   @Test("aliases reach fields; a rename and a drop take them along")

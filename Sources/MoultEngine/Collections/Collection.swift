@@ -45,6 +45,9 @@ final class Collection: Sendable {
 
   private let state: Mutex<State>
 
+  /// Held while a write becomes visible in all vector fields, so that whoever counts sees it in all or in none.
+  private let publication = Mutex<Void>(())
+
   init(
     id: Int64, parentID: Int64?, name: String, schema: CollectionSchema, createdAt: Int64, points: PointStore,
     identityEncoder: VectorEncoder, snapshot: CollectionSnapshot, isReady: Bool, nextRow: Int64,
@@ -174,6 +177,9 @@ final class Collection: Sendable {
     }
   }
 
+  /// Makes a write visible by calls of `publish` on this collection and on its fields.
+  func publishTogether(_ body: () -> Void) { publication.withLock { _ in body() } }
+
   /// Keys from `first` on, for a collection that gives out its own.
   func keys(first: Int64, count: Int) -> [PointID] {
     (first..<first + Int64(count)).map { schema.keyKind == .string ? .string(String($0)) : .int64($0) }
@@ -183,9 +189,8 @@ final class Collection: Sendable {
     ServedBy(collection: FieldName.split(name)?.collection ?? name, generation: snapshot.live.id)
   }
 
-  private var fieldInfo: VectorFieldInfo {
-    let snapshot = snapshot
-    return VectorFieldInfo(
+  private func fieldInfo(_ snapshot: CollectionSnapshot) -> VectorFieldInfo {
+    VectorFieldInfo(
       name: schema.vectorField, dimension: schema.dimension, metric: schema.metric,
       elementType: schema.elementType, count: snapshot.liveCount,
       generation: snapshot.live.info(state: .live),
@@ -193,7 +198,10 @@ final class Collection: Sendable {
   }
 
   func info(aliases: [String]) -> CollectionInfo {
-    let state = state.withLock { $0 }
+    let (state, fields) = publication.withLock { _ in
+      let state = self.state.withLock { $0 }
+      return (state, state.fields.map { (field: $0, snapshot: $0.snapshot) })
+    }
     let (snapshot, isReady, updatedAt) = (state.snapshot, state.isReady, state.updatedAt)
     var schema = schema
     schema.annotations = state.annotations
@@ -204,6 +212,6 @@ final class Collection: Sendable {
       generation: snapshot.live.info(state: .live),
       previousGeneration: snapshot.previous?.info(state: .retained), createdAt: createdAt,
       updatedAt: updatedAt,
-      ready: isReady, fields: state.fields.map { $0.fieldInfo })
+      ready: isReady, fields: fields.map { field, snapshot in field.fieldInfo(snapshot) })
   }
 }

@@ -103,7 +103,9 @@ extension CollectionWriter {
       return died
     } publish: { died in
       if givesKeys { collection.reserveKeys(below: firstKey + count) }
-      for kept in kept { kept.publish(died: died, nextRow: nextRow) }
+      collection.publishTogether {
+        for kept in kept { kept.publish(died: died, nextRow: nextRow) }
+      }
     }
     for kept in kept {
       kept.writer.prepareToSeal()

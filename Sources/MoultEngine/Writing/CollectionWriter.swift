@@ -131,16 +131,20 @@ struct CollectionWriter: Sendable {
       return died
     }
     if newKeys > 0 { collection.reserveKeys(below: firstKey + Int64(newKeys)) }
-    for var stored in stored {
-      for placement in stored.placements {
+    for index in stored.indices {
+      for placement in stored[index].placements {
         let end = placement.at + placement.points.count
-        stored.snapshot.segments[placement.segmentIndex].count = end
-        stored.snapshot.segments[placement.segmentIndex].live =
-          stored.snapshot.segments[placement.segmentIndex].live.changed(
+        stored[index].snapshot.segments[placement.segmentIndex].count = end
+        stored[index].snapshot.segments[placement.segmentIndex].live =
+          stored[index].snapshot.segments[placement.segmentIndex].live.changed(
             adding: placement.at..<end, removing: [])
       }
-      stored.snapshot.kill(rows: died + stored.absent)
-      stored.writer.collection.publish(stored.snapshot, nextRow: firstRow + Int64(count))
+      stored[index].snapshot.kill(rows: died + stored[index].absent)
+    }
+    collection.publishTogether {
+      for stored in stored {
+        stored.writer.collection.publish(stored.snapshot, nextRow: firstRow + Int64(count))
+      }
     }
     for stored in stored {
       stored.writer.prepareToSeal()
@@ -181,12 +185,16 @@ struct CollectionWriter: Sendable {
       return rows
     }
     guard !deleted.isEmpty else { return [] }
-    for field in collection.fields + [collection] {
+    let fields = collection.fields + [collection]
+    let changed = fields.map { field in
       var snapshot = field.snapshot
       snapshot.kill(rows: Array(deleted.values))
-      field.publish(snapshot)
-      onDied(field)
+      return snapshot
     }
+    collection.publishTogether {
+      for (field, snapshot) in zip(fields, changed) { field.publish(snapshot) }
+    }
+    for field in fields { onDied(field) }
     var seen = Set<PointID>()
     return ids.filter { deleted[$0] != nil && seen.insert($0).inserted }
   }

@@ -75,7 +75,8 @@ extension QdrantOperations {
     for vector in collection.vectors {
       json.key(vector.name)
       json.beginObject()
-      json.member("filled", try await filledCount(of: vector, in: collection))
+      // Those in payloads are counted later than the points.
+      json.member("filled", min(info.count, try await filledCount(of: vector, in: collection)))
       json.member("total", info.count)
       json.endObject()
     }
