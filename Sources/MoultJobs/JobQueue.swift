@@ -20,7 +20,7 @@ package final class JobQueue: Sendable {
     package var retry: RetryPolicy
 
     package init(
-      leaseMilliseconds: Int64 = 30_000, attemptsMaxDefault: Int = 5, crashesMax: Int = 50,
+      leaseMilliseconds: Int64 = 30_000, attemptsMaxDefault: Int = 5, crashesMax: Int = 100,
       retry: RetryPolicy = RetryPolicy()
     ) {
       precondition(leaseMilliseconds >= 3 && attemptsMaxDefault >= 1 && crashesMax >= 1)

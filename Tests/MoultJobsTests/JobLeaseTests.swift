@@ -122,11 +122,11 @@ struct JobLeaseTests {
     #expect(try jobs.queue.retry(id).crashes == 0)
   }
 
-  @Test("thirty crashes pass under the default limit")
+  @Test("sixty crashes pass under the default limit")
   func manyCrashes() throws {
     let jobs = try JobsFixture(configuration: .init())
     let id = try jobs.queue.enqueue(kind: "k", subject: "s")
-    for _ in 0..<30 {
+    for _ in 0..<60 {
       _ = try jobs.claim()
       try jobs.queue.releaseLeasesOfDeadProcesses()
     }
