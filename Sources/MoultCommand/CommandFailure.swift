@@ -100,7 +100,7 @@ extension MoultError.Code {
     case .invalidVector, .duplicateID, .pointExists, .dimensionMismatch:
       "nothing was changed; correct the data and try again"
     case .internalError: "the server's log has the details"
-    case .invalidArgument, .cancelled, .unsupported: nil
+    case .invalidArgument, .notProven, .cancelled, .unsupported: nil
     }
   }
 }

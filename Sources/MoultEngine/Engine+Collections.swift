@@ -101,9 +101,9 @@ extension Engine {
     return map.collection(name) != nil || map.damaged[map.aliases[name] ?? name] != nil
   }
 
-  /// - Parameter force: also when the last copy that was to take its place has failed.
+  /// - Parameter force: also when nothing shows that what has taken its place can stand for it.
   /// - Throws: `collectionNotFound`, `collectionHasAliases`, `invalidArgument` when `name` is an alias,
-  ///   `switchInProgress`; `recallGateFailed` when the last reindex of it has failed.
+  ///   `switchInProgress`, `notProven`.
   package func dropCollection(_ name: String, force: Bool = true) async throws {
     try await names.run {
       let map = aliases.current
@@ -118,7 +118,7 @@ extension Engine {
       }
       let pointing = map.aliases(of: name)
       try Self.check(pointing, of: name)
-      if !force { try requireProvenCopy(of: collection) }
+      if !force { try requireProvenSuccessor(of: collection) }
       let requester = Requester.name
       let removed = try await collection.holdingWriters {
         let removed = try await resources.writing.run { [resources] in
@@ -146,20 +146,6 @@ extension Engine {
         resources.logger.warning("files of '\(name)' remain until the next start: \(error)")
       }
     }
-  }
-
-  /// - Throws: `recallGateFailed` when the last reindex or re-embedding of a collection has failed: nothing has taken its
-  ///   place then.
-  private func requireProvenCopy(of collection: Collection) throws {
-    let copies = try resources.queue.list(subject: collection.name, limit: 1_000).filter {
-      ReindexJob.kinds.contains($0.kind)
-        && $0.createdAt.timeIntervalSince1970 * 1_000 >= Double(collection.createdAt)
-    }
-    guard let last = copies.max(by: { $0.id < $1.id }), last.state == .failed else { return }
-    throw MoultError(
-      .recallGateFailed,
-      "the last \(last.kind) of '\(collection.name)' (job \(last.id)) has failed, so nothing is proven to take its place: "
-        + "\(last.error ?? ""). Run it again, or drop the collection with --force")
   }
 
   /// A collection that could not be opened is dropped by the catalog alone.

@@ -1,5 +1,6 @@
 import MoultCompute
 package import MoultModel
+import MoultStorage
 
 extension Engine {
   /// Asks two collections or vector fields the same queries: what each finds of its own exact answer and of what it
@@ -8,8 +9,11 @@ extension Engine {
   /// Each query is answered by A and B in turn, so that both meet the same load, and exactly on the same state of the
   /// collection, so that writes meanwhile do not look like misses. None of it counts as a search that was asked for.
   ///
+  /// With a threshold it is a verdict, which the history keeps.
+  ///
   /// - Throws: `invalidArgument` for counts out of range, sides that take no such queries, and recent queries where there
-  ///   are none or the models differ; `generationConflict` when a side is switched meanwhile; as ``search(_:in:)`` and,
+  ///   are none or the models differ; `collectionNotReady` for a verdict on a field that is still being filled;
+  ///   `generationConflict` when a side is switched meanwhile; as ``search(_:in:)`` and,
   ///   with texts, ``search(texts:ofModel:_:in:)``.
   package func compare(_ request: ComparisonRequest) async throws -> Comparison {
     guard (1...ComparisonRequest.kMax).contains(request.k) else {
@@ -17,6 +21,11 @@ extension Engine {
     }
     let a = try aliases.resolveReady(request.a)
     let b = try aliases.resolveReady(request.b)
+    try Self.checkThresholds(of: request)
+    let lacking = request.isVerdict ? [a, b].compactMap { resources.lacking($0) } : []
+    if let lacking = lacking.first {
+      throw MoultError(.collectionNotReady, lacking + ". A verdict is given when it is filled")
+    }
     let (queriesOfA, queriesOfB) = try await vectors(of: request.queries, a, b)
     let count = queriesOfA.count / a.schema.dimension
     guard (1...ComparisonRequest.countMax).contains(count), queriesOfB.count == count * b.schema.dimension,
@@ -42,7 +51,55 @@ extension Engine {
         try await ask(query, &one)
       }
     }
-    return Self.comparison(one, other, request.relevant, k: request.k)
+    var comparison = Self.comparison(one, other, request.relevant, k: request.k)
+    guard request.isVerdict else { return comparison }
+    let verdict = Self.verdict(on: comparison, request)
+    let requester = Requester.name
+    try await resources.directory.write { [resources] db in
+      try resources.directory.catalog.record(
+        HistoryEntry(
+          action: verdict.passed ? .comparisonPassed : .comparisonFailed, name: a.name, after: b.name,
+          detail: verdict.measured, requestedBy: requester), in: db)
+    }
+    comparison.verdict = verdict
+    return comparison
+  }
+
+  private static func checkThresholds(of request: ComparisonRequest) throws {
+    for (name, value) in [
+      ("minimumOverlap", request.minimumOverlap), ("maximumLoss", request.maximumLoss),
+    ] {
+      guard let value else { continue }
+      guard (0...1).contains(value) else {
+        throw MoultError(.invalidArgument, "\(name) must be in 0 … 1, got \(value)")
+      }
+    }
+    guard request.maximumLoss == nil || request.relevant != nil else {
+      throw MoultError(
+        .invalidArgument, "maximumLoss is about the points that queries should find: give 'relevant' too")
+    }
+  }
+
+  private static func verdict(
+    on comparison: Comparison, _ request: ComparisonRequest
+  ) -> Comparison.Verdict {
+    let rounded = { (value: Double) in (value * 10_000).rounded() / 10_000 }
+    var passed = true
+    var measured: [String] = []
+    if let minimum = request.minimumOverlap {
+      passed = comparison.overlap.mean >= minimum
+      measured.append(
+        "\(rounded(comparison.overlap.mean)) of \(comparison.k) hits in common, expected \(minimum)")
+    }
+    if let maximum = request.maximumLoss, let found = comparison.foundDifference {
+      passed = passed && found.lower >= -maximum
+      measured.append(
+        "found of what it should changes by \(rounded(found.mean)) [\(rounded(found.lower)) … \(rounded(found.upper))], "
+          + "expected to fall by no more than \(maximum)")
+    }
+    return Comparison.Verdict(
+      passed: passed,
+      measured: measured.joined(separator: "; ") + "; \(comparison.queryCount) queries")
   }
 
   private func ask(_ query: Int, _ side: inout ComparedSide) async throws {

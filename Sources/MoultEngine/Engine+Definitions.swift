@@ -74,7 +74,17 @@ extension Engine {
       try Self.requireWhole(collection, name)
       let part = try aliases.resolve(FieldName.joined(collection.name, field))
       if !allowsPartial { try resources.requireFilled(part) }
-      try await resources.setSchema(of: collection) { $0.searchField = part.parentID == nil ? nil : field }
+      let (before, after) = (collection.searched.schema.vectorField, part.schema.vectorField)
+      guard before != after else { return }
+      let requester = Requester.name
+      try await resources.setSchema(of: collection) {
+        $0.searchField = part.parentID == nil ? nil : field
+      } also: { [resources] db in
+        try resources.directory.catalog.record(
+          HistoryEntry(
+            action: .defaultFieldMoved, name: collection.name, before: before, after: after,
+            requestedBy: requester), in: db)
+      }
     }
     return try describeCollection(name)
   }

@@ -139,8 +139,9 @@ extension EngineResources {
     return batch
   }
 
-  /// Called after a write: lets fields be filled that points have no vector in.
+  /// Called after a write: lets fields be filled that points have no vector in, and notes which are filled.
   func followTexts(of collection: Collection) {
+    noteCompleteFields(of: collection)
     let count = collection.snapshot.liveCount
     for field in collection.fields
     where fieldEmbeddings[field.id] != nil && field.snapshot.liveCount < count {

@@ -21,6 +21,7 @@ extension Engine {
       try Self.check(field, schema: collection.schema)
       let requester = Requester.name
       try await collection.holdingWriters {
+        let hasPoints = collection.snapshot.liveCount > 0
         guard collection.fields.allSatisfy({ $0.schema.vectorField != field.name }),
           collection.textVectors.allSatisfy({ $0.name != field.name })
         else {
@@ -35,7 +36,8 @@ extension Engine {
           // A reindex that has begun has its fields already.
           try self.ensureNoJob(on: collection, in: db)
           let catalog = resources.directory.catalog
-          let made = try catalog.insertField(field, of: try catalog.collection(collection.id, in: db), in: db)
+          let made = try catalog.insertField(
+            field, of: try catalog.collection(collection.id, in: db), isPartial: hasPoints, in: db)
           try catalog.record(
             HistoryEntry(
               action: .collectionCreated, name: made.collection.name, after: made.generation.label,
@@ -54,10 +56,15 @@ extension Engine {
 
   /// Removes a vector field with its vectors, codes and indexes. The first of a collection stays.
   ///
-  /// - Parameter force: also while a model fills another field of the collection, which may be what takes its place.
+  /// - Parameters:
+  ///   - needsProof: whether one that was searched where none is named stays until what took its place is proven.
+  ///   - force: in spite of that, and also while a model fills another field of the collection, which may be what takes its
+  ///     place.
   /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the first one and for the one that is
-  ///   searched where none is named, `switchInProgress`.
-  package func dropVectorField(_ field: String, from name: String, force: Bool = false) async throws {
+  ///   searched where none is named, `switchInProgress`, `notProven`.
+  package func dropVectorField(
+    _ field: String, from name: String, needsProof: Bool = false, force: Bool = false
+  ) async throws {
     try await names.run {
       let collection = try aliases.resolveReady(name)
       try Self.requireWhole(collection, name)
@@ -76,13 +83,16 @@ extension Engine {
           .invalidArgument,
           "'\(field)' is the first vector field of '\(collection.name)', which stays with it")
       }
-      let successor = collection.fields.first { $0 !== part && resources.lacking($0) != nil }
+      let successor = collection.fields.first {
+        $0 !== part && resources.fieldEmbeddings.isBeingFilled($0.id) && resources.lacking($0) != nil
+      }
       if !force, let successor {
         throw MoultError(
           .switchInProgress,
           "'\(field)' stays while another field is being filled (\(resources.lacking(successor) ?? "")): wait for that, "
             + "drop the other one, or say --force")
       }
+      if needsProof, !force { try requireProvenSuccessor(ofField: part, of: collection) }
       let requester = Requester.name
       try await collection.holdingWriters {
         try await resources.directory.write { [resources] db in

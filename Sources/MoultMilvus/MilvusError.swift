@@ -100,7 +100,7 @@ extension MoultError {
       .duplicateID, .pointExists, .collectionExists,
       .collectionHasAliases, .jobNotFound, .jobStateConflict, .switchInProgress, .nothingToRollBack,
       .generationConflict,
-      .recallGateFailed, .unsupported:
+      .recallGateFailed, .notProven, .unsupported:
       return .invalidParameter(message)
     case .collectionNotFound: return .collectionNotFound(names.collection)
     case .collectionNotReady:

@@ -47,6 +47,8 @@ public struct MoultError: Error, Equatable, Sendable, CustomStringConvertible {
     case generationConflict
     /// Measured recall was below what was asked for; nothing was swapped.
     case recallGateFailed
+    /// Nothing shows that what has taken its place can stand for it.
+    case notProven
     case unauthenticated
     /// The token of the request does not allow what it asks for.
     case permissionDenied

@@ -17,7 +17,7 @@ extension QdrantError {
         (.notFound, "Not found: ")
       case .collectionNotReady, .unavailable, .switchInProgress, .dataDirectoryInUse:
         (.serviceUnavailable, "Service unavailable: ")
-      case .jobStateConflict, .generationConflict: (.conflict, "Bad request: ")
+      case .jobStateConflict, .generationConflict, .notProven: (.conflict, "Bad request: ")
       case .unauthenticated: (.unauthorized, "Unauthorized: ")
       case .permissionDenied: (.forbidden, "Forbidden: ")
       case .overloaded: (.tooManyRequests, "Rate limiting exceeded: ")

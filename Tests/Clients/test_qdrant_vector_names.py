@@ -12,9 +12,13 @@ D = models.Distance
 OLD, NEW, COUNT = 4, 6, 400
 
 
-def coverage(server, name):
+def info(server, name):
     answer = requests.get(f"{server.qdrant_uri}/collections/{name}", headers={"api-key": API_KEY}, timeout=60)
-    return answer.json()["result"]["vectors_coverage"]
+    return answer.json()["result"]
+
+
+def coverage(server, name):
+    return info(server, name)["vectors_coverage"]
 
 
 def dense(size):
@@ -31,6 +35,7 @@ def test_a_model_beside_another(remote, qdrant_server, old):
     olds = {n: vector(OLD) for n in range(COUNT)}
     remote.upsert("c", [point(n, v) for n, v in olds.items()])
     assert coverage(qdrant_server, "c") == {old: {"filled": COUNT, "total": COUNT}}
+    assert "warnings" not in info(qdrant_server, "c")
 
     # Somebody writes all the while, and knows nothing of other names.
     stop, failures, late = threading.Event(), [], {}
@@ -66,6 +71,10 @@ def test_a_model_beside_another(remote, qdrant_server, old):
         thread.join()
     assert failures == [] and late
 
+    # It was added to points that have none yet: it is told as such, and answers all the same.
+    [warning] = info(qdrant_server, "c")["warnings"]
+    assert f"{len(news)} of {COUNT + len(late)} points" in warning["message"]
+
     query = vector(NEW)
     dot = lambda a, b: sum(x * y for x, y in zip(a, b))
     hits = remote.query_points("c", query=query, using="new", limit=COUNT).points
@@ -79,6 +88,16 @@ def test_a_model_beside_another(remote, qdrant_server, old):
     query = vector(OLD)
     hits = remote.query_points("c", query=query, using=old or None, limit=50, search_params=models.SearchParams(exact=True)).points
     assert [h.id for h in hits] == sorted(everything, key=lambda n: -dot(query, everything[n]))[:50]
+
+    # Once all points have had one, some without are meant so.
+    news |= {n: vector(NEW) for n in olds | late if n not in news}
+    ids = list(news)
+    for first in range(0, len(ids), 100):
+        remote.update_vectors("c", [models.PointVectors(id=n, vector={"new": news[n]}) for n in ids[first:first + 100]])
+    assert "warnings" not in info(qdrant_server, "c")
+    remote.upsert("c", [point(0, olds[0])])
+    told = coverage(qdrant_server, "c")["new"]
+    assert told["filled"] == told["total"] - 1 and "warnings" not in info(qdrant_server, "c")
 
     remote.delete_vector_name("c", "new")
     remote.delete_vector_name("c", "words")

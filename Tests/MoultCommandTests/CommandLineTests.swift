@@ -67,6 +67,7 @@ struct CommandLineTests {
       "bench switch --vectors v.npy --quantization int8", "bench import --vectors v.npy",
       "bench serve --vectors v.npy --clients 8 --seconds 5 --swaps 200 --switches 2 --url http://localhost:1",
       "doctor --data ./d --deep --json", "demo --clients 2 --json",
+      "compare a b", "compare a b:c --queries q.jsonl --min-overlap 0.8 --max-loss 0.02",
     ])
   func understood(line: String) throws {
     _ = try Moult.parseAsRoot(line.split(separator: " ").map(String.init))
@@ -98,6 +99,7 @@ struct CommandLineTests {
       "reembed a --field f --alias l --embedder e --text {a}", "plan words --text {a}",
       "plan words --embedder e --text {a} --quantization int8", "plan words --embedder e --text a",
       "reembed a --into b --embedder e --text {a} --max-labelled-loss 0.1",
+      "compare a b --min-overlap 1.1", "compare a b --max-loss -0.1",
       "search words --vectors v.npy --model m",
       "serve --data d --embedding-cache many",
       "throttle words", "throttle words --memory 0",

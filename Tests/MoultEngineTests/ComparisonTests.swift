@@ -105,6 +105,130 @@ struct ComparisonTests {
     try await harness.shutDown()
   }
 
+  private func verdict(
+    _ a: String, _ b: String, _ engine: Engine, minimumOverlap: Double
+  ) async throws -> Comparison.Verdict? {
+    var request = ask(a, b, .vectors(a: queries, b: queries))
+    request.minimumOverlap = minimumOverlap
+    return try await engine.compare(request).verdict
+  }
+
+  /// What a drop says; `nil` where nothing keeps it.
+  private func refusal(_ drop: () async throws -> Void) async -> String? {
+    do {
+      try await drop()
+      return nil
+    } catch {
+      #expect((error as? MoultError)?.code == .notProven, "\(error)")
+      return (error as? MoultError)?.message
+    }
+  }
+
+  @Test("what an alias has left goes when a comparison with its successor has passed, or by force")
+  func verdicts() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await harness.importSample("v1", rows: 600)
+    try await harness.importSample("v2", rows: 300)
+    try await engine.createAlias("words", collection: "v1")
+    try await engine.alterAlias("words", collection: "v2")
+    func drop() async -> String? { await refusal { try await engine.dropCollection("v1", force: false) } }
+    #expect(await drop()?.contains("moult compare v1 v2") == true)
+    // Without a threshold it says nothing either way, and the other way round something else.
+    #expect(try await engine.compare(ask("v1", "v2", .vectors(a: queries, b: queries))).verdict == nil)
+    #expect(try await verdict("v2", "v1", engine, minimumOverlap: 0)?.passed == true)
+    #expect(await drop()?.contains("there is none") == true)
+    let failed = try await Requester.$name.withValue("ann") {
+      try await verdict("v1", "v2", engine, minimumOverlap: 0.9)
+    }
+    #expect(failed?.passed == false)
+    #expect(await drop()?.contains("has failed (\(failed?.measured ?? "-"))") == true)
+    let entry = try engine.history(of: "v1", limit: 1)[0]
+    #expect(entry.action == .comparisonFailed && entry.after == "v2" && entry.requestedBy == "ann")
+    #expect(entry.detail == failed?.measured && entry.detail?.contains("expected 0.9") == true)
+
+    #expect(try await verdict("v1", "v2", engine, minimumOverlap: 0.1)?.passed == true)
+    // What was compared is gone.
+    let job = try await engine.startSwitch(
+      "v2",
+      SwitchRequest(
+        specification: EncodingSpecification(quantization: .int8), gate: RecallGateRequest(minimumRecall: 0)))
+    #expect(try await harness.finish(job).state == .completed)
+    #expect(await drop()?.contains("there is none") == true)
+    #expect(try await verdict("v1", "v2", engine, minimumOverlap: 0.1)?.passed == true)
+    #expect(await drop() == nil)
+
+    // Another one of the name has not been left by anybody.
+    try await harness.importSample("v1", rows: 10)
+    #expect(await drop() == nil)
+    // Whoever cannot say force is not asked for a proof.
+    try await harness.importSample("v1", rows: 10)
+    try await engine.alterAlias("words", collection: "v1")
+    #expect(await refusal { try await engine.dropCollection("v2", force: false) } != nil)
+    try await engine.dropCollection("v2")
+    try await harness.shutDown()
+  }
+
+  @Test("a copy by a job is proven by its gates; who goes back leaves nothing that needs a proof")
+  func provenByJob() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    try await harness.importSample("v1", rows: 300)
+    try await engine.createAlias("words", collection: "v1")
+    let aliases: [String?] = [nil, "words"]
+    for (number, alias) in aliases.enumerated() {
+      let (source, target) = ("v\(number + 1)", "v\(number + 2)")
+      let job = try await engine.startReindex(
+        ReindexRequest(
+          source: source, target: target, specification: EncodingSpecification(), alias: alias,
+          gate: RecallGateRequest(minimumRecall: 0)))
+      #expect(try await harness.finish(job).state == .completed)
+      if alias == nil { try await engine.alterAlias("words", collection: target) }
+    }
+    #expect(await refusal { try await engine.dropCollection("v1", force: false) } == nil)
+    _ = try await engine.goBack("words")
+    #expect(await refusal { try await engine.dropCollection("v3", force: false) } == nil)
+    try await harness.shutDown()
+  }
+
+  @Test("a field that was the default goes when a comparison with the new one has passed")
+  func fields() async throws {
+    let harness = try await EngineHarness()
+    let engine = harness.engine
+    _ = try await engine.createCollection(
+      "words", schema: CollectionSchema(dimension: 1, metric: .squaredEuclidean),
+      fields: ["first", "old", "new", "never"].map {
+        VectorField(name: $0, dimension: 1, metric: .squaredEuclidean)
+      })
+    let values = (0..<20).map { Float($0) }
+    let vectors = FieldVectors(vectors: values, dimension: 1)
+    _ = try await engine.write(
+      PointBatch(
+        ids: (0..<20).map { .int64($0) }, vectors: values, dimension: 1,
+        fields: ["first": vectors, "old": vectors, "new": vectors, "never": vectors]), to: "words",
+      mode: .upsert)
+    for field in ["first", "old", "new"] { _ = try await engine.setSearchField(field, of: "words") }
+    #expect(
+      try engine.history(of: "words").filter { $0.action == .defaultFieldMoved }
+        .map { "\($0.before ?? "-") \($0.after ?? "-")" } == ["old new", "first old", "vector first"])
+    func drop(_ field: String, force: Bool = false) async -> String? {
+      await refusal {
+        try await engine.dropVectorField(field, from: "words", needsProof: true, force: force)
+      }
+    }
+    #expect(await drop("never") == nil)
+    #expect(await drop("first") != nil)
+    #expect(await drop("first", force: true) == nil)
+    #expect(await drop("old")?.contains("moult compare words:old words:new") == true)
+    var request = ask("words:old", "words:new", .vectors(a: [3, 7.2], b: [3, 7.2]), k: 5)
+    request.relevant = [[.int64(3)], [.int64(7)]]
+    request.maximumLoss = 1
+    let verdict = try await engine.compare(request).verdict
+    #expect(verdict?.passed == true && verdict?.measured.contains("found of what it should") == true)
+    #expect(await drop("old") == nil)
+    try await harness.shutDown()
+  }
+
   @Test("what cannot be compared is refused with what was expected")
   func refusals() async throws {
     let harness = try await EngineHarness()
@@ -124,6 +248,15 @@ struct ComparisonTests {
       ),
       (ask("words", "words", .texts(["a cat"])), "it is not known which model"),
       (ask("words", "words", .texts([])), "expected 1 … 2000 texts"),
+      (
+        ComparisonRequest(
+          a: "words", b: "words", queries: .vectors(a: one, b: one), k: 1, minimumOverlap: 1.5),
+        "minimumOverlap must be in 0 … 1"
+      ),
+      (
+        ComparisonRequest(a: "words", b: "words", queries: .vectors(a: one, b: one), k: 1, maximumLoss: 0),
+        "give 'relevant' too"
+      ),
     ]
     for (request, text) in wrong {
       let error = await #expect(throws: MoultError.self) { try await harness.engine.compare(request) }

@@ -209,6 +209,86 @@ struct VectorFieldTests {
     #expect(found.isEmpty, "\(found)")
   }
 
+  @Test("a field that was added to points is partial until all have had a vector, in copies and restarts too")
+  func partial() async throws {
+    let directory = TemporaryDirectory()
+    var harness = try await EngineHarness(directory: directory)
+    var engine = harness.engine
+    func write(_ ids: Range<Int64>, new: Bool) async throws {
+      var batch = PointBatch(
+        ids: ids.map { .int64($0) }, vectors: ids.map { Float($0) }, dimension: 1)
+      if new { batch.fields["new"] = FieldVectors(vectors: ids.map { Float($0) }, dimension: 1) }
+      _ = try await engine.write(batch, to: "words", mode: .upsert)
+    }
+    /// The counts that a refusal tells.
+    func lacking(_ name: String) async throws -> String? {
+      let search = SearchRequest(queries: [1], dimension: 1, limit: 1, refusesPartial: true)
+      do { _ = try await engine.search(search, in: name) } catch let error as MoultError {
+        #expect(error.code == .collectionNotReady && error.message.contains("--allow-partial"))
+        return error.message.firstMatch(of: /[0-9]+ of [0-9]+/).map { String($0.output) }
+      }
+      return nil
+    }
+    _ = try await engine.createCollection(
+      "words", schema: CollectionSchema(dimension: 1, metric: .squaredEuclidean),
+      fields: [VectorField(name: "optional", dimension: 1, metric: .squaredEuclidean)])
+    try await engine.addVectorField(
+      VectorField(name: "early", dimension: 1, metric: .squaredEuclidean), to: "words")
+    try await write(0..<10, new: false)
+    try await engine.addVectorField(
+      VectorField(name: "new", dimension: 1, metric: .squaredEuclidean), to: "words")
+    // Points may go without a vector in a field that was there before them.
+    #expect(try await lacking("words:optional") == nil)
+    #expect(try await lacking("words:early") == nil)
+    #expect(try await lacking("words:new") == "0 of 10")
+    // Who does not ask is answered.
+    let search = SearchRequest(queries: [1], dimension: 1, limit: 1)
+    #expect(try await engine.search(search, in: "words:new").hits == [[]])
+    await #expect {
+      _ = try await engine.setSearchField("new", of: "words")
+    } throws: { ($0 as? MoultError)?.code == .collectionNotReady }
+
+    try await write(0..<6, new: true)
+    try await write(10..<12, new: false)
+    try await harness.shutDown()
+    harness = try await EngineHarness(directory: directory)
+    engine = harness.engine
+    #expect(try await lacking("words:new") == "6 of 12")
+    #expect(try engine.fillsUnderWay(of: "words").count == 1)
+    let job = try await engine.startReindex(
+      ReindexRequest(source: "words", target: "copy", specification: EncodingSpecification()))
+    #expect(try await harness.finish(job).state == .completed)
+    #expect(try await lacking("copy:new") == "6 of 12")
+    #expect(try await lacking("copy:optional") == nil)
+    var pieces: [[UInt8]] = []
+    do {
+      let backup = try await engine.startBackup(of: ["words"])
+      while let piece = try await backup.next() { pieces.append(piece) }
+    }
+    let stream = AsyncStream<[UInt8]> { [pieces] stream in
+      for piece in pieces { stream.yield(piece) }
+      stream.finish()
+    }
+    _ = try await engine.restore(stream, RestoreRequest(only: "words", name: "restored"))
+    #expect(try await lacking("restored:new") == "6 of 12")
+    #expect(try await lacking("restored:early") == nil)
+
+    // Filled once, it is a field as any other: what is written without is meant so.
+    _ = try await engine.delete([.int64(11)], from: "words")
+    try await write(6..<11, new: true)
+    #expect(try await lacking("words:new") == nil)
+    try await write(20..<25, new: false)
+    #expect(try await lacking("words:new") == nil)
+    #expect(try await engine.setSearchField("new", of: "words").schema.searchField == "new")
+    try await harness.shutDown()
+    harness = try await EngineHarness(directory: directory)
+    engine = harness.engine
+    #expect(try await lacking("words:new") == nil)
+    #expect(try await lacking("copy:new") == "6 of 12")
+    #expect(try engine.describeCollection("words:new").schema.isPartial == nil)
+    try await harness.shutDown()
+  }
+
   @Test("whoever counts while others write finds as many vectors in a full field as points")
   func countsBelongTogether() async throws {
     var random = SeededGenerator(seed: 12)

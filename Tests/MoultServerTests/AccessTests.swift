@@ -75,6 +75,12 @@ struct AccessTests {
         }
       }
       #expect(tried >= Self.reads.count + 15)
+      // A comparison may be asked for, and not one that lets others drop something.
+      let verdict = try await server.send(
+        .post, "/moult/v1/compare",
+        Array(#"{"a":"line","b":"line","queries":[[1,0]],"minimumOverlap":0}"#.utf8),
+        headers: [("Authorization", "Bearer ann:reads")])
+      #expect(verdict.status == 403, "\(verdict.text)")
       #expect(try await server.get("/moult/v1/collections/line").json["count"] == .int(4))
     }
   }

@@ -83,7 +83,8 @@ struct OpenAPITests {
     let text = TextVector(
       name: "", member: "", template: "", fillsMissing: false, weights: TextVector.Weights())
     let schema = CollectionSchema(
-      dimension: 2, textVectors: TextVectors(made: 1, vectors: [text]), searchField: "")
+      dimension: 2, textVectors: TextVectors(made: 1, vectors: [text]), searchField: "",
+      isPartial: true)
     let progress = JobInfo.Progress(phase: "", rowsDone: 0, rowsTotal: 0, rowsPerSecond: 1, etaSeconds: 1)
 
     var embedding = EmbeddingReport(embedder: "")
@@ -187,7 +188,8 @@ struct OpenAPITests {
         == properties("Reindex"))
     #expect(
       try members(
-        HistoryEntry(action: .aliasMoved, name: "", before: "", after: "", job: 1, requestedBy: ""))
+        HistoryEntry(
+          action: .aliasMoved, name: "", before: "", after: "", detail: "", job: 1, requestedBy: ""))
         == properties("HistoryEntry"))
     let restored = RestoreReport.Collection(
       name: "", source: "", rows: 0, sequence: 0, generation: 0, replaced: false)

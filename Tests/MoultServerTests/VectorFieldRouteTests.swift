@@ -68,4 +68,52 @@ struct VectorFieldRouteTests {
       try await expect(server, .get, "\(root)/words:image", nil, status: 404)
     }
   }
+
+  @Test("a field is added, filled by the client, compared, made the default, and the old one dropped")
+  func replaced() async throws {
+    try await ServerHarness.with { server in
+      let root = "/moult/v1/collections"
+      try await expect(
+        server, .post, root,
+        #"{"name":"words","dimension":1,"metric":"l2","fields":[{"name":"old","dimension":2,"metric":"l2"}]}"#,
+        status: 201)
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":1,"vector":[1],"fields":{"old":[1,0]}},{"id":2,"vector":[2],"fields":{"old":[0,1]}}]}"#,
+        status: 200)
+      try await expect(server, .put, "\(root)/words/default", #"{"field":"old"}"#, status: 200)
+      try await expect(
+        server, .post, "\(root)/words/fields", #"{"name":"new","dimension":2,"metric":"l2"}"#, status: 201)
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":1,"vector":[1],"fields":{"old":[1,0],"new":[1,1]}}]}"#, status: 200)
+
+      let half = try await expect(
+        server, .post, "\(root)/words:new/search", #"{"queries":[[1,1]],"limit":2}"#, status: 409)
+      #expect(half.contains("1 of 2 points") && half.contains("collectionNotReady"))
+      try await expect(
+        server, .post, "\(root)/words:new/search", #"{"queries":[[1,1]],"limit":2,"allowPartial":true}"#,
+        status: 200)
+      #expect(
+        try await expect(server, .get, "\(root)/words:new", nil, status: 200).contains(#""isPartial":true"#))
+      try await expect(server, .put, "\(root)/words/default", #"{"field":"new"}"#, status: 409)
+      let compare =
+        #"{"a":"words:old","b":"words:new","queries":[[1,0]],"queriesOfB":[[1,1]],"k":1,"minimumOverlap":1}"#
+      try await expect(server, .post, "/moult/v1/compare", compare, status: 409)
+
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":2,"vector":[2],"fields":{"old":[0,1],"new":[-1,1]}}]}"#, status: 200)
+      try await expect(server, .put, "\(root)/words/default", #"{"field":"new"}"#, status: 200)
+      let refused = try await expect(server, .delete, "\(root)/words/fields/old", nil, status: 409)
+      #expect(refused.contains("notProven") && refused.contains("moult compare words:old words:new"))
+      let verdict = try await expect(server, .post, "/moult/v1/compare", compare, status: 200)
+      #expect(verdict.contains(#""passed":true"#), "\(verdict)")
+      try await expect(server, .delete, "\(root)/words/fields/old", nil, status: 204)
+      let history = try await expect(server, .get, "/moult/v1/history", nil, status: 200)
+      #expect(history.contains(#""action":"comparisonPassed""#), "\(history)")
+      #expect(history.contains("1.0 of 1 hits in common"))
+      #expect(history.contains(#""action":"defaultFieldMoved""#))
+    }
+  }
 }

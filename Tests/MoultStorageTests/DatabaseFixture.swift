@@ -165,7 +165,8 @@ final class DatabaseFixture {
           DETACH old;
           DROP INDEX collections_parent;
           ALTER TABLE collections DROP COLUMN parent_id;
-          DELETE FROM grdb_migrations WHERE identifier IN ('catalog-5', 'catalog-6');
+          ALTER TABLE history DROP COLUMN detail;
+          DELETE FROM grdb_migrations WHERE identifier IN ('catalog-5', 'catalog-6', 'catalog-7');
           UPDATE meta SET value = '4' WHERE name = 'format_version';
           \(sql)
           """)

@@ -104,7 +104,7 @@ struct CollectionsCommand: AsyncParsableCommand {
 
     @Argument(help: "Name of a collection.")
     var name: String
-    @Flag(help: "Also when the last copy that was to take its place has failed.")
+    @Flag(help: "Also when what took its place is not proven.")
     var force = false
 
     @OptionGroup var server: ServerOptions
@@ -153,7 +153,7 @@ struct CollectionsCommand: AsyncParsableCommand {
     var name: String
     @Argument(help: "Name of the field.")
     var field: String
-    @Flag(help: "Also while a model fills another field of the collection.")
+    @Flag(help: "Also while a model fills another field, or when what took its place is not proven.")
     var force = false
 
     @OptionGroup var server: ServerOptions
@@ -174,7 +174,7 @@ struct CollectionsCommand: AsyncParsableCommand {
     var name: String
     @Argument(help: "Name of the field.")
     var field: String
-    @Flag(help: "Also one that a model is still filling.")
+    @Flag(help: "Also one that is still being filled.")
     var allowPartial = false
 
     @OptionGroup var server: ServerOptions

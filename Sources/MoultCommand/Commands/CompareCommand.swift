@@ -11,7 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
       Without --queries, the queries of the latest searches in A are asked: what is really searched for. A file of \
       vectors (.npy, .fvecs) needs --queries-of-b where B is of another model. A file of texts (.jsonl, .jsonl.gz), such as \
       {"text": "a small wild cat", "relevant": [17]}, is embedded by each side's own model, and tells which side finds \
-      what it should.
+      what it should. With --min-overlap or --max-loss it passes or fails (status 1), and the history keeps which: what B has \
+      taken the place of is dropped without --force once it has passed.
       """)
 
   @Argument(help: "What serves: a collection, an alias, or a vector field as collection:field.")
@@ -26,6 +27,14 @@ struct CompareCommand: AsyncParsableCommand {
   var first: Int?
   @Option(help: "Hits of a query that are compared.")
   var limit = 10
+  @Option(
+    help: ArgumentHelp("Pass only if B has this share of A's hits, 0 … 1.", valueName: "share"))
+  var minOverlap: Double?
+  @Option(
+    help: ArgumentHelp(
+      "Pass only if what B finds of what it should surely falls by no more than this, 0 … 1; of texts with their right "
+        + "answers.", valueName: "share"))
+  var maxLoss: Double?
   @OptionGroup var server: ServerOptions
   @OptionGroup var output: OutputOptions
 
@@ -36,13 +45,21 @@ struct CompareCommand: AsyncParsableCommand {
     if !(1...ComparisonRequest.kMax).contains(limit) {
       throw ValidationError("--limit must lie in 1 … \(ComparisonRequest.kMax), got \(limit)")
     }
+    for (name, value) in [("--min-overlap", minOverlap), ("--max-loss", maxLoss)] {
+      if let value, !(0...1).contains(value) {
+        throw ValidationError("\(name) must lie in 0 … 1, got \(value)")
+      }
+    }
     if let first, first < 1 { throw ValidationError("--first must be at least 1, got \(first)") }
   }
 
   func run() async throws {
     let asked = try ComparedQueries(path: queries, pathOfB: queriesOfB, first: first)
-    let comparison = try await server.withClient { try await $0.compare(a, b, asked, k: limit) }
+    let comparison = try await server.withClient {
+      try await $0.compare(a, b, asked, k: limit, minimumOverlap: minOverlap, maximumLoss: maxLoss)
+    }
     try output.put(comparison) { text($0) }
+    if comparison.verdict?.passed == false { throw ExitCode(CommandStatus.failure.rawValue) }
   }
 
   private func text(_ comparison: Comparison) -> String {
@@ -72,6 +89,9 @@ struct CompareCommand: AsyncParsableCommand {
     if !comparison.differences.isEmpty {
       let queries = comparison.differences.map { "\($0.query) (\(Figure.fixed($0.overlap, 2)))" }
       lines.append("least alike, queries from 0: " + queries.joined(separator: ", "))
+    }
+    if let verdict = comparison.verdict {
+      lines.append("\(verdict.passed ? "passed" : "failed"): \(verdict.measured)")
     }
     return lines.joined(separator: "\n")
   }

@@ -4,7 +4,8 @@ internal import MoultModel
 /// `moult history`: who changed which alias or generation, when, from what to what.
 struct HistoryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "history", abstract: "Show changes of aliases and generations, newest first.")
+    commandName: "history",
+    abstract: "Show changes of aliases and generations, and verdicts of comparisons, newest first.")
 
   @Argument(help: "Only those of this alias or collection.")
   var name: String?
@@ -15,12 +16,13 @@ struct HistoryCommand: AsyncParsableCommand {
     try list.output.put(history) { history in
       var table = TextTable([
         ("WHEN", .left), ("WHAT", .left), ("NAME", .left), ("BEFORE", .left), ("AFTER", .left),
-        ("JOB", .right), ("WHO", .left),
+        ("JOB", .right), ("WHO", .left), ("MEASURED", .left),
       ])
       for entry in history {
         table.append([
           Figure.moment(entry.at), entry.action.rawValue, entry.name, entry.before ?? "", entry.after ?? "",
           entry.job.map { String($0) } ?? "", entry.requestedBy ?? "",
+          entry.detail ?? "",
         ])
       }
       return table.rendered()

@@ -38,7 +38,7 @@ struct SearchCommand: AsyncParsableCommand {
   var oversampling: Double?
   @Flag(
     help:
-      "Also of a vector field that a model is still filling: only points that have a vector in it are found.")
+      "Also of a vector field that is still being filled: only points that have a vector in it are found.")
   var allowPartial = false
   @Option(help: "File of true neighbours (.npy of int32 or int64, .ivecs); prints recall.")
   var truth: String?

@@ -12,7 +12,7 @@ final class Collection: Sendable {
   let id: Int64
   /// Of the collection that this is a vector field of.
   let parentID: Int64?
-  /// Its annotations, text vectors and search field are those it was opened with; `info` has the present ones.
+  /// Its annotations, text vectors, search field and completeness are those it was opened with; `info` has the present ones.
   let schema: CollectionSchema
   let createdAt: Int64
   private let storedPoints: PointStore
@@ -33,6 +33,7 @@ final class Collection: Sendable {
     var annotations: String?
     var textVectors: TextVectors?
     var searchField: String?
+    var isPartial: Bool
     var snapshot: CollectionSnapshot
     var isReady: Bool
     var nextRow: Int64
@@ -63,8 +64,8 @@ final class Collection: Sendable {
     state = Mutex(
       State(
         name: name, annotations: schema.annotations, textVectors: schema.textVectors,
-        searchField: schema.searchField, snapshot: snapshot, isReady: isReady, nextRow: nextRow,
-        nextKey: nextKey,
+        searchField: schema.searchField, isPartial: schema.isPartial == true, snapshot: snapshot,
+        isReady: isReady, nextRow: nextRow, nextKey: nextKey,
         updatedAt: max(createdAt, snapshot.live.publishedAt ?? 0)))
   }
 
@@ -82,11 +83,17 @@ final class Collection: Sendable {
       $0.annotations = schema.annotations
       $0.textVectors = schema.textVectors
       $0.searchField = schema.searchField
+      $0.isPartial = schema.isPartial == true
     }
   }
 
   /// What its writers give points. Changes under their gate.
   var textVectors: [TextVector] { state.withLock { $0.textVectors?.vectors ?? [] } }
+
+  /// Whether it is a vector field that was added to points of which some have had no vector in it ever since.
+  var isPartial: Bool { state.withLock { $0.isPartial } }
+
+  func markComplete() { state.withLock { $0.isPartial = false } }
 
   /// The field that is searched where none is named.
   var searched: Collection {
@@ -180,6 +187,12 @@ final class Collection: Sendable {
   /// Makes a write visible by calls of `publish` on this collection and on its fields.
   func publishTogether(_ body: () -> Void) { publication.withLock { _ in body() } }
 
+  /// How many points have a vector in one of its fields, and how many there are: at one moment.
+  func coverage(of field: Collection) -> (filled: Int, total: Int) {
+    let (own, all) = publication.withLock { _ in (field.snapshot, snapshot) }
+    return (own.liveCount, all.liveCount)
+  }
+
   /// Keys from `first` on, for a collection that gives out its own.
   func keys(first: Int64, count: Int) -> [PointID] {
     (first..<first + Int64(count)).map { schema.keyKind == .string ? .string(String($0)) : .int64($0) }
@@ -207,6 +220,7 @@ final class Collection: Sendable {
     schema.annotations = state.annotations
     schema.textVectors = state.textVectors
     schema.searchField = state.searchField
+    schema.isPartial = state.isPartial ? true : nil
     return CollectionInfo(
       name: state.name, id: id, schema: schema, count: snapshot.liveCount, aliases: aliases,
       generation: snapshot.live.info(state: .live),

@@ -133,7 +133,11 @@ struct ReindexJob: Sendable {
     let (result, obsolete) = try await goLive(
       checkpoint, target: target, digests: digests, report: &report, since: start)
     try? directory.removeFiles(obsolete)
-    try? await resources.writing.run { IndexJob.enqueueIfNeeded(for: target, in: resources) }
+    try? await resources.writing.run {
+      IndexJob.enqueueIfNeeded(for: target, in: resources)
+      // The rounds of the copy are none of the writes that do so.
+      resources.noteCompleteFields(of: target)
+    }
     return result
   }
 
@@ -197,7 +201,7 @@ struct ReindexJob: Sendable {
           VectorField(
             name: field.schema.vectorField, dimension: field.schema.dimension, metric: field.schema.metric,
             elementType: field.schema.elementType, index: field.snapshot.live.specification.index),
-          of: collection, in: db)
+          of: collection, isPartial: resources.lacking(field) != nil, in: db)
       }
       return (checkpoint, [(collection, first)] + fields)
     }

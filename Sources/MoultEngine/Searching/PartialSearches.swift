@@ -1,8 +1,10 @@
 import Logging
 import MoultModel
+import MoultStorage
 import Synchronization
 
-/// Searches of vectors that not all points have yet, because a job is still making them: what of them was told when.
+/// Searches of vectors that not all points have yet, because a job or a client is still filling them: what of them was
+/// told when.
 final class PartialSearches: Sendable {
   private static let quietSeconds = 60.0
   private let told = Mutex<[String: ContinuousClock.Instant]>([:])
@@ -29,26 +31,41 @@ extension Engine {
 }
 
 extension EngineResources {
-  /// What a search of a vector field lacks while a model fills it; `nil` when nothing.
+  /// What a search of a vector field lacks while it is being filled; `nil` when nothing.
   func lacking(_ field: Collection) -> String? {
-    guard fieldEmbeddings.isBeingFilled(field.id) else { return nil }
-    return lacking(field.name, filled: field.snapshot.liveCount, of: field.whole.snapshot.liveCount)
-  }
-
-  private func lacking(_ name: String, filled: Int, of total: Int) -> String? {
+    // A model that fills it knows best: it leaves out points without a text, and is done all the same.
+    let isBeingFilled =
+      fieldEmbeddings[field.id] == nil ? field.isPartial : fieldEmbeddings.isBeingFilled(field.id)
+    guard isBeingFilled else { return nil }
+    let (filled, total) = field.whole.coverage(of: field)
     guard filled < total else { return nil }
     return
-      "vector field '\(name)' is being filled: \(filled) of \(total) points have a vector in it, and a search finds "
+      "vector field '\(field.name)' is being filled: \(filled) of \(total) points have a vector in it, and a search finds "
       + "no others"
+  }
+
+  /// Called after a write: a field that was added to points is a field as any other once all of them have a vector.
+  func noteCompleteFields(of collection: Collection) {
+    for field in collection.fields where field.isPartial {
+      let (filled, total) = collection.coverage(of: field)
+      guard filled == total else { continue }
+      do {
+        try directory.write { db in try directory.catalog.setComplete(field.id, in: db) }
+        field.markComplete()
+      } catch { logger.warning("that '\(field.name)' is filled is noted after the next write: \(error)") }
+    }
   }
 
   /// - Throws: `collectionNotReady` for a field that is being filled.
   func requireFilled(_ field: Collection) throws {
     guard let lacking = lacking(field) else { return }
+    let rest =
+      fieldEmbeddings[field.id] == nil
+      ? "Write vectors of the other points"
+      : "Wait for its job (`moult jobs list`; `moult reembed` again where it was cancelled)"
     throw MoultError(
       .collectionNotReady,
-      lacking + ". Wait for its job (`moult jobs list`; `moult reembed` again where it was cancelled), "
-        + "or ask for what is there (--allow-partial, \"allowPartial\": true)")
+      lacking + ". \(rest), or ask for what is there (--allow-partial, \"allowPartial\": true)")
   }
 
   /// Of a search that was asked for.

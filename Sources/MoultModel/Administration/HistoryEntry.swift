@@ -18,6 +18,11 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
     case generationRolledBack
     /// The generation before the live one is no longer kept.
     case generationRetired
+    /// Searches that name no vector field take another one.
+    case defaultFieldMoved
+    /// What answers and what may take its place were compared, and differed by no more than was allowed.
+    case comparisonPassed
+    case comparisonFailed
   }
 
   /// Rises with every change.
@@ -25,11 +30,14 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
   /// Milliseconds since 1970.
   public var at: Int64
   public var action: Action
-  /// The alias or collection.
+  /// The alias or collection; of a comparison the first of the two.
   public var name: String
-  /// What it stood for: a collection, or a generation as "7 int8". Absent when it was not there.
+  /// What it stood for: a collection, a generation as "7 int8", or a vector field. Absent when it was not there.
   public var before: String?
+  /// Of a comparison the second of the two.
   public var after: String?
+  /// What was measured.
+  public var detail: String?
   /// The job that did it.
   public var job: Int64?
   /// Who asked for it, as far as the request said so.
@@ -37,7 +45,7 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
 
   public init(
     id: Int64 = 0, at: Int64 = 0, action: Action, name: String, before: String? = nil, after: String? = nil,
-    job: Int64? = nil, requestedBy: String? = nil
+    detail: String? = nil, job: Int64? = nil, requestedBy: String? = nil
   ) {
     self.id = id
     self.at = at
@@ -45,6 +53,7 @@ public struct HistoryEntry: Sendable, Codable, Equatable {
     self.name = name
     self.before = before
     self.after = after
+    self.detail = detail
     self.job = job
     self.requestedBy = requestedBy
   }

@@ -34,6 +34,9 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
   public var textVectors: TextVectors?
   /// The vector field that is searched where a search names none; `nil` for the first one.
   public var searchField: String?
+  /// Of a vector field that was added to points: true until all of them have had a vector in it at one moment; `nil` for
+  /// all others.
+  public var isPartial: Bool?
 
   public static let dimensionRange = 1...32_768
 
@@ -41,7 +44,7 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
     dimension: Int, metric: Metric = .cosine, keyKind: KeyKind = .int64, automaticKeys: Bool = false,
     keyField: String = "id", vectorField: String = "vector", elementType: ElementType = .float32,
     summary: String = "", annotations: String? = nil, textVectors: TextVectors? = nil,
-    searchField: String? = nil
+    searchField: String? = nil, isPartial: Bool? = nil
   ) {
     self.dimension = dimension
     self.metric = metric
@@ -54,5 +57,6 @@ public struct CollectionSchema: Sendable, Codable, Equatable {
     self.annotations = annotations
     self.textVectors = textVectors
     self.searchField = searchField
+    self.isPartial = isPartial
   }
 }

@@ -34,6 +34,18 @@ public struct Comparison: Sendable, Codable, Equatable {
     }
   }
 
+  /// Whether B can take A's place, by what the request allowed.
+  public struct Verdict: Sendable, Codable, Equatable {
+    public var passed: Bool
+    /// And what was asked for.
+    public var measured: String
+
+    public init(passed: Bool, measured: String) {
+      self.passed = passed
+      self.measured = measured
+    }
+  }
+
   public var k: Int
   public var queryCount: Int
   public var a: Side
@@ -48,10 +60,13 @@ public struct Comparison: Sendable, Codable, Equatable {
   public var foundDifference: RecallDifference?
   /// The least alike first, ten at most.
   public var differences: [Difference]
+  /// `nil` where nothing was to pass or fail.
+  public var verdict: Verdict?
 
   public init(
     k: Int, queryCount: Int, a: Side, b: Side, overlap: MeasuredRecall, rankCorrelation: Double?,
-    recallDifference: RecallDifference, foundDifference: RecallDifference?, differences: [Difference]
+    recallDifference: RecallDifference, foundDifference: RecallDifference?, differences: [Difference],
+    verdict: Verdict? = nil
   ) {
     self.k = k
     self.queryCount = queryCount
@@ -62,5 +77,6 @@ public struct Comparison: Sendable, Codable, Equatable {
     self.recallDifference = recallDifference
     self.foundDifference = foundDifference
     self.differences = differences
+    self.verdict = verdict
   }
 }

@@ -21,12 +21,24 @@ public struct ComparisonRequest: Sendable, Equatable {
   public var k: Int
   /// For each query the points that it should find; `nil` where that is not known.
   public var relevant: [[PointID]]?
+  /// Share of A's hits that B must have too, 0 … 1; `nil` for any.
+  public var minimumOverlap: Double?
+  /// By how much B's share of the relevant points may surely be lower than A's, 0 … 1; `nil` for any.
+  public var maximumLoss: Double?
 
-  public init(a: String, b: String, queries: Queries, k: Int, relevant: [[PointID]]? = nil) {
+  /// Whether it passes or fails, and the history keeps which.
+  public var isVerdict: Bool { minimumOverlap != nil || maximumLoss != nil }
+
+  public init(
+    a: String, b: String, queries: Queries, k: Int, relevant: [[PointID]]? = nil,
+    minimumOverlap: Double? = nil, maximumLoss: Double? = nil
+  ) {
     self.a = a
     self.b = b
     self.queries = queries
     self.k = k
     self.relevant = relevant
+    self.minimumOverlap = minimumOverlap
+    self.maximumLoss = maximumLoss
   }
 }

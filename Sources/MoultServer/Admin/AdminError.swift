@@ -13,7 +13,7 @@ extension MoultError.Code {
       .collectionHasAliases, .databaseExists, .databaseNotEmpty, .userExists, .roleExists, .roleInUse,
       .jobStateConflict, .switchInProgress,
       .nothingToRollBack, .generationConflict,
-      .recallGateFailed,
+      .recallGateFailed, .notProven,
       .dataDirectoryInUse, .cancelled:
       .conflict
     case .unauthenticated: .unauthorized

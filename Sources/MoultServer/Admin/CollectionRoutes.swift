@@ -26,7 +26,7 @@ extension AdminAPI {
     group.on(.delete, "collections/{name}/fields/{field}", .write) { request, context in
       let parameters = try QueryParameters(request, known: ["force"])
       try await engine.dropVectorField(
-        try context.pathPart("field"), from: try context.pathPart("name"),
+        try context.pathPart("field"), from: try context.pathPart("name"), needsProof: true,
         force: try parameters.bool("force") ?? false)
       return Response(status: .noContent)
     }

@@ -10,13 +10,18 @@ extension AdminAPI {
 
   func addComparisonRoutes(to group: GuardedRoutes) {
     group.on(.post, "compare", .read) { request, _ in
-      try Self.answer(try await engine.compare(try await comparisonRequest(of: request)))
+      let comparison = try await comparisonRequest(of: request)
+      // What it leaves in the history allows others to drop something.
+      if comparison.isVerdict { try RequestGuard.require(.write, of: request, checksUsers: false) }
+      return try Self.answer(try await engine.compare(comparison))
     }
   }
 
   private func comparisonRequest(of request: Request) async throws -> ComparisonRequest {
     let fields = try await fields(of: request, floatKeys: ["queries", "queriesOfB"]).fields
-    try fields.refuseOthers(than: ["a", "b", "k", "queries", "queriesOfB", "texts", "recent", "relevant"])
+    try fields.refuseOthers(than: [
+      "a", "b", "k", "queries", "queriesOfB", "texts", "recent", "relevant", "minimumOverlap", "maximumLoss",
+    ])
     let given = ["queries", "texts", "recent"].filter { fields[$0] != nil }
     guard given.count <= 1 else {
       throw fields.failure(given[1], "stands beside '\(given[0])'; give one of queries, texts and recent")
@@ -34,7 +39,8 @@ extension AdminAPI {
     }
     return ComparisonRequest(
       a: try fields.requiredString("a"), b: try fields.requiredString("b"), queries: queries,
-      k: try fields.int("k") ?? Self.defaultK, relevant: try Self.relevant(fields))
+      k: try fields.int("k") ?? Self.defaultK, relevant: try Self.relevant(fields),
+      minimumOverlap: try fields.double("minimumOverlap"), maximumLoss: try fields.double("maximumLoss"))
   }
 
   private static func relevant(_ fields: RequestFields) throws(MoultError) -> [[PointID]]? {

@@ -118,7 +118,7 @@ enum OpenAPI {
                 "name": "force",
                 "in": "query",
                 "schema": {"type": "boolean"},
-                "description": "Also when the last reindex of it has failed, so that nothing is proven to take its place."
+                "description": "Also when its last reindex has failed, or an alias has moved from it to what is not proven to take its place."
               }
             ],
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
@@ -160,7 +160,7 @@ enum OpenAPI {
                 "name": "force",
                 "in": "query",
                 "schema": {"type": "boolean"},
-                "description": "Also while a model fills another field of the collection."
+                "description": "Also while a model fills another field of the collection, or when what took its place as the default is not proven."
               }
             ],
             "responses": {"204": {"description": "Dropped"}, "default": {"$ref": "#/components/responses/Failure"}}
@@ -1065,7 +1065,8 @@ enum OpenAPI {
                 },
                 "required": ["made", "vectors"]
               },
-              "searchField": {"type": "string", "description": "The vector field that is searched where none is named; absent for the first one."}
+              "searchField": {"type": "string", "description": "The vector field that is searched where none is named; absent for the first one."},
+              "isPartial": {"type": "boolean", "description": "Of a vector field that was added to points: true until all of them have had a vector in it; absent for all others."}
             },
             "required": [
               "dimension",
@@ -1408,7 +1409,7 @@ enum OpenAPI {
               },
               "payload": {"type": "boolean"},
               "vectors": {"type": "boolean"},
-              "allowPartial": {"type": "boolean", "description": "Also of a vector field that a model is still filling; refused without."}
+              "allowPartial": {"type": "boolean", "description": "Also of a vector field that is still being filled; refused without."}
             },
             "oneOf": [{"required": ["queries"]}, {"required": ["texts"]}],
             "additionalProperties": false
@@ -1490,7 +1491,9 @@ enum OpenAPI {
                 "type": "array",
                 "items": {"type": "array", "items": {"$ref": "#/components/schemas/PointID"}},
                 "description": "For each query the points that it should find."
-              }
+              },
+              "minimumOverlap": {"type": "number", "description": "Share of A's hits that B must have, 0 … 1: makes it a verdict, which the history keeps; takes a token for writing."},
+              "maximumLoss": {"type": "number", "description": "By how much B's share of the relevant points may surely be lower, 0 … 1: makes it a verdict too."}
             },
             "required": ["a", "b"],
             "additionalProperties": false
@@ -1537,6 +1540,15 @@ enum OpenAPI {
                   "properties": {"query": {"type": "integer"}, "overlap": {"type": "number"}},
                   "required": ["query", "overlap"]
                 }
+              },
+              "verdict": {
+                "type": "object",
+                "description": "Absent where nothing was to pass or fail.",
+                "properties": {
+                  "passed": {"type": "boolean"},
+                  "measured": {"type": "string", "description": "And what was expected, for people."}
+                },
+                "required": ["passed", "measured"]
               }
             },
             "required": ["k", "queryCount", "a", "b", "overlap", "recallDifference", "differences"]
@@ -2023,11 +2035,12 @@ enum OpenAPI {
               "at": {"type": "integer", "format": "int64", "description": "Milliseconds since 1970."},
               "action": {
                 "type": "string",
-                "enum": ["aliasCreated", "aliasMoved", "aliasRolledBack", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionRestored", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired"]
+                "enum": ["aliasCreated", "aliasMoved", "aliasRolledBack", "aliasDropped", "collectionCreated", "collectionReindexed", "collectionRestored", "collectionDropped", "generationSwitched", "generationRolledBack", "generationRetired", "defaultFieldMoved", "comparisonPassed", "comparisonFailed"]
               },
-              "name": {"type": "string", "description": "The alias or collection."},
-              "before": {"type": "string", "description": "A collection, or a generation as '7 int8'."},
-              "after": {"type": "string"},
+              "name": {"type": "string", "description": "The alias or collection; of a comparison the first of the two."},
+              "before": {"type": "string", "description": "A collection, a generation as '7 int8', or a vector field."},
+              "after": {"type": "string", "description": "Of a comparison the second of the two."},
+              "detail": {"type": "string", "description": "What was measured."},
               "job": {"type": "integer", "format": "int64"},
               "requestedBy": {"type": "string", "description": "What the header moult-requester said."}
             },

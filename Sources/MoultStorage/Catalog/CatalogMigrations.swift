@@ -39,6 +39,7 @@ enum CatalogMigrations {
     migrator.registerMigration("catalog-4") { db in try db.execute(sql: catalog4) }
     migrator.registerMigration("catalog-5") { db in try db.execute(sql: catalog5) }
     migrator.registerMigration("catalog-6") { db in try db.execute(sql: catalog6) }
+    migrator.registerMigration("catalog-7") { db in try db.execute(sql: catalog7) }
     if let last { try migrator.migrate(writer, upTo: last) } else { try migrator.migrate(writer) }
   }
 
@@ -155,4 +156,7 @@ enum CatalogMigrations {
     CREATE INDEX collections_parent ON collections (parent_id) WHERE parent_id IS NOT NULL;
     UPDATE meta SET value = '6' WHERE name = 'format_version';
     """
+
+  /// What comparisons measured. An older Moult does without: the format stays.
+  private static let catalog7 = "ALTER TABLE history ADD COLUMN detail TEXT"
 }
