@@ -63,7 +63,7 @@ extension Engine {
   /// Lets another vector field be searched where a search names none: from one request to the next, and back as quickly.
   /// Vectors are written by their fields' names as before.
   ///
-  /// - Parameter field: the collection's first one is the default of a new collection.
+  /// - Parameter field: the collection's first one is the default of a new collection, as long as it has one.
   /// - Throws: `collectionNotFound` (also for the field), `invalidArgument`; `collectionNotReady` for a field that is
   ///   still being filled, unless `allowsPartial`.
   package func setSearchField(
@@ -73,6 +73,7 @@ extension Engine {
       let collection = try aliases.resolveReady(name)
       try Self.requireWhole(collection, name)
       let part = try aliases.resolve(FieldName.joined(collection.name, field))
+      try part.requireFirstField()
       if !allowsPartial { try resources.requireFilled(part) }
       let (before, after) = (collection.searched.schema.vectorField, part.schema.vectorField)
       guard before != after else { return }

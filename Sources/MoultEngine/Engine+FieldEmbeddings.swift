@@ -52,7 +52,8 @@ extension Engine {
     if known == nil {
       try await addVectorField(
         VectorField(
-          name: name, dimension: order.embedder.dimension, metric: request.metric ?? source.schema.metric,
+          name: name, dimension: order.embedder.dimension,
+          metric: request.metric ?? (source.hasPlaceholder ? source.searched : source).schema.metric,
           index: request.specification.index), to: source.name)
     }
     guard let field = source.fields.first(where: { $0.schema.vectorField == name }) else {

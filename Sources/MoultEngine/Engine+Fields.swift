@@ -54,14 +54,15 @@ extension Engine {
     }
   }
 
-  /// Removes a vector field with its vectors, codes and indexes. The first of a collection stays.
+  /// Removes a vector field with its vectors, codes and indexes. In the place of the first one comes a placeholder, and
+  /// points need no vector in any.
   ///
   /// - Parameters:
   ///   - needsProof: whether one that was searched where none is named stays until what took its place is proven.
   ///   - force: in spite of that, and also while a model fills another field of the collection, which may be what takes its
   ///     place.
-  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the first one and for the one that is
-  ///   searched where none is named, `switchInProgress`, `notProven`.
+  /// - Throws: `collectionNotFound` (also for the field), `invalidArgument` for the one that is searched where none is
+  ///   named, `switchInProgress`, `notProven`.
   package func dropVectorField(
     _ field: String, from name: String, needsProof: Bool = false, force: Bool = false
   ) async throws {
@@ -72,16 +73,15 @@ extension Engine {
         return try await dropTextVector(field, from: collection)
       }
       let part = try aliases.resolve(FieldName.joined(collection.name, field))
-      guard collection.searched !== part || part.parentID == nil else {
+      guard !part.hasPlaceholder else {
+        throw MoultError(
+          .collectionNotFound, "collection '\(collection.name)' has no vector field '\(field)'")
+      }
+      guard collection.searched !== part else {
         throw MoultError(
           .invalidArgument,
           "'\(field)' is what searches of '\(collection.name)' take where they name no field; let them take another one "
             + "first (`moult collections default \(collection.name) FIELD`)")
-      }
-      guard part.parentID != nil else {
-        throw MoultError(
-          .invalidArgument,
-          "'\(field)' is the first vector field of '\(collection.name)', which stays with it")
       }
       let successor = collection.fields.first {
         $0 !== part && resources.fieldEmbeddings.isBeingFilled($0.id) && resources.lacking($0) != nil
@@ -93,6 +93,7 @@ extension Engine {
             + "drop the other one, or say --force")
       }
       if needsProof, !force { try requireProvenSuccessor(ofField: part, of: collection) }
+      guard part.parentID != nil else { return try await dropFirstField(of: collection) }
       let requester = Requester.name
       try await collection.holdingWriters {
         try await resources.directory.write { [resources] db in
@@ -124,6 +125,10 @@ extension Engine {
     let own = Catalog.schema(of: field, in: schema)
     try check(own)
     try check(EncodingSpecification(index: field.index), schema: own)
+    guard !PlaceholderField.names.contains(field.name) else {
+      throw MoultError(
+        .invalidArgument, "'\(field.name)' stands for no vector field; choose another name")
+    }
     guard field.name != schema.vectorField else {
       throw MoultError(.invalidArgument, "two vector fields are called '\(field.name)'")
     }

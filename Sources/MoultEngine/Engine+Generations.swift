@@ -21,6 +21,7 @@ extension Engine {
   ///   `dimensionMismatch` (queries); `jobNotFound`, `jobStateConflict` (jobs to wait for).
   package func startSwitch(_ name: String, _ request: SwitchRequest) async throws -> JobInfo {
     let collection = try aliases.resolveReady(name)
+    try collection.requireFirstField()
     return try await start(
       SwitchJob.kind, request, on: collection,
       SwitchJob.Arguments(
@@ -38,7 +39,7 @@ extension Engine {
       ReindexJob.kind, request, on: source,
       ReindexJob.Arguments(
         source: source.id, target: request.target, alias: request.alias, ifCurrent: request.ifCurrent,
-        specification: request.specification,
+        specification: try Self.form(request.specification, ofCopyOf: source),
         minimumRecall: request.gate.minimumRecall, maximumLoss: request.gate.maximumLoss, k: request.gate.k,
         limits: nil)
     ) { [aliases] in try self.check(request, in: aliases.current) }

@@ -6,7 +6,9 @@ extension Engine {
   ///
   /// - Throws: as `startSwitch`, but not for a lack of room: the plan says both what is needed and what there is.
   package func planSwitch(_ name: String, _ request: SwitchRequest) async throws -> SwitchPlan {
-    try await plan(request, of: try aliases.resolveReady(name), copiesVectors: false)
+    let collection = try aliases.resolveReady(name)
+    try collection.requireFirstField()
+    return try await plan(request, of: collection, copiesVectors: false)
   }
 
   /// What a reindex would take; starts nothing.
@@ -16,6 +18,7 @@ extension Engine {
     let source = try aliases.resolveReady(request.source)
     try Self.check(request)
     try check(request, in: aliases.current)
+    _ = try Self.form(request.specification, ofCopyOf: source)
     return try await plan(request, of: source, copiesVectors: true)
   }
 

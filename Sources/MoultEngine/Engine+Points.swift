@@ -36,7 +36,11 @@ extension Engine {
     try await withWriter(
       of: name,
       check: { [resources] collection in
-        if let model { try resources.embedders.require(model, of: collection, what: "vectors") }
+        if let model {
+          // Where points have no vectors of the first field they have those of the default.
+          let embedded = collection.hasPlaceholder ? collection.searched : collection
+          try resources.embedders.require(model, of: embedded, what: "vectors")
+        }
         try PointValidation.check(batch, schema: collection.schema, collection: collection.name)
         try PointValidation.checkFields(of: batch, in: collection)
       },
@@ -277,6 +281,7 @@ extension Engine {
   ) async throws -> PointPage {
     try resources.admission.enter()
     defer { resources.admission.leave() }
+    var collection = collection
     while true {
       let stored = try await resources.directory.read(look)
       let nextRow = collection.nextRow
@@ -302,7 +307,7 @@ extension Engine {
         guard vector != nil || (collection.parentID != nil && point.row < nextRow) else { break }
         points.append(
           Point(
-            id: point.id, vector: vector, payload: point.payload,
+            id: point.id, vector: collection.hasPlaceholder ? nil : vector, payload: point.payload,
             fields: Self.vectors(ofRow: point.row, in: fields)))
       }
       if points.count == stored.count {
@@ -310,6 +315,10 @@ extension Engine {
       }
       // The writer that publishes it holds the gate until it has.
       await collection.writers.run {}
+      // It may have been opened anew under another definition, and this one gets no snapshots any more.
+      if let present = aliases.current.collections[collection.name], present.id == collection.id {
+        collection = present
+      }
     }
   }
 }

@@ -26,6 +26,8 @@ extension Engine {
         "say what the new collection is to be called: target; or which vector field is filled: field")
     }
     let (source, text) = try await prepare(request)
+    // The copy's first field is what the model would fill.
+    try source.requireFirstField()
     return try await start(
       ReindexJob.embeddingKind, request, on: source,
       schema: EmbeddingStage.schema(from: source.schema, text.order),

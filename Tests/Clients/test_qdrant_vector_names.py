@@ -1,11 +1,13 @@
 """Another model's vectors beside the old ones: a name is added, filled, looked at and dropped while points are written."""
 
+import os
 import random
+import subprocess
 import threading
 
 import pytest
 import requests
-from conftest import API_KEY
+from conftest import API_KEY, TOKEN
 from qdrant_client import models
 
 D = models.Distance
@@ -107,3 +109,68 @@ def test_a_model_beside_another(remote, qdrant_server, old):
     with pytest.raises(Exception, match="Not existing vector name error: new"):
         remote.query_points("c", query=[0.0] * NEW, using="new")
     writer.close()
+
+
+def moult(server, *arguments, status=0):
+    done = subprocess.run(
+        [os.environ["MOULT"], *arguments, "--url", server.uri, "--token", TOKEN], capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("by", ["moult", "client"])
+def test_a_model_takes_the_place_of_one_without_a_name(remote, qdrant_server, by):
+    """Add, fill, compare, switch the default, drop the old one: to the end, with the same collection and points."""
+    draw = random.Random(4)
+    vector = lambda: [draw.gauss(0, 1) for _ in range(OLD)]
+    dot = lambda a, b: sum(x * y for x, y in zip(a, b))
+    olds = {n: vector() for n in range(COUNT)}
+    remote.create_collection("c", vectors_config=models.VectorParams(size=OLD, distance=D.DOT))
+    remote.upsert("c", [models.PointStruct(id=n, vector=v, payload={"n": n}) for n, v in olds.items()])
+
+    remote.create_vector_name("c", "new", dense(OLD))
+    # A model that finds the same, by other numbers.
+    news = {n: [2 * x for x in v] for n, v in olds.items()}
+    for first in range(0, COUNT, 100):
+        remote.update_vectors("c", [models.PointVectors(id=n, vector={"new": news[n]}) for n in range(first, first + 100)])
+    assert coverage(qdrant_server, "c")["new"] == {"filled": COUNT, "total": COUNT}
+
+    for _ in range(20):
+        remote.query_points("c", query=vector(), limit=5)
+    moult(qdrant_server, "collections", "default", "c", "new")
+    with pytest.raises(Exception, match="queries without `using`"):
+        remote.delete_vector_name("c", "new")
+    assert "moult compare c c:new" in moult(qdrant_server, "collections", "drop-field", "c", "vector", status=1)
+    assert "passed" in moult(qdrant_server, "compare", "c", "c:new", "--min-overlap", "0.99")
+    query = vector()
+    best = lambda vectors, k: sorted(vectors, key=lambda n: -dot(query, vectors[n]))[:k]
+    ask = lambda using=None: [h.id for h in remote.query_points("c", query=query, using=using, limit=5).points]
+    assert ask() == ask("new") == ask("vector") == best(news, 5)
+    if by == "moult":
+        moult(qdrant_server, "collections", "drop-field", "c", "vector")
+    else:
+        remote.delete_vector_name("c", "vector")
+
+    assert coverage(qdrant_server, "c") == {"new": {"filled": COUNT, "total": COUNT}}
+    params = remote.get_collection("c").config.params.vectors
+    assert list(params) == ["new"] and params["new"].size == OLD
+    assert ask() == ask("new") == best(news, 5)
+    with pytest.raises(Exception, match="Not existing vector name error: vector"):
+        ask("vector")
+    with pytest.raises(Exception, match="Not existing vector name error"):
+        remote.upsert("c", [models.PointStruct(id=1, vector=olds[1])])
+
+    # Points go on without the old vector, or without any.
+    late = {n: vector() for n in range(COUNT - 10, COUNT + 20)}
+    remote.upsert("c", [models.PointStruct(id=n, vector={"new": v}, payload={"n": n}) for n, v in late.items()])
+    remote.upsert("c", [models.PointStruct(id=COUNT + 50, vector={}, payload={"n": COUNT + 50})])
+    news |= late
+    remote.delete("c", models.PointIdsList(points=[0, 1]))
+    news.pop(0), news.pop(1)
+    remote.set_payload("c", {"edited": True}, points=[2])
+    assert ask() == best(news, 5)
+    assert remote.count("c").count == len(news) + 1
+    [edited, written, bare] = remote.retrieve("c", [2, COUNT, COUNT + 50], with_vectors=True)
+    assert edited.vector == {"new": pytest.approx(news[2])} and edited.payload == {"n": 2, "edited": True}
+    assert written.vector == {"new": pytest.approx(news[COUNT])} and not bare.vector
+    assert coverage(qdrant_server, "c") == {"new": {"filled": len(news), "total": len(news) + 1}}

@@ -20,14 +20,22 @@ struct CollectionTests {
     definition.sparseVectorsMade = 5
     definition.settings = ["metadata": .object(["large": .large(.max), "text": .string("\"\\")])]
     definition.payloadIndexes = [.init(field: "a.b[]", schema: .object(["type": .string("text")]))]
-    let info = CollectionInfo(
-      name: "c", id: 1, schema: CollectionSchema(dimension: 1, annotations: definition.annotations), count: 0,
-      aliases: [],
-      generation: GenerationInfo(
-        id: 1, state: .live, specification: EncodingSpecification(), bytesPerVector: 4, createdAt: 0,
-        publishedAt: nil,
-        report: nil), previousGeneration: nil, createdAt: 0, updatedAt: 0, ready: true)
+    let form = GenerationInfo(
+      id: 1, state: .live, specification: EncodingSpecification(), bytesPerVector: 4, createdAt: 0,
+      publishedAt: nil, report: nil)
+    let schema = CollectionSchema(dimension: 1, vectorField: "_none", annotations: definition.annotations)
+    var info = CollectionInfo(
+      name: "c", id: 1, schema: schema, count: 0, aliases: [], generation: form, previousGeneration: nil,
+      createdAt: 0, updatedAt: 0, ready: true,
+      fields: [
+        VectorFieldInfo(
+          name: "a_x2Db", dimension: 3, metric: .squaredEuclidean, elementType: .float32, count: 0,
+          generation: form, previousGeneration: nil)
+      ])
     #expect(try QdrantDefinition(of: info) == definition)
+    // Others have dropped it.
+    info.fields = []
+    #expect(try QdrantDefinition(of: info).vectors.isEmpty)
     #expect(definition.annotations.hasPrefix(QdrantDefinition.mark))
   }
 

@@ -116,4 +116,45 @@ struct VectorFieldRouteTests {
       #expect(history.contains(#""action":"defaultFieldMoved""#))
     }
   }
+
+  @Test("the first field is dropped once another is the default, and points are written and read without it")
+  func firstDropped() async throws {
+    try await ServerHarness.with { server in
+      let root = "/moult/v1/collections"
+      try await expect(
+        server, .post, root,
+        #"{"name":"words","dimension":2,"metric":"l2","fields":[{"name":"new","dimension":2,"metric":"l2"}]}"#,
+        status: 201)
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":1,"vector":[1,0],"fields":{"new":[2,0]}},{"id":2,"vector":[0,1],"fields":{"new":[0,2]}}]}"#,
+        status: 200)
+      try await expect(server, .put, "\(root)/words/default", #"{"field":"new"}"#, status: 200)
+      let refused = try await expect(server, .delete, "\(root)/words/fields/vector", nil, status: 409)
+      #expect(refused.contains("notProven") && refused.contains("moult compare words words:new"))
+      try await expect(
+        server, .post, "/moult/v1/compare",
+        #"{"a":"words","b":"words:new","queries":[[1,0]],"queriesOfB":[[2,0]],"k":1,"minimumOverlap":1}"#,
+        status: 200)
+      try await expect(server, .delete, "\(root)/words/fields/vector", nil, status: 204)
+      let info = try await expect(server, .get, "\(root)/words", nil, status: 200)
+      #expect(info.contains(#""vectorField":"_none""#) && info.contains(#""searchField":"new""#))
+
+      let wrong = try await expect(
+        server, .post, "\(root)/words/points", #"{"points":[{"id":3,"vector":[0]}]}"#, status: 400)
+      #expect(wrong.contains("no first vector field") && wrong.contains("(new)"))
+      try await expect(
+        server, .post, "\(root)/words/points",
+        #"{"points":[{"id":3,"fields":{"new":[1,1]}},{"id":4,"payload":{"word":"none"}}]}"#, status: 200)
+      let page = try await expect(server, .get, "\(root)/words/points", nil, status: 200)
+      #expect(!page.contains(#""vector":"#) && page.contains(#""fields":{"new":[1.0,1.0]}"#))
+      // In binary there is no place for fields.
+      let frame = try await server.send(.get, "\(root)/words/points")
+      #expect(frame.status == 200)
+      let found = try await expect(
+        server, .post, "\(root)/words/search", #"{"queries":[[1,1]],"limit":1}"#, status: 200)
+      #expect(found.contains(#""id":3"#))
+      try await expect(server, .delete, "\(root)/words/fields/_none", nil, status: 404)
+    }
+  }
 }

@@ -26,9 +26,11 @@ struct CollectionsCommand: AsyncParsableCommand {
         ("BYTES/VECTOR", .right), ("GENERATION", .right), ("ALIASES", .left),
       ])
       for collection in collections {
+        let hasPlaceholder = collection.schema.hasPlaceholder
         table.append([
-          collection.name, Figure.grouped(collection.count), String(collection.schema.dimension),
-          collection.schema.metric.rawValue,
+          collection.name, Figure.grouped(collection.count),
+          hasPlaceholder ? "-" : String(collection.schema.dimension),
+          hasPlaceholder ? "-" : collection.schema.metric.rawValue,
           collection.ready ? collection.generation.specification.summary : "being filled",
           String(collection.generation.bytesPerVector), String(collection.generation.id),
           collection.aliases.joined(separator: ", "),
@@ -72,6 +74,12 @@ struct CollectionsCommand: AsyncParsableCommand {
         }.joined()
     }
 
+    private static func vectors(_ schema: CollectionSchema) -> String {
+      schema.hasPlaceholder
+        ? ", no first vector field"
+        : " × \(schema.dimension), \(schema.metric.rawValue), elements \(schema.elementType.rawValue)"
+    }
+
     private static func text(_ report: Report) -> String {
       let collection = report.collection
       let schema = collection.schema
@@ -88,8 +96,7 @@ struct CollectionsCommand: AsyncParsableCommand {
       }
       return """
         collection  \(collection.name) (id \(collection.id)\(collection.ready ? "" : ", being filled"))
-        points      \(Figure.grouped(collection.count)) × \(schema.dimension), \(schema.metric.rawValue), \
-        keys \(schema.keyKind.rawValue), elements \(schema.elementType.rawValue)
+        points      \(Figure.grouped(collection.count))\(Self.vectors(schema)), keys \(schema.keyKind.rawValue)
         aliases     \(collection.aliases.isEmpty ? "none" : collection.aliases.joined(separator: ", "))
         created     \(Figure.moment(collection.createdAt))\(fields(collection))
 
@@ -146,7 +153,7 @@ struct CollectionsCommand: AsyncParsableCommand {
 
   struct DropField: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Drop a vector field with its vectors, codes and indexes. The first one and the default stay."
+      abstract: "Drop a vector field with its vectors, codes and indexes. The default stays."
     )
 
     @Argument(help: "Name of a collection or alias.")

@@ -27,6 +27,12 @@ struct Exporter {
     let clock = ContinuousClock()
     let start = clock.now
     let collection = try await client.collection(name)
+    guard !collection.schema.hasPlaceholder else {
+      let field = collection.schema.searchField ?? collection.fields.first?.name ?? "FIELD"
+      throw CommandFailure(
+        .failure, "collection '\(collection.name)' has no first vector field",
+        next: "`moult export \(FieldName.joined(collection.name, field))` writes the vectors of one field")
+    }
     let vectors = try VectorFileWriter(
       path: vectorsPath, elementType: elementType ?? collection.schema.elementType,
       dimension: collection.schema.dimension, force: force)

@@ -40,7 +40,7 @@ final class AliasTable: Sendable {
         throw MoultError(
           .collectionNotFound,
           "collection '\(collection.name)' has no vector field '\(field)'; it has "
-            + collection.withFields.map(\.schema.vectorField).joined(separator: ", "))
+            + collection.fieldNames.joined(separator: ", "))
       }
       throw MoultError(.collectionNotFound, "there is no collection or alias '\(name)'")
     }

@@ -22,6 +22,28 @@ struct SegmentRows: Sendable {
     list = try RowList(file, span: span)
   }
 
+  /// Writes which rows of a segment's range are there, unless all of them are.
+  ///
+  /// - Parameters:
+  ///   - rows: rising, from the segment's first one.
+  ///   - span: of the range, left out ones included.
+  /// - Returns: also the file that lists them, if there is one.
+  static func write(
+    _ rows: [Int64], span: Int64, identity: SegmentIdentity, in directory: DataDirectory
+  ) throws -> (SegmentRows, String?) {
+    guard Int64(rows.count) < span else { return (SegmentRows(from: identity.firstRow), nil) }
+    let path = FileNames.rows(collection: identity.collectionID, segment: identity.segmentID)
+    let writer = try SegmentWriter(
+      path: directory.absolutePath(path), kind: .rows, identity: identity, rowCount: rows.count,
+      rowStride: MemoryLayout<UInt32>.stride, fileSystem: directory.fileSystem)
+    let offsets = rows.map { UInt32($0 - identity.firstRow) }
+    try offsets.withUnsafeBytes { try writer.append(rows: $0.baseAddress!, count: offsets.count) }
+    _ = try writer.finish()
+    let file = try SegmentFile(
+      path: directory.absolutePath(path), kind: .rows, identity: identity, fileSystem: directory.fileSystem)
+    return (try SegmentRows(from: identity.firstRow, span: span, listedIn: file), path)
+  }
+
   /// Whether every number of the range is there.
   var isContiguous: Bool { list == nil }
 

@@ -37,6 +37,9 @@ struct GateQueries: Sendable {
         seed: seed))
   }
 
+  /// For a form of which there is nothing to measure.
+  static let none = GateQueries(source: .none, values: [])
+
   private init(source: SwitchReport.QuerySource, values: [Float]) {
     self.source = source
     self.values = values

@@ -379,6 +379,7 @@ struct ReindexJob: Sendable {
       minimumRecall: arguments.minimumRecall, maximumLoss: arguments.maximumLoss, k: arguments.k,
       seed: UInt64(bitPattern: target.id))
     let queries = try await resources.background.run {
+      if target.hasPlaceholder { return GateQueries.none }
       // Queries of another model say nothing here.
       let asked = embedding == nil ? source : target
       return GateQueries(

@@ -108,7 +108,8 @@ struct SegmentMerge: Sendable {
       path: path, kind: .vectors, identity: identity, fileSystem: directory.fileSystem)
     vectors.trust()
 
-    let (rows, rowsFile) = try writeRows(survivors, id: id, span: span, identity: identity)
+    let (rows, rowsFile) = try SegmentRows.write(
+      survivors.rows, span: span, identity: identity, in: directory)
     var merged = Merged(
       segment: SegmentView(
         id: id, rows: rows, count: survivors.count, capacity: survivors.count,
@@ -128,23 +129,6 @@ struct SegmentMerge: Sendable {
         generation, survivors, merged.segment, of: snapshot, guide: guide)
     }
     return merged
-  }
-
-  /// Writes which rows are there, unless all of the range are.
-  private func writeRows(
-    _ survivors: Survivors, id: Int64, span: Int64, identity: SegmentIdentity
-  ) throws -> (SegmentRows, String?) {
-    guard Int64(survivors.count) < span else { return (SegmentRows(from: identity.firstRow), nil) }
-    let path = FileNames.rows(collection: collection.id, segment: id)
-    let writer = try SegmentWriter(
-      path: directory.absolutePath(path), kind: .rows, identity: identity, rowCount: survivors.count,
-      rowStride: MemoryLayout<UInt32>.stride, fileSystem: directory.fileSystem)
-    let offsets = survivors.rows.map { UInt32($0 - identity.firstRow) }
-    try offsets.withUnsafeBytes { try writer.append(rows: $0.baseAddress!, count: offsets.count) }
-    _ = try writer.finish()
-    let file = try SegmentFile(
-      path: directory.absolutePath(path), kind: .rows, identity: identity, fileSystem: directory.fileSystem)
-    return (try SegmentRows(from: identity.firstRow, span: span, listedIn: file), path)
   }
 
   private func write(

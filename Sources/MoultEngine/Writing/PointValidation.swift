@@ -67,7 +67,7 @@ enum PointValidation {
         throw MoultError(
           .invalidArgument,
           "collection '\(collection.name)' has no vector field '\(name)'; it has "
-            + ([collection] + fields).map(\.schema.vectorField).joined(separator: ", "))
+            + collection.fieldNames.joined(separator: ", "))
       }
       let dimension = field.schema.dimension
       guard given.dimension == dimension, given.vectors.count == batch.count * dimension else {

@@ -2,12 +2,6 @@ internal import MoultModel
 
 /// Vector fields: dense ones are the engine's own, all others stand in the payload, or are made of what does.
 extension CollectionDefinition {
-  /// The engine's vector field of a collection without a dense one that every point has: a zero in each point. No client of
-  /// Milvus sees it.
-  ///
-  /// In stored data: changing it makes such collections lose their field.
-  static let placeholderVector = "_placeholder_vector"
-
   var denseVectors: [Field] { fields.filter(\.type.isDenseVector) }
   /// The one that every point has: the engine's own, the others stand beside it; `nil` where a placeholder is.
   var firstVector: Field? { denseVectors.first { !$0.isNullable } }
@@ -35,7 +29,7 @@ extension CollectionDefinition {
   static func checkNames(_ fields: [Field]) throws {
     for (place, field) in fields.enumerated() {
       try NameCheck.field(field.name)
-      guard field.name != placeholderVector else {
+      guard !PlaceholderField.names.contains(field.name) else {
         throw MilvusError.invalidParameter("field name \(field.name) is taken by Moult; choose another")
       }
       if fields[..<place].contains(where: { $0.name == field.name }) {
@@ -88,7 +82,20 @@ extension CollectionDefinition {
   }
 }
 
+extension CollectionDefinition {
+  /// Vector fields that were dropped by others than clients of Milvus are there no more, whatever clients have said.
+  mutating func leaveOutDropped(_ info: CollectionInfo) {
+    let present = [info.schema.vectorField] + info.fields.map(\.name)
+    let dropped = denseVectors.map(\.name).filter { !present.contains($0) }
+    guard !dropped.isEmpty else { return }
+    fields.removeAll { dropped.contains($0.name) }
+    indexes.removeAll { dropped.contains($0.field) }
+    // Clients that keep a schema learn of it.
+    schemaChanges = (schemaChanges ?? 0) + dropped.count
+  }
+}
+
 extension DescribedCollection {
   /// What a point has in the engine's own vector field though no field of the collection says it.
-  var placeholder: [Float] { definition.firstVector == nil ? [0] : [] }
+  var placeholder: [Float] { info.schema.hasPlaceholder ? PlaceholderField.vectors(count: 1) : [] }
 }

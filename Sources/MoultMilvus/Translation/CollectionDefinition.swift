@@ -74,7 +74,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   /// loaded, as the quick form makes them.
   init(of info: CollectionInfo) throws {
     guard let annotations = info.schema.annotations else {
-      self.init(quick: info.schema)
+      self.init(undescribed: info)
       return
     }
     // Another protocol's: what clients of that one have made.
@@ -85,22 +85,26 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
           "collection '\(info.name)' was made by a client of Qdrant with vectors by name; use it over Qdrant's protocol"
         )
       }
-      self.init(quick: info.schema)
+      self.init(undescribed: info)
       return
     }
-    if let known = Self.read.withLock({ $0[annotations] }) {
-      self = known
-      return
-    }
+    self = try Self.stored(annotations, of: info.name)
+    leaveOutDropped(info)
+  }
+
+  private static func stored(_ annotations: String, of name: String) throws -> CollectionDefinition {
+    if let known = read.withLock({ $0[annotations] }) { return known }
+    let definition: CollectionDefinition
     do {
-      self = try JSONDecoder().decode(CollectionDefinition.self, from: Data(annotations.utf8))
+      definition = try JSONDecoder().decode(CollectionDefinition.self, from: Data(annotations.utf8))
     } catch {
-      throw MoultError(.corrupted, "the definition of collection '\(info.name)' cannot be read: \(error)")
+      throw MoultError(.corrupted, "the definition of collection '\(name)' cannot be read: \(error)")
     }
-    Self.read.withLock { read in
-      if read.count >= Self.readMax { read.removeAll() }
-      read[annotations] = self
+    read.withLock { read in
+      if read.count >= readMax { read.removeAll() }
+      read[annotations] = definition
     }
+    return definition
   }
 
   /// Texts that were read before: every request needs its collection's, and reading it costs more than many a search.
@@ -110,6 +114,30 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   init(fields: [Field], isDynamic: Bool) {
     self.fields = fields
     self.isDynamic = isDynamic
+  }
+
+  /// Of a collection that no client of Milvus has described.
+  private init(undescribed info: CollectionInfo) {
+    self.init(quick: info.schema)
+    guard info.schema.hasPlaceholder else { return }
+    fields.removeAll(where: \.type.isVector)
+    indexes = []
+    for vector in info.fields {
+      var field = Field(name: vector.name, type: .floatVector)
+      field.isNullable = true
+      field.parameters = [Parameter(key: "dim", value: String(vector.dimension))]
+      fields.append(field)
+      indexes.append(Self.automaticIndex(of: vector.name, vector.metric))
+    }
+  }
+
+  private static func automaticIndex(of field: String, _ metric: Metric) -> Index {
+    Index(
+      name: field, field: field,
+      parameters: [
+        Parameter(key: "index_type", value: "AUTOINDEX"),
+        Parameter(key: "metric_type", value: metric.milvusName),
+      ])
   }
 
   init(quick schema: CollectionSchema) {
@@ -122,14 +150,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     var vector = Field(name: schema.vectorField, type: .floatVector)
     vector.parameters = [Parameter(key: "dim", value: String(schema.dimension))]
     self.init(fields: [key, vector], isDynamic: true)
-    indexes = [
-      Index(
-        name: schema.vectorField, field: schema.vectorField,
-        parameters: [
-          Parameter(key: "index_type", value: "AUTOINDEX"),
-          Parameter(key: "metric_type", value: schema.metric.milvusName),
-        ])
-    ]
+    indexes = [Self.automaticIndex(of: schema.vectorField, schema.metric)]
     isLoaded = true
   }
 
@@ -181,9 +202,11 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     try checkFunctions()
     try checkPartitionKey()
     return CollectionSchema(
-      dimension: try firstVector.map(Self.dimension) ?? 1, metric: metric ?? .squaredEuclidean,
+      dimension: try firstVector.map(Self.dimension) ?? PlaceholderField.dimension,
+      metric: metric ?? .squaredEuclidean,
       keyKind: try Self.keyKind(key), automaticKeys: key.automaticKeys, keyField: key.name,
-      vectorField: firstVector?.name ?? Self.placeholderVector, summary: summary, annotations: try annotations
+      vectorField: firstVector?.name ?? PlaceholderField.nameInMilvus, summary: summary,
+      annotations: try annotations
     )
   }
 

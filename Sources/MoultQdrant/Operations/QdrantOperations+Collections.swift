@@ -34,10 +34,10 @@ extension QdrantOperations {
 
   private func schema(_ definition: QdrantDefinition) throws -> CollectionSchema {
     guard !definition.isNamed, let vector = definition.vectors.first else {
-      // A vector that stands in: one number a point.
       return CollectionSchema(
-        dimension: 1, metric: .squaredEuclidean, keyKind: .mixed, keyField: QdrantDefinition.keyField,
-        vectorField: QdrantDefinition.placeholderField, annotations: definition.annotations)
+        dimension: PlaceholderField.dimension, metric: PlaceholderField.metric, keyKind: .mixed,
+        keyField: QdrantDefinition.keyField, vectorField: PlaceholderField.name,
+        annotations: definition.annotations)
     }
     return CollectionSchema(
       dimension: vector.size, metric: vector.distance.metric, keyKind: .mixed,

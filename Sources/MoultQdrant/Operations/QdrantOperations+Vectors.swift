@@ -92,7 +92,7 @@ extension QdrantOperations {
   /// The engine's name for a new vector: of no field that is there. One that no vector has may be what a crash left of
   /// a vector that was removed, with its numbers; or another request is at work on it.
   private static func freeField(_ name: String, in info: CollectionInfo) throws(QdrantError) -> String {
-    let taken = Set(info.fields.map(\.name) + [info.schema.vectorField])
+    let taken = PlaceholderField.names.union(info.fields.map(\.name) + [info.schema.vectorField])
     let field = try VectorConfiguration.field(name, avoiding: taken)
     var free = field
     var number = 2
@@ -118,26 +118,39 @@ extension QdrantOperations {
       return try await engine.dropVectorField(name, from: described.name)
     }
     try Self.requireOwn(described.info)
-    let vector = try described.vector(using: name)
-    switch (vector.kind, vector.field) {
-    case (.dense, nil):
-      throw QdrantError.badRequest(
-        "the vector without a name is every point's and stays; make a collection with named vectors to be free of it"
-      )
-    case (.dense, let field?):
-      try await alter(collection) { $0.vectors.removeAll { $0.name == name } }
-      do { try await engine.dropVectorField(field, from: described.name) } catch {
-        // It is there still.
-        if let present = described.definition.vectors.first(where: { $0.name == name }) {
-          try await alter(collection) { $0.vectors.append(present) }
-        }
-        throw error
-      }
-    case (.sparse, _): try await alter(collection) { $0.sparseVectors.removeAll { $0.name == name } }
-    case (.multi(_, let part), _):
+    // No name is the one of the vector that has none, not the default's; paths cannot say it, but the engine's.
+    let vector = try described.vectors.first { $0.name == name } ?? described.vector(using: name)
+    switch vector.kind {
+    case .dense: try await dropDense(vector, from: described, collection)
+    case .sparse: try await alter(collection) { $0.sparseVectors.removeAll { $0.name == name } }
+    case .multi(_, let part):
       try await alter(collection) { $0.multiVectors.removeAll { $0.name == name } }
       // The name is gone: what a crash leaves here takes room until its points are written anew, and is never told.
       try await engine.dropParts(number: part, of: described.name)
+    }
+  }
+
+  private func dropDense(
+    _ vector: QdrantVector, from described: QdrantCollection, _ collection: String
+  ) async throws {
+    let first = described.info.schema.vectorField
+    let field = vector.field ?? first
+    // Not left to the engine: until it has refused, writers would miss the vector.
+    guard field != described.info.schema.searchField ?? first else {
+      throw QdrantError.badRequest(
+        "vector `\(vector.name)` is what queries without `using` take; let them take another one first "
+          + "(`moult collections default \(described.name) FIELD`)")
+    }
+    let name = vector.name
+    let place = described.definition.vectors.firstIndex { $0.name == name }
+    try await alter(collection) { $0.vectors.removeAll { $0.name == name } }
+    do { try await engine.dropVectorField(field, from: described.name) } catch {
+      // It is there still.
+      if let place {
+        let present = described.definition.vectors[place]
+        try await alter(collection) { $0.vectors.insert(present, at: min(place, $0.vectors.count)) }
+      }
+      throw error
     }
   }
 

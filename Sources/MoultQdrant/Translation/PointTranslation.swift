@@ -148,18 +148,21 @@ struct PointTranslation: Sendable {
     }
     let schema = collection.info.schema
     var batch = PointBatch(ids: points.map(\.id), vectors: [], dimension: schema.dimension)
-    if let first = definition.vectors.firstIndex(where: { $0.field == schema.vectorField }) {
+    if schema.hasPlaceholder {
+      batch.vectors = PlaceholderField.vectors(count: points.count)
+    } else {
+      // None while it is being dropped.
+      let first = definition.vectors.firstIndex { $0.field == schema.vectorField }
       batch.vectors.reserveCapacity(points.count * schema.dimension)
       for point in points {
-        guard let vector = point.vectors.dense[first] else {
+        guard let vector = first.flatMap({ point.vectors.dense[$0] }) else {
           throw .wrongInput(
             "point \(QdrantPointID.text(point.id)) has no vector, and every point of a collection whose vector has no name has one; "
-              + "create the collection with named vectors to store points without")
+              + "to store points without, create the collection with named vectors, or drop that vector once another one is "
+              + "the default")
         }
         batch.vectors += vector
       }
-    } else {
-      batch.vectors = [Float](repeating: 0, count: points.count * schema.dimension)
     }
     for (place, vector) in definition.vectors.enumerated() where vector.field != schema.vectorField {
       let vectors = points.map(\.vectors.dense[place])

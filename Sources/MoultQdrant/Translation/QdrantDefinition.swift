@@ -83,11 +83,10 @@ struct QdrantDefinition: Equatable, Sendable {
   /// Whether points' payloads are needed to know their vectors.
   var hasVectorsInPayload: Bool { !sparseVectors.isEmpty || !multiVectors.isEmpty }
 
-  /// The engine's names of the id and of the first vector field; one that stands in for it where vectors have names:
-  /// the engine has a vector of it for every point, and points need not have any vector.
+  /// The engine's names of the id and of the first vector field. Where vectors have names that one is a placeholder, since
+  /// points need not have any vector.
   static let keyField = "id"
   static let unnamedField = "vector"
-  static let placeholderField = "_none"
 
   /// What definitions of this protocol begin with, and those of others do not.
   static let mark = "{\"qdrant\":"
@@ -102,12 +101,23 @@ struct QdrantDefinition: Equatable, Sendable {
   /// - Throws: `corrupted` for annotations of ours that cannot be read.
   init(of info: CollectionInfo) throws {
     try self.init(given: info)
+    leaveOutDropped(info)
     hadTextVectors = info.schema.textVectors != nil
     for vector in info.schema.textVectors?.vectors ?? [] {
       sparseVectors.append(
         SparseVector(
           name: vector.name, member: vector.member, given: ["modifier": .string("idf")], isOfText: true))
     }
+  }
+
+  /// Vectors whose fields were dropped by others than clients of Qdrant are there no more, whatever clients have said.
+  private mutating func leaveOutDropped(_ info: CollectionInfo) {
+    vectors.removeAll { vector in
+      (info.schema.vectorField, info.schema.dimension) != (vector.field, vector.size)
+        && !info.fields.contains { $0.name == vector.field && $0.dimension == vector.size }
+    }
+    // Without the one that has no name, all have one.
+    if !isNamed, !names.contains("") { isNamed = true }
   }
 
   private init(given info: CollectionInfo) throws {
@@ -134,7 +144,7 @@ struct QdrantDefinition: Equatable, Sendable {
   private static let read = Mutex<[String: QdrantDefinition]>([:])
   private static let readMax = 256
 
-  /// Of a collection that another protocol has made: its first vector has no name, the others have theirs.
+  /// Of a collection that another protocol has made: its first vector has no name where it is the only one.
   private init(foreign info: CollectionInfo) {
     func vector(_ name: String, _ field: String, _ size: Int, _ metric: Metric) -> Vector {
       let distance = QdrantDistance(metric)
@@ -142,13 +152,12 @@ struct QdrantDefinition: Equatable, Sendable {
         name: name, field: field, size: size, distance: distance,
         given: ["size": .int(Int64(size)), "distance": .string(distance.rawValue)])
     }
-    isNamed = !info.fields.isEmpty
-    vectors =
-      [
-        vector(
-          info.fields.isEmpty ? "" : info.schema.vectorField, info.schema.vectorField, info.schema.dimension,
-          info.schema.metric)
-      ] + info.fields.map { vector($0.name, $0.name, $0.dimension, $0.metric) }
+    isNamed = !info.fields.isEmpty || info.schema.hasPlaceholder
+    vectors = info.fields.map { vector($0.name, $0.name, $0.dimension, $0.metric) }
+    guard !info.schema.hasPlaceholder else { return }
+    let first = info.schema
+    vectors.insert(
+      vector(isNamed ? first.vectorField : "", first.vectorField, first.dimension, first.metric), at: 0)
   }
 
   private init?(stored json: JSON) {

@@ -28,7 +28,7 @@ enum VectorConfiguration {
       definition.vectors.append(
         try dense(
           fields, name: member.key,
-          field: try field(member.key, avoiding: [QdrantDefinition.placeholderField]))
+          field: try field(member.key, avoiding: PlaceholderField.names))
       )
     }
     return definition

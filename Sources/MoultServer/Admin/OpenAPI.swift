@@ -154,7 +154,7 @@ enum OpenAPI {
             {"name": "field", "in": "path", "required": true, "schema": {"type": "string"}}
           ],
           "delete": {
-            "summary": "Drop a vector field with its vectors, codes and indexes, or a sparse vector of texts; the first one and the default stay",
+            "summary": "Drop a vector field with its vectors, codes and indexes, or a sparse vector of texts; the default stays. In place of the first one comes a placeholder",
             "parameters": [
               {
                 "name": "force",
@@ -1053,7 +1053,7 @@ enum OpenAPI {
               "keyKind": {"type": "string", "enum": ["int64", "string", "mixed"]},
               "automaticKeys": {"type": "boolean", "description": "Whether the server gives out the keys."},
               "keyField": {"type": "string"},
-              "vectorField": {"type": "string"},
+              "vectorField": {"type": "string", "description": "The first vector field; _none (of dimension 1) where points have vectors of the others only."},
               "elementType": {"type": "string", "enum": ["float32", "float16"]},
               "summary": {"type": "string"},
               "textVectors": {
@@ -1326,7 +1326,11 @@ enum OpenAPI {
             "type": "object",
             "properties": {
               "id": {"$ref": "#/components/schemas/PointID"},
-              "vector": {"type": "array", "items": {"type": "number", "format": "float"}},
+              "vector": {
+                "type": "array",
+                "items": {"type": "number", "format": "float"},
+                "description": "Of the first vector field, where the collection has one."
+              },
               "payload": {"type": "object", "description": "Kept byte for byte."},
               "fields": {
                 "type": "object",

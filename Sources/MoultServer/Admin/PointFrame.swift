@@ -63,8 +63,14 @@ extension PointFrame {
 
   /// What an engine takes.
   ///
-  /// - Throws: `invalidArgument` when the frame has no vectors.
-  package func batch() throws(MoultError) -> PointBatch {
+  /// - Parameter hasPlaceholder: whether it is for a collection without a first vector field.
+  /// - Throws: `invalidArgument` when the frame has no vectors, and there is a field for them.
+  package func batch(hasPlaceholder: Bool = false) throws(MoultError) -> PointBatch {
+    if hasPlaceholder, elementType == nil {
+      return PointBatch(
+        ids: ids, vectors: PlaceholderField.vectors(count: count), dimension: PlaceholderField.dimension,
+        payloads: payloads)
+    }
     guard elementType != nil else {
       throw MoultError(
         .invalidArgument, "the frame has no vectors (elements 0); expected float32 (1) or float16 (2)")
@@ -72,11 +78,10 @@ extension PointFrame {
     return PointBatch(ids: ids, vectors: vectors, dimension: dimension, payloads: payloads)
   }
 
-  /// Stored points as they are read back, vectors as float32.
-  ///
-  /// - Precondition: all points have vectors of this dimension, or none has one.
+  /// Stored points as they are read back, vectors as float32 where all have one of this dimension.
   package init(_ points: [Point], dimension: Int) {
-    let hasVectors = points.contains { $0.vector != nil }
+    // Of a field that was dropped while the page was read there are none.
+    let hasVectors = !points.isEmpty && points.allSatisfy { $0.vector?.count == dimension }
     var vectors: [Float] = []
     if hasVectors {
       vectors.reserveCapacity(points.count * dimension)

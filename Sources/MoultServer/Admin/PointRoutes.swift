@@ -44,21 +44,25 @@ extension AdminAPI {
   }
 
   private func pointBatch(of request: Request, to name: String) async throws -> PointBatch {
+    let info = try? engine.describeCollection(name)
+    let hasPlaceholder = info?.schema.hasPlaceholder ?? false
     if request.mediaType == PointFrame.mediaType {
-      return try PointFrame(decoding: try await request.wholeBody(bodyBytesMax)).batch()
+      return try PointFrame(decoding: try await request.wholeBody(bodyBytesMax)).batch(
+        hasPlaceholder: hasPlaceholder)
     }
-    let others = (try? engine.describeCollection(name))?.fields ?? []
+    let others = info?.fields ?? []
     let (fields, body) = try await fields(
       of: request, floatKeys: JSONFloatKeys(["vector"] + others.map(\.name)))
     try fields.refuseOthers(than: ["points"])
     guard let points = try fields.array("points") else {
       throw fields.missing("points", expected: "an array")
     }
-    return try Self.batch(points, body, others)
+    return try Self.batch(points, body, others, hasPlaceholder: hasPlaceholder)
   }
 
+  /// - Parameter hasPlaceholder: whether the collection has no first field of which points could have a vector.
   private static func batch(
-    _ points: [JSON], _ body: ByteBuffer, _ others: [VectorFieldInfo]
+    _ points: [JSON], _ body: ByteBuffer, _ others: [VectorFieldInfo], hasPlaceholder: Bool
   ) throws(MoultError) -> PointBatch {
     var batch = PointBatch(ids: [], vectors: [], dimension: 0)
     for other in others {
@@ -78,12 +82,8 @@ extension AdminAPI {
       } else if !batch.ids.isEmpty {
         throw fields.missing("id", expected: "a number or a string, as in the points before")
       }
-      guard let vector = fields["vector"] else {
-        throw fields.missing("vector", expected: "an array of numbers")
-      }
-      guard let entries = vector.floats else {
-        throw fields.mismatch("vector", expected: "an array of numbers", vector)
-      }
+      let entries =
+        try hasPlaceholder ? placeholder(in: fields, others) : firstVector(in: fields)
       if row == 0 {
         batch.dimension = entries.count
         try FieldVectors.requireRoom(count: points.count, dimension: entries.count)
@@ -113,6 +113,28 @@ extension AdminAPI {
       batch.fields[other.name] = FieldVectors(vectors, dimension: other.dimension)
     }
     return batch
+  }
+
+  private static func firstVector(in fields: RequestFields) throws(MoultError) -> [Float] {
+    guard let vector = fields["vector"] else {
+      throw fields.missing("vector", expected: "an array of numbers")
+    }
+    guard let entries = vector.floats else {
+      throw fields.mismatch("vector", expected: "an array of numbers", vector)
+    }
+    return entries
+  }
+
+  private static func placeholder(
+    in fields: RequestFields, _ others: [VectorFieldInfo]
+  ) throws(MoultError) -> [Float] {
+    guard fields["vector"] == nil else {
+      throw fields.failure(
+        "vector",
+        "the collection has no first vector field; give vectors by their names, in 'fields' ("
+          + others.map(\.name).joined(separator: ", ") + ")")
+    }
+    return PlaceholderField.vectors(count: 1)
   }
 
   /// - Returns: `nil` for null, and where nothing is said.
