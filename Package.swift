@@ -7,6 +7,10 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Of modules that compute: optimized in debug too, as the C kernels are. Their loops are ten to fifty times slower without,
+/// and tests crawl.
+let optimized: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -33,14 +37,17 @@ let asyncHTTPClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 
 /// A library target of ours under `Sources/`, in Swift 6 mode with the strict features on.
-func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = strict
+) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 /// The tests of one module, under `Tests/<Module>Tests`.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(
-    name: name, dependencies: dependencies + ["MoultTesting"], swiftSettings: strict)
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = strict
+) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["MoultTesting"], swiftSettings: settings)
 }
 
 let package = Package(
@@ -98,8 +105,8 @@ let package = Package(
       ],
       linkerSettings: [.linkedLibrary("sqlite3")]),
 
-    module("MoultModel", []),
-    module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"]),
+    module("MoultModel", [], optimized),
+    module("MoultCompute", ["MoultModel", "CMoultKernels", "COpenBLAS", "CLAPACKE"], optimized),
     module("MoultStorage", ["MoultModel", "CMoultStorage", "CSQLitePages", "CZlib", grdb, grdbSQLite]),
     module("MoultJobs", [grdb, lifecycle, logging, metrics]),
     module("MoultFiles", ["MoultModel", "CZlib"]),
@@ -153,7 +160,7 @@ let package = Package(
 
     .target(
       name: "MoultTesting", dependencies: ["MoultModel"], path: "Tests/MoultTesting",
-      swiftSettings: strict),
+      swiftSettings: optimized),
     .target(
       name: "MoultStorageTesting", dependencies: ["MoultStorage", "MoultModel", "CSQLitePages"],
       path: "Tests/MoultStorageTesting", swiftSettings: strict),
@@ -164,10 +171,11 @@ let package = Package(
         logging,
       ],
       path: "Tests/MoultServerTesting", swiftSettings: strict),
-    tests("KernelTests", ["CMoultKernels"]),
+    tests("KernelTests", ["CMoultKernels"], optimized),
     tests("MoultModelTests", ["MoultModel"]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    tests("MoultComputeTests", ["MoultCompute", "MoultModel", "CMoultKernels", "CAllocationCounter"]),
+    tests(
+      "MoultComputeTests", ["MoultCompute", "MoultModel", "CMoultKernels", "CAllocationCounter"], optimized),
     tests("MoultStorageTests", ["MoultStorageTesting", "MoultStorage", "MoultModel", "CSQLitePages", grdb]),
     tests("MoultJobsTests", ["MoultJobs", grdb, logging, lifecycle]),
     tests("MoultFilesTests", ["MoultFiles", "MoultModel"]),
