@@ -207,7 +207,7 @@ struct ReembedFaultTests {
       }
       try await harness.shutDown()
       let files = FileManager.default
-      for name in try files.contentsOfDirectory(atPath: directory.path) where name.hasPrefix("embeddings.") {
+      for name in try files.contentsOfDirectory(atPath: directory.path) where name.hasPrefix("embeddings") {
         try files.removeItem(atPath: directory.path + "/" + name)
       }
       harness = try await ReembedHarness(directory: directory, endpoint)

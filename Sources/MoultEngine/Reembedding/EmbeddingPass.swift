@@ -145,7 +145,7 @@ struct EmbeddingPass: Sendable {
       random: SplitMix64(seed: UInt64(bitPattern: context.record.id) &+ UInt64(context.record.attempt)),
       nextRow: progress.row)
     // What was paid for between the last save and the end of an attempt is counted all the same.
-    var spent = try cache.spent(by: context.record.id)
+    var spent = try await cache.spent(by: context.record.id)
     spent.texts = max(spent.texts, progress.report.texts)
     spent.requests = max(spent.requests, progress.report.requests)
     spent.tokens = max(spent.tokens, progress.report.tokens)
@@ -178,6 +178,7 @@ struct EmbeddingPass: Sendable {
           state.isSaving = true
           let progress = state.progress
           group.addTask {
+            try await cache.fold()
             try await save(progress)
             return .saved
           }
@@ -186,6 +187,7 @@ struct EmbeddingPass: Sendable {
           phase: phase, rowsDone: state.progress.report.points,
           rowsTotal: max(state.progress.report.points, Int64(source.snapshot.liveCount)))
       }
+      try await cache.fold()
       if state.progress.row != progress.row || state.progress.report != progress.report {
         try await save(state.progress)
       }
@@ -309,11 +311,7 @@ struct EmbeddingPass: Sendable {
     case .answered(let batch, let answer, let spent):
       state.requests -= 1
       requests { $0.answered(now: now) }
-      state.spent.texts += spent.texts
-      state.spent.requests += spent.requests
-      state.spent.tokens += spent.tokens
-      state.spent.seconds += spent.seconds
-      count(state.spent, &state)
+      count(state.spent + spent, &state)
       if answer.outcomes.contains(where: { if case .vector = $0 { true } else { false } }) {
         state.refusals = 0
       }

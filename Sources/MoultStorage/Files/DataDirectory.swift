@@ -8,7 +8,8 @@ import Synchronization
 /// ```
 /// LOCK                    held while a process uses the directory; holds its pid
 /// moult.sqlite            catalog, points, jobs; beside it its log, -wal, and how far that was synced, -mark
-/// embeddings.sqlite       vectors that models have made of texts, see `EmbeddingCache`
+/// embeddings/<n>.log      vectors that models have made of texts, see `EmbeddingLog`
+/// embeddings.sqlite       where each of them is, see `EmbeddingCache`
 /// collections/<id>/…      segment files, see `FileNames`
 /// imports/<job>.staged    points of imports that are not visible yet, see `StagedPoints`
 /// backups/<number>/…      second names of files while a backup reads them; removed at the start

@@ -5,6 +5,19 @@ package enum FileNames {
   /// See `EmbeddingCache`.
   static let embeddings = "embeddings.sqlite"
 
+  /// See `EmbeddingLog`.
+  static let embeddingLogs = "embeddings"
+  private static let embeddingLogSuffix = ".log"
+
+  static func embeddingLog(_ number: Int64) -> String { "\(embeddingLogs)/\(number)\(embeddingLogSuffix)" }
+
+  static func number(ofEmbeddingLog name: String) -> Int64? {
+    guard name.hasSuffix(embeddingLogSuffix), let number = Int64(name.dropLast(embeddingLogSuffix.count)),
+      number > 0
+    else { return nil }
+    return number
+  }
+
   /// Second names of files that backups are reading, a directory a backup.
   static let backups = "backups"
 
