@@ -19,8 +19,10 @@ extension Engine {
     guard (1...ComparisonRequest.kMax).contains(request.k) else {
       throw MoultError(.invalidArgument, "k must be in 1 … \(ComparisonRequest.kMax), got \(request.k)")
     }
-    let a = try aliases.resolveReady(request.a)
-    let b = try aliases.resolveReady(request.b)
+    // Of a whole collection what is searched where no field is named.
+    let map = aliases.current
+    let (a, b) = (try map.searched(request.a), try map.searched(request.b))
+    for side in [a, b] { try side.requireFirstField() }
     try Self.checkThresholds(of: request)
     let lacking = request.isVerdict ? [a, b].compactMap { resources.lacking($0) } : []
     if let lacking = lacking.first {
@@ -58,8 +60,8 @@ extension Engine {
     try await resources.directory.write { [resources] db in
       try resources.directory.catalog.record(
         HistoryEntry(
-          action: verdict.passed ? .comparisonPassed : .comparisonFailed, name: a.name, after: b.name,
-          detail: verdict.measured, requestedBy: requester), in: db)
+          action: verdict.passed ? .comparisonPassed : .comparisonFailed, name: a.name,
+          after: b.name, detail: verdict.measured, requestedBy: requester), in: db)
     }
     comparison.verdict = verdict
     return comparison

@@ -73,7 +73,6 @@ extension Engine {
       let collection = try aliases.resolveReady(name)
       try Self.requireWhole(collection, name)
       let part = try aliases.resolve(FieldName.joined(collection.name, field))
-      try part.requireFirstField()
       if !allowsPartial { try resources.requireFilled(part) }
       let (before, after) = (collection.searched.schema.vectorField, part.schema.vectorField)
       guard before != after else { return }

@@ -23,8 +23,15 @@ extension Engine {
       try resources.directory.catalog.replacement(
         of: collection.name, by: .aliasMoved, since: collection.createdAt, in: db)
     }
-    // Who goes back by `moult rollback` has left what took its place: that is no move, and may go.
-    if let successor = moved?.after { try requireProven(successor, inPlaceOf: collection) }
+    // Who goes back by `moult rollback` has left what took its place: that is no move, and may go. Where the successor is
+    // gone or has another name it is what the alias stands for now; where that is nothing, there is nothing to compare.
+    let map = aliases.current
+    guard let moved, let after = moved.after,
+      let successor = map.collection(after) ?? map.aliases[moved.name].flatMap({ map.collection($0) }),
+      successor !== collection
+    else { return }
+    try requireProven(
+      successor.searched, inPlaceOf: collection.searched, orCopiedTo: (collection.name, successor.name))
   }
 
   /// - Throws: `notProven` for a field that searches took where they named none, until another one that is not proven.
@@ -34,31 +41,35 @@ extension Engine {
         of: part.schema.vectorField, by: .defaultFieldMoved, named: collection.name, since: part.createdAt,
         in: db)
     }
-    guard let successor = moved?.after else { return }
-    try requireProven(FieldName.joined(collection.name, successor), inPlaceOf: part)
+    guard let moved else { return }
+    // Where that one is gone too, what answers now.
+    let successor =
+      collection.withFields.first { $0.schema.vectorField == moved.after } ?? collection.searched
+    try requireProven(successor, inPlaceOf: part, orCopiedTo: (part.name, successor.name))
   }
 
-  private func requireProven(_ name: String, inPlaceOf old: Collection) throws {
-    let new = aliases.current.collection(name)
-    // The first field of a collection has its name.
-    let successor = new?.name ?? name
-    let pair = [old, new].compactMap { $0 }
+  /// - Parameter names: of what a job may have made one of the other.
+  private func requireProven(
+    _ new: Collection, inPlaceOf old: Collection, orCopiedTo names: (String, String)
+  ) throws {
+    let pair = [old, new]
     // Of a form that either had before it says nothing.
     let since = pair.map { max($0.createdAt, $0.snapshot.live.publishedAt ?? 0) }.max() ?? 0
     let verdict = try resources.directory.read { db in
-      try resources.directory.catalog.comparison(of: old.name, with: successor, since: since, in: db)
+      try resources.directory.catalog.comparison(
+        of: old.name, with: new.name, since: since, in: db)
     }
     if verdict?.action == .comparisonPassed { return }
     let madeAt = pair.map(\.createdAt).max() ?? 0
-    if verdict == nil, try hasCopied(old.name, successor, since: madeAt) { return }
+    if verdict == nil, try hasCopied(names.0, names.1, since: madeAt) { return }
     let found =
       verdict.map { "their last comparison has failed (\($0.detail ?? ""))" }
       ?? "there is none of the forms that both have now"
     throw MoultError(
       .notProven,
-      "'\(successor)' answers in place of '\(old.name)', which stays until a comparison of both has passed; \(found). "
-        + "Compare them (`moult compare \(old.name) \(successor)` with --min-overlap or --max-loss), or drop it with "
-        + "--force")
+      "'\(new.nameOfField)' answers in place of '\(old.nameOfField)', which stays until a comparison of both has passed; "
+        + "\(found). Compare them (`moult compare \(old.nameOfField) \(new.nameOfField)` with --min-overlap or --max-loss), "
+        + "or drop it with --force")
   }
 
   /// Whether a reindex or re-embedding has made one of the other, and so has passed its gates.

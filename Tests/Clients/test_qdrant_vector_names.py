@@ -140,8 +140,8 @@ def test_a_model_takes_the_place_of_one_without_a_name(remote, qdrant_server, by
     moult(qdrant_server, "collections", "default", "c", "new")
     with pytest.raises(Exception, match="queries without `using`"):
         remote.delete_vector_name("c", "new")
-    assert "moult compare c c:new" in moult(qdrant_server, "collections", "drop-field", "c", "vector", status=1)
-    assert "passed" in moult(qdrant_server, "compare", "c", "c:new", "--min-overlap", "0.99")
+    assert "moult compare c:vector c:new" in moult(qdrant_server, "collections", "drop-field", "c", "vector", status=1)
+    assert "passed" in moult(qdrant_server, "compare", "c:vector", "c:new", "--min-overlap", "0.99")
     query = vector()
     best = lambda vectors, k: sorted(vectors, key=lambda n: -dot(query, vectors[n]))[:k]
     ask = lambda using=None: [h.id for h in remote.query_points("c", query=query, using=using, limit=5).points]
@@ -174,3 +174,27 @@ def test_a_model_takes_the_place_of_one_without_a_name(remote, qdrant_server, by
     assert edited.vector == {"new": pytest.approx(news[2])} and edited.payload == {"n": 2, "edited": True}
     assert written.vector == {"new": pytest.approx(news[COUNT])} and not bare.vector
     assert coverage(qdrant_server, "c") == {"new": {"filled": len(news), "total": len(news) + 1}}
+
+
+def test_a_default_that_no_client_of_qdrant_has_made(remote, qdrant_server):
+    remote.create_collection("c", vectors_config=models.VectorParams(size=2, distance=D.DOT))
+    moult(qdrant_server, "collections", "add-field", "c", "bge", "--dimension", "2", "--metric", "ip")
+    points = [{"id": n, "vector": [n, 0], "fields": {"bge": [0, 9 - n]}} for n in range(1, 9)]
+    answer = requests.post(
+        f"{qdrant_server.uri}/moult/v1/collections/c/points",
+        json={"points": points},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    ask = lambda: [h.id for h in remote.query_points("c", query=[1.0, 1.0], limit=2).points]
+    assert ask() == [8, 7]
+    moult(qdrant_server, "collections", "default", "c", "bge")
+    assert ask() == [1, 2]
+    # Clients read points as before.
+    assert remote.retrieve("c", [3], with_vectors=True)[0].vector == [3, 0]
+    moult(qdrant_server, "collections", "drop-field", "c", "vector", "--force")
+    assert ask() == [1, 2]
+    assert list(remote.get_collection("c").config.params.vectors) == ["bge"]
+    assert remote.retrieve("c", [3], with_vectors=True)[0].vector == {"bge": [0, 6]}
+    moult(qdrant_server, "collections", "default", "c", "_none")

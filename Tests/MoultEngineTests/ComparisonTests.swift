@@ -226,6 +226,29 @@ struct ComparisonTests {
     let verdict = try await engine.compare(request).verdict
     #expect(verdict?.passed == true && verdict?.measured.contains("found of what it should") == true)
     #expect(await drop("old") == nil)
+    // Whatever the names: the first field has its own.
+    #expect(await drop("vector")?.contains("moult compare words:vector words:new") == true)
+    // Searches of the whole collection take the default already, so this says nothing of the first field.
+    request = ask("words", "words:new", .vectors(a: [3, 7.2], b: [3, 7.2]), k: 5)
+    request.minimumOverlap = 1
+    #expect(try await engine.compare(request).verdict?.passed == true)
+    #expect(await drop("vector") != nil)
+    try await harness.shutDown()
+  }
+
+  @Test("a placeholder is compared with nothing")
+  func placeholder() async throws {
+    let harness = try await EngineHarness()
+    for name in ["a", "b"] {
+      _ = try await harness.engine.createCollection(
+        name,
+        schema: CollectionSchema(
+          dimension: PlaceholderField.dimension, metric: PlaceholderField.metric,
+          vectorField: PlaceholderField.name))
+    }
+    let request = ask("a", "b", .vectors(a: [0], b: [0]))
+    let error = await #expect(throws: MoultError.self) { _ = try await harness.engine.compare(request) }
+    #expect(error?.code == .invalidArgument, "\(error?.message ?? "")")
     try await harness.shutDown()
   }
 

@@ -17,6 +17,18 @@ struct VectorFieldRouteTests {
     return answer.text
   }
 
+  @Test("a first field cannot be called as what stands for none")
+  func placeholderNames() async throws {
+    try await ServerHarness.with { server in
+      for name in ["_none", "_placeholder_vector"] {
+        let refused = try await expect(
+          server, .post, "/moult/v1/collections", #"{"name":"c","dimension":1,"vectorField":"\#(name)"}"#,
+          status: 400)
+        #expect(refused.contains("which stand for no vector"))
+      }
+    }
+  }
+
   @Test("fields are made, written, searched, read, switched apart and dropped")
   func lifeOfAField() async throws {
     try await ServerHarness.with { server in
@@ -131,10 +143,10 @@ struct VectorFieldRouteTests {
         status: 200)
       try await expect(server, .put, "\(root)/words/default", #"{"field":"new"}"#, status: 200)
       let refused = try await expect(server, .delete, "\(root)/words/fields/vector", nil, status: 409)
-      #expect(refused.contains("notProven") && refused.contains("moult compare words words:new"))
+      #expect(refused.contains("notProven") && refused.contains("moult compare words:vector words:new"))
       try await expect(
         server, .post, "/moult/v1/compare",
-        #"{"a":"words","b":"words:new","queries":[[1,0]],"queriesOfB":[[2,0]],"k":1,"minimumOverlap":1}"#,
+        #"{"a":"words:vector","b":"words:new","queries":[[1,0]],"queriesOfB":[[2,0]],"k":1,"minimumOverlap":1}"#,
         status: 200)
       try await expect(server, .delete, "\(root)/words/fields/vector", nil, status: 204)
       let info = try await expect(server, .get, "\(root)/words", nil, status: 200)

@@ -132,6 +132,9 @@ final class Collection: Sendable {
   /// What this is a vector field of; itself for a collection.
   var whole: Collection { state.withLock { $0.whole } ?? self }
 
+  /// What names this one and no other: a collection's name stands for another field once that is its default.
+  var nameOfField: String { searched === self ? name : FieldName.joined(name, schema.vectorField) }
+
   /// The collection and its vector fields: all that a write changes.
   var withFields: [Collection] { [self] + fields }
 

@@ -71,7 +71,10 @@ struct FieldEmbeddingJob: Sendable {
     if resources.fieldEmbeddings.isBeingFilled(field.id) {
       try await resources.directory.write { [resources, field] db in
         try resources.directory.catalog.setFieldEmbeddingFilled(field.id, in: db)
+        // Points without a text stay without a vector, also where nobody knows of the job any more.
+        try resources.directory.catalog.setComplete(field.id, in: db)
       }
+      field.markComplete()
       resources.fieldEmbeddings.setFilled(field.id)
     }
     try? await stage.pass.cache.end(

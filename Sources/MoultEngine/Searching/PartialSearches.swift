@@ -46,6 +46,8 @@ extension EngineResources {
 
   /// Called after a write: a field that was added to points is a field as any other once all of them have a vector.
   func noteCompleteFields(of collection: Collection) {
+    // One that is being copied is not full because it is empty.
+    guard collection.isReady else { return }
     for field in collection.fields where field.isPartial {
       let (filled, total) = collection.coverage(of: field)
       guard filled == total else { continue }

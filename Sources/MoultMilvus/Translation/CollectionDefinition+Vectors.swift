@@ -85,8 +85,14 @@ extension CollectionDefinition {
 extension CollectionDefinition {
   /// Vector fields that were dropped by others than clients of Milvus are there no more, whatever clients have said.
   mutating func leaveOutDropped(_ info: CollectionInfo) {
-    let present = [info.schema.vectorField] + info.fields.map(\.name)
-    let dropped = denseVectors.map(\.name).filter { !present.contains($0) }
+    let present = Dictionary(
+      [(info.schema.vectorField, info.schema.dimension)] + info.fields.map { ($0.name, $0.dimension) },
+      uniquingKeysWith: { first, _ in first })
+    // Another one may have taken the name.
+    let dropped = denseVectors.filter { field in
+      present[field.name] == nil
+        || field.parameter("dim").flatMap { Int($0) }.map { $0 != present[field.name] } ?? false
+    }.map(\.name)
     guard !dropped.isEmpty else { return }
     fields.removeAll { dropped.contains($0.name) }
     indexes.removeAll { dropped.contains($0.field) }

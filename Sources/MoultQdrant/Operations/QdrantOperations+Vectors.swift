@@ -135,23 +135,15 @@ extension QdrantOperations {
   ) async throws {
     let first = described.info.schema.vectorField
     let field = vector.field ?? first
-    // Not left to the engine: until it has refused, writers would miss the vector.
     guard field != described.info.schema.searchField ?? first else {
       throw QdrantError.badRequest(
         "vector `\(vector.name)` is what queries without `using` take; let them take another one first "
           + "(`moult collections default \(described.name) FIELD`)")
     }
+    // First: definitions leave out what is gone, and writers must not miss the vector while it is there.
+    try await engine.dropVectorField(field, from: described.name)
     let name = vector.name
-    let place = described.definition.vectors.firstIndex { $0.name == name }
     try await alter(collection) { $0.vectors.removeAll { $0.name == name } }
-    do { try await engine.dropVectorField(field, from: described.name) } catch {
-      // It is there still.
-      if let place {
-        let present = described.definition.vectors[place]
-        try await alter(collection) { $0.vectors.insert(present, at: min(place, $0.vectors.count)) }
-      }
-      throw error
-    }
   }
 
   // MARK: Payload indexes

@@ -58,6 +58,12 @@ struct QdrantCollection: Sendable {
       let wanted = name.isEmpty ? field : name
       let other = definition.vectors.first { $0.field == wanted && (name.isEmpty || $0.name.isEmpty) }
       if let other { return described(other) }
+      // The default may be one that no client of Qdrant has made.
+      if name.isEmpty, let own = info.fields.first(where: { $0.name == field }) {
+        return QdrantVector(
+          name: "", kind: .dense(dimension: own.dimension), distance: QdrantDistance(own.metric),
+          target: FieldName.joined(info.name, field), field: field)
+      }
     }
     if let dense = definition.vectors.first(where: { $0.name == name }) { return described(dense) }
     if let multi = definition.multiVectors.first(where: { $0.name == name }) { return described(multi) }

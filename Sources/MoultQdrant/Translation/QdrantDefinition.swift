@@ -116,8 +116,20 @@ struct QdrantDefinition: Equatable, Sendable {
       (info.schema.vectorField, info.schema.dimension) != (vector.field, vector.size)
         && !info.fields.contains { $0.name == vector.field && $0.dimension == vector.size }
     }
-    // Without the one that has no name, all have one.
-    if !isNamed, !names.contains("") { isNamed = true }
+    // Without the one that has no name, all have one. Clients who have named no other learn of those that there are.
+    guard !isNamed, !names.contains("") else { return }
+    isNamed = true
+    if vectors.isEmpty, info.schema.hasPlaceholder {
+      vectors = info.fields.map { Self.foreign($0.name, $0.name, $0.dimension, $0.metric) }
+    }
+  }
+
+  /// A vector that no client of Qdrant has made.
+  private static func foreign(_ name: String, _ field: String, _ size: Int, _ metric: Metric) -> Vector {
+    let distance = QdrantDistance(metric)
+    return Vector(
+      name: name, field: field, size: size, distance: distance,
+      given: ["size": .int(Int64(size)), "distance": .string(distance.rawValue)])
   }
 
   private init(given info: CollectionInfo) throws {
@@ -146,18 +158,12 @@ struct QdrantDefinition: Equatable, Sendable {
 
   /// Of a collection that another protocol has made: its first vector has no name where it is the only one.
   private init(foreign info: CollectionInfo) {
-    func vector(_ name: String, _ field: String, _ size: Int, _ metric: Metric) -> Vector {
-      let distance = QdrantDistance(metric)
-      return Vector(
-        name: name, field: field, size: size, distance: distance,
-        given: ["size": .int(Int64(size)), "distance": .string(distance.rawValue)])
-    }
     isNamed = !info.fields.isEmpty || info.schema.hasPlaceholder
-    vectors = info.fields.map { vector($0.name, $0.name, $0.dimension, $0.metric) }
+    vectors = info.fields.map { Self.foreign($0.name, $0.name, $0.dimension, $0.metric) }
     guard !info.schema.hasPlaceholder else { return }
     let first = info.schema
     vectors.insert(
-      vector(isNamed ? first.vectorField : "", first.vectorField, first.dimension, first.metric), at: 0)
+      Self.foreign(isNamed ? first.vectorField : "", first.vectorField, first.dimension, first.metric), at: 0)
   }
 
   private init?(stored json: JSON) {

@@ -77,6 +77,12 @@ extension AdminAPI {
       vectorField: try fields.string("vectorField") ?? "vector",
       elementType: try fields.word("elementType", CollectionSchema.ElementType.self) ?? .float32,
       summary: try fields.string("summary") ?? "")
+    guard !PlaceholderField.names.contains(schema.vectorField) else {
+      throw MoultError(
+        .invalidArgument,
+        "vectorField must be another name than \(PlaceholderField.names.sorted().joined(separator: " and ")), which stand for "
+          + "no vector; got '\(schema.vectorField)'")
+    }
     return try await engine.createCollection(
       name, schema: schema,
       specification: try fields.encodingSpecification("specification", index: .automatic)
