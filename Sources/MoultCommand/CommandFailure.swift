@@ -71,8 +71,10 @@ extension MoultError.Code {
     case .collectionNotFound: "`moult collections list` shows what is there"
     case .aliasNotFound: "`moult alias list` shows what is there"
     case .jobNotFound: "`moult jobs list` shows what is there"
-    case .collectionExists: "choose another name, or drop that one: `moult collections drop NAME`"
-    case .collectionNotReady: "wait for the job that fills it: `moult jobs list`"
+    case .collectionExists:
+      "choose another name, or drop that one: `moult collections drop NAME`, a field `moult collections drop-field NAME FIELD`"
+    case .collectionNotReady:
+      "wait for the job that fills it (`moult jobs list`), or for whoever writes its vectors"
     case .aliasExists: "`moult alias alter ALIAS COLLECTION` moves an alias"
     case .nameConflict: "choose a name that no collection and no alias has"
     case .collectionHasAliases: "`moult alias list`, then drop or alter those that point to it"
@@ -96,7 +98,7 @@ extension MoultError.Code {
     case .corrupted: "`moult verify --data DIR --deep` says what is damaged, `moult repair` mends what can be"
     case .unsupportedVersion: "use a newer moult"
     case .dataDirectoryInUse: "stop the other process, or give another --data"
-    case .unavailable: "the server is shutting down; try again when it is back"
+    case .unavailable: "if the server is shutting down, try again when it is back"
     case .invalidVector, .duplicateID, .pointExists, .dimensionMismatch:
       "nothing was changed; correct the data and try again"
     case .internalError: "the server's log has the details"

@@ -1,6 +1,7 @@
 """Changes of a collection's schema, and where its rows lie, through unmodified pymilvus."""
 
 import pytest
+import requests
 from pymilvus import Collection, DataType, Function, FunctionType, MilvusClient, MilvusException, connections, utility
 from pymilvus.client.types import SegmentState
 
@@ -208,3 +209,24 @@ def test_compaction(client, texts):
     assert client.list_compaction_tasks(texts).state.name == "Completed"
     result = client.optimize(texts)
     assert result.status == "success"
+
+
+def test_a_default_that_no_client_of_milvus_has_made(client, server):
+    """A model's field that the operator adds and makes the default: clients that name no field search it."""
+    def admin(method, path, body):
+        answer = requests.request(
+            method, f"{server.uri}/moult/v1/collections/{path}", json=body, headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=60)
+        assert answer.status_code in (200, 201), answer.text
+
+    client.create_collection("c", dimension=2, metric_type="IP")
+    admin("POST", "c/fields", {"name": "bge", "dimension": 2, "metric": "ip"})
+    points = [{"id": n, "vector": [n, 0], "fields": {"bge": [0, 9 - n]}} for n in range(1, 9)]
+    admin("POST", "c/points", {"points": points})
+    ask = lambda **more: [hit["id"] for hit in client.search("c", [[1.0, 1.0]], limit=2, **more)[0]]
+    assert ask() == [8, 7]
+    admin("PUT", "c/default", {"field": "bge"})
+    assert ask() == ask(anns_field="bge") == [1, 2] and ask(anns_field="vector") == [8, 7]
+    assert "bge" in [field["name"] for field in client.describe_collection("c")["fields"]]
+    client.insert("c", [{"id": 20, "vector": [0, 0], "bge": [0, 99]}, {"id": 21, "vector": [99, 0]}])
+    assert ask() == [20, 1] and ask(anns_field="vector") == [21, 8]

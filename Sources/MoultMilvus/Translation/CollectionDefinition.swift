@@ -75,6 +75,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
   init(of info: CollectionInfo) throws {
     guard let annotations = info.schema.annotations else {
       self.init(undescribed: info)
+      describeDefault(info)
       return
     }
     // Another protocol's: what clients of that one have made.
@@ -90,6 +91,7 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     }
     self = try Self.stored(annotations, of: info.name)
     leaveOutDropped(info)
+    describeDefault(info)
   }
 
   private static func stored(_ annotations: String, of name: String) throws -> CollectionDefinition {
@@ -122,13 +124,26 @@ struct CollectionDefinition: Codable, Equatable, Sendable {
     guard info.schema.hasPlaceholder else { return }
     fields.removeAll(where: \.type.isVector)
     indexes = []
-    for vector in info.fields {
-      var field = Field(name: vector.name, type: .floatVector)
-      field.isNullable = true
-      field.parameters = [Parameter(key: "dim", value: String(vector.dimension))]
-      fields.append(field)
-      indexes.append(Self.automaticIndex(of: vector.name, vector.metric))
-    }
+    for vector in info.fields { describe(vector) }
+  }
+
+  /// A vector field that no client of Milvus has made.
+  private mutating func describe(_ vector: VectorFieldInfo) {
+    var field = Field(name: vector.name, type: .floatVector)
+    field.isNullable = true
+    field.parameters = [Parameter(key: "dim", value: String(vector.dimension))]
+    fields.append(field)
+    indexes.append(Self.automaticIndex(of: vector.name, vector.metric))
+  }
+
+  /// The one that searches take where they name none is there for clients too, whoever has made it.
+  private mutating func describeDefault(_ info: CollectionInfo) {
+    guard let name = info.schema.searchField, field(name) == nil,
+      let vector = info.fields.first(where: { $0.name == name })
+    else { return }
+    describe(vector)
+    // Clients that keep a schema learn of it.
+    schemaChanges = (schemaChanges ?? 0) + 1
   }
 
   private static func automaticIndex(of field: String, _ metric: Metric) -> Index {
