@@ -7,6 +7,16 @@ import Testing
 @Suite("Command line")
 struct CommandLineTests {
   @Test(
+    "a job is named by its number, a collection, an alias or a vector field",
+    arguments: [
+      ("7", JobReference.id(7)), ("words", .collection("words")), ("words:bge", .collection("words:bge")),
+      ("a b", nil), ("a b:c", nil),
+    ] as [(String, JobReference?)])
+  func jobReference(text: String, reference: JobReference?) {
+    #expect(JobReference(argument: text) == reference)
+  }
+
+  @Test(
     "every command of the README is understood",
     arguments: [
       "serve --data ./d", "serve --data ./d --host 0.0.0.0 --port 0 --no-auth --allow-open",

@@ -6,12 +6,13 @@ enum JobReference: ExpressibleByArgument, Equatable {
   case id(Int64)
   case collection(String)
 
-  static let help: ArgumentHelp = "The job's number, or the collection (or alias) that it works on."
+  static let help: ArgumentHelp =
+    "The job's number, or the collection, vector field or alias that it works on."
 
   init?(argument: String) {
     if let id = Int64(argument) {
       self = .id(id)
-    } else if Name.faultOfQualified(argument) == nil {
+    } else if Name.faultOfQualified(FieldName.split(argument)?.collection ?? argument) == nil {
       self = .collection(argument)
     } else {
       return nil
