@@ -31,7 +31,8 @@ extension Engine {
       successor !== collection
     else { return }
     try requireProven(
-      successor.searched, inPlaceOf: collection.searched, orCopiedTo: (collection.name, successor.name))
+      successor.comparedFields, inPlaceOf: collection.comparedFields,
+      orCopiedTo: (collection.name, successor.name))
   }
 
   /// - Throws: `notProven` for a field that searches took where they named none, until another one that is not proven.
@@ -45,30 +46,36 @@ extension Engine {
     // Where that one is gone too, what answers now.
     let successor =
       collection.withFields.first { $0.schema.vectorField == moved.after } ?? collection.searched
-    try requireProven(successor, inPlaceOf: part, orCopiedTo: (part.name, successor.name))
+    try requireProven([successor], inPlaceOf: [part], orCopiedTo: (part.name, successor.name))
   }
 
-  /// - Parameter names: of what a job may have made one of the other.
+  /// - Parameters:
+  ///   - new: any of these with any of the old ones is a proof. Without dense vectors there is nothing to compare.
+  ///   - names: of what a job may have made one of the other.
   private func requireProven(
-    _ new: Collection, inPlaceOf old: Collection, orCopiedTo names: (String, String)
+    _ new: [Collection], inPlaceOf old: [Collection], orCopiedTo names: (String, String)
   ) throws {
-    let pair = [old, new]
-    // Of a form that either had before it says nothing.
-    let since = pair.map { max($0.createdAt, $0.snapshot.live.publishedAt ?? 0) }.max() ?? 0
-    let verdict = try resources.directory.read { db in
-      try resources.directory.catalog.comparison(
-        of: old.name, with: new.name, since: since, in: db)
+    guard let newName = new.first?.nameOfField, let oldName = old.first?.nameOfField else { return }
+    let pairs = old.flatMap { old in new.map { (old: old, new: $0) } }
+    let verdicts = try resources.directory.read { db in
+      try pairs.compactMap { pair in
+        // Of a form that either had before it says nothing.
+        let since = [pair.old, pair.new].map { max($0.createdAt, $0.snapshot.live.publishedAt ?? 0) }.max()!
+        return try resources.directory.catalog.comparison(
+          of: pair.old.name, with: pair.new.name, since: since, in: db)
+      }
     }
+    let verdict = verdicts.max { $0.id < $1.id }
     if verdict?.action == .comparisonPassed { return }
-    let madeAt = pair.map(\.createdAt).max() ?? 0
+    let madeAt = pairs.map { max($0.old.createdAt, $0.new.createdAt) }.min() ?? 0
     if verdict == nil, try hasCopied(names.0, names.1, since: madeAt) { return }
     let found =
       verdict.map { "their last comparison has failed (\($0.detail ?? ""))" }
       ?? "there is none of the forms that both have now"
     throw MoultError(
       .notProven,
-      "'\(new.nameOfField)' answers in place of '\(old.nameOfField)', which stays until a comparison of both has passed; "
-        + "\(found). Compare them (`moult compare \(old.nameOfField) \(new.nameOfField)` with --min-overlap or --max-loss), "
+      "'\(newName)' answers in place of '\(oldName)', which stays until a comparison of both has passed; "
+        + "\(found). Compare them (`moult compare \(oldName) \(newName)` with --min-overlap or --max-loss), "
         + "or drop it with --force")
   }
 
@@ -84,4 +91,10 @@ extension Engine {
       }
     }
   }
+}
+
+extension Collection {
+  /// What a comparison with another collection can be about: what searches take where they name no field, and any of the
+  /// dense ones where each has to be named.
+  fileprivate var comparedFields: [Collection] { searched.hasPlaceholder ? fields : [searched] }
 }

@@ -249,6 +249,24 @@ struct ComparisonTests {
     let request = ask("a", "b", .vectors(a: [0], b: [0]))
     let error = await #expect(throws: MoultError.self) { _ = try await harness.engine.compare(request) }
     #expect(error?.code == .invalidArgument, "\(error?.message ?? "")")
+
+    // Where each vector has to be named any two fields are a proof, and where there is none nothing is asked for.
+    let engine = harness.engine
+    try await engine.createAlias("words", collection: "a")
+    try await engine.alterAlias("words", collection: "b")
+    for name in ["a", "b"] {
+      try await engine.addVectorField(VectorField(name: "dense", dimension: 1), to: name)
+      _ = try await engine.write(
+        PointBatch(
+          ids: [.int64(1), .int64(2)], vectors: [0, 0], dimension: 1,
+          fields: ["dense": FieldVectors(vectors: [1, -1], dimension: 1)]), to: name, mode: .upsert)
+    }
+    func drop() async -> String? { await refusal { try await engine.dropCollection("a", force: false) } }
+    #expect(await drop()?.contains("moult compare a:dense b:dense") == true)
+    var fields = ask("a:dense", "b:dense", .vectors(a: [1], b: [1]), k: 1)
+    fields.minimumOverlap = 1
+    #expect(try await engine.compare(fields).verdict?.passed == true)
+    #expect(await drop() == nil)
     try await harness.shutDown()
   }
 
