@@ -77,7 +77,7 @@ let package = Package(
     .target(
       name: "CMoultKernels",
       path: "kernels",
-      exclude: ["README.md", "check-neon", "check-emulated", "checks"],
+      exclude: ["README.md", "check-neon", "check-emulated", "checks", "cuda"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),
