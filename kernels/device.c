@@ -59,8 +59,15 @@ static void *load(const char *path, answer message) {
   return NULL;
 }
 
-/// The table of a library, or NULL where it does not fit.
-static const moult_device_library *table_of(void *library, char *path, size_t path_bytes, answer message) {
+/// Writes the path of the library that `symbol` is of.
+static void name_library(const void *symbol, char *path, size_t bytes) {
+  Dl_info place;
+  const int is_known = dladdr(symbol, &place) != 0 && place.dli_fname;
+  if (bytes > 0) snprintf(path, bytes, "%s", is_known ? place.dli_fname : MOULT_DEVICE_FILE);
+}
+
+/// The table of a library, or NULL where it does not fit. Writes its path.
+static const moult_device_library *table_of(void *library, char path[PATH_MAX], answer message) {
   // POSIX lets a function's address be an object's; ISO C does not.
   union {
     void *address;
@@ -70,10 +77,7 @@ static const moult_device_library *table_of(void *library, char *path, size_t pa
     refuse(message, "the library has no function " MOULT_DEVICE_SYMBOL ": it is no device library of Moult's");
     return NULL;
   }
-  Dl_info place;
-  if (dladdr(symbol.address, &place) && place.dli_fname) {
-    snprintf(path, path_bytes, "%s", place.dli_fname);
-  }
+  name_library(symbol.address, path, PATH_MAX);
   const moult_device_library *table = symbol.function();
   if (!table) {
     refuse(message, "the device library '%s' gives nothing", path);
@@ -92,8 +96,8 @@ static const moult_device_library *table_of(void *library, char *path, size_t pa
 
 /// A negative `ordinal` asks the environment; −1 where that holds no number.
 static int32_t ordinal_of(int32_t ordinal, answer message) {
-  const char *text = getenv("MOULT_CUDA_ORDINAL");
   if (ordinal >= 0) return ordinal;
+  const char *text = getenv("MOULT_CUDA_ORDINAL");
   if (!text || !*text) return 0;
   char *end = NULL;
   errno = 0;
@@ -105,8 +109,8 @@ static int32_t ordinal_of(int32_t ordinal, answer message) {
   return (int32_t)number;
 }
 
-moult_device_status moult_device_open(const char *path, int32_t ordinal, moult_device_handle *handle,
-                                      char *text, size_t text_bytes) {
+moult_device_status moult_device_open(const char *path, int32_t ordinal, moult_device_handle *handle, char *text,
+                                      size_t text_bytes) {
   const answer message = {text, text_bytes};
   if (text_bytes > 0) *text = 0;
   *handle = (moult_device_handle){0};
@@ -114,20 +118,22 @@ moult_device_status moult_device_open(const char *path, int32_t ordinal, moult_d
   if (ordinal < 0) return MOULT_DEVICE_ABSENT;
   void *library = load(path, message);
   if (!library) return MOULT_DEVICE_ABSENT;
-  const moult_device_library *table = table_of(library, handle->path, sizeof handle->path, message);
+  char found[PATH_MAX] = "";
+  const moult_device_library *table = table_of(library, found, message);
   if (!table) {
     dlclose(library);
     return MOULT_DEVICE_ABSENT;
   }
   const moult_device_status status = table->open(ordinal, &handle->device, text, text_bytes);
-  if (status != MOULT_DEVICE_OK || !handle->device) {
-    // Nothing is unloaded: a driver may have begun threads of its own.
-    if (text_bytes > 0 && !*text) refuse(message, "device %d was refused without a reason", ordinal);
-    handle->device = NULL;
-    return status == MOULT_DEVICE_OK ? MOULT_DEVICE_ABSENT : status;
+  if (status == MOULT_DEVICE_OK && handle->device) {
+    handle->library = table;
+    if (text_bytes > 0) snprintf(text, text_bytes, "%s", found);
+    return MOULT_DEVICE_OK;
   }
-  handle->library = table;
-  return MOULT_DEVICE_OK;
+  // Nothing is unloaded: a driver may have begun threads of its own.
+  handle->device = NULL;
+  if (text_bytes > 0 && !*text) refuse(message, "'%s' refuses device %d and does not say why", found, ordinal);
+  return status == MOULT_DEVICE_OK ? MOULT_DEVICE_ABSENT : status;
 }
 
 void moult_device_close(moult_device_handle *handle) {

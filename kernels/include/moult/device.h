@@ -14,7 +14,6 @@ extern "C" {
 typedef struct moult_device_handle {
   const moult_device_library *library;
   moult_device *device;
-  char path[1024];  ///< of the library
 } moult_device_handle;
 
 /// Opens the library and device `ordinal` of it.
@@ -24,10 +23,10 @@ typedef struct moult_device_handle {
 /// system's loader looks. A negative ordinal stands for that of MOULT_CUDA_ORDINAL, or 0.
 ///
 /// Where there is no such file, or it does not load, or has another ABI number or size of its table, or refuses the
-/// device, the result is not MOULT_DEVICE_OK and `message` (NUL-terminated, cut to `message_bytes`) says why. Once a
-/// device was opened the library stays in the process. Thread-safe.
-moult_device_status moult_device_open(const char *path, int32_t ordinal, moult_device_handle *handle,
-                                      char *message, size_t message_bytes);
+/// device, the result is not MOULT_DEVICE_OK and `text` says why; else `text` is the path of the library. It is
+/// NUL-terminated and cut to `text_bytes`. A library that was asked for a device stays in the process. Thread-safe.
+moult_device_status moult_device_open(const char *path, int32_t ordinal, moult_device_handle *handle, char *text,
+                                      size_t text_bytes);
 
 /// Closes the device; the handle is of no use afterwards.
 void moult_device_close(moult_device_handle *handle);
