@@ -223,9 +223,12 @@ __device__ __forceinline__ void normalize(Column<columns> &column) {
   }
 }
 
-/// shared memory: runs, the centre (not for columns = 0), and the values of each warp's row.
+/// Blocks of 256 threads that a multiprocessor's 65 536 registers are to hold.
+constexpr int blocks_least(int columns) { return columns <= 16 ? 4 : columns <= 32 ? 3 : columns <= 64 ? 2 : 1; }
+
+/// shared memory: the centre (not for columns = 0), and the values of each warp's row.
 template <int columns>
-__global__ void __launch_bounds__(32 * warps_max) encode_levels_kernel(EncodeLevelsWork work) {
+__global__ void __launch_bounds__(32 * warps_max, blocks_least(columns)) encode_levels_kernel(EncodeLevelsWork work) {
   MOULT_SHARED_BYTES(memory);
   MOULT_SHARED(LevelRun, runs, [level_runs_max]);
   const unsigned lane = lane_index();
@@ -246,7 +249,9 @@ __global__ void __launch_bounds__(32 * warps_max) encode_levels_kernel(EncodeLev
   __syncthreads();
   const Rotator<columns> rotator(work.signs);
   Column<columns> column(values, column_count);
-  for (uint64_t row = global_warp(); row < work.count; row += warp_count()) {
+  const uint32_t warps = blockDim.x / 32;
+  for (uint64_t row = uint64_t(blockIdx.x) * warps + uniform_warp(); row < work.count;
+       row += uint64_t(gridDim.x) * warps) {
     const float *const source = work.rows + row * work.stride;
     MOULT_UNROLL
     for (uint32_t h = 0; h < column.count(); h++) {

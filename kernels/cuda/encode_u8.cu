@@ -11,7 +11,7 @@
 // multiprocessor. Needed are about 600 instructions a warp, 150 cycles, with normalizing and limbs; 48 conversions to
 // double take 96 cycles of their own unit, loads, stores and shuffles 130 of theirs, side by side.
 //
-// Resources: columns + about 40 registers, a byte a dimension and warp of shared memory, 4 a dimension and block.
+// Resources: columns + about 40 registers, shared memory a byte a dimension and warp, 4 a dimension and block.
 #include "encode.h"
 #include "families.h"
 
@@ -58,23 +58,27 @@ struct Values<0> {
   }
 };
 
-/// shared memory: the codes of each warp's row, whole words, then the centre (not for columns = 0).
+/// Bytes for the codes of a warp's row: whole columns, so that no lane is left out of a store.
+__host__ __device__ constexpr uint32_t code_bytes(uint32_t columns) { return 32 * columns; }
+
+/// shared memory: the codes of each warp's row, then the centre (not for columns = 0), zeros behind it.
 template <int columns>
 __global__ void __launch_bounds__(32 * warps_max) encode_u8_kernel(EncodeU8Work work) {
   MOULT_SHARED_BYTES(memory);
   const unsigned lane = lane_index();
-  const uint32_t dimension = work.dimension, words = (dimension + 3) / 4;
+  const uint32_t dimension = work.dimension, words = (dimension + 3) / 4, warps = blockDim.x / 32;
   const uint32_t column_count = columns ? columns : (dimension + 31) / 32;
-  uint8_t *const bytes = memory + 4 * words * warp_index();
-  float *const shared_centre = reinterpret_cast<float *>(memory + 4 * words * (blockDim.x / 32));
+  uint8_t *const bytes = memory + code_bytes(column_count) * warp_index();
+  float *const shared_centre = reinterpret_cast<float *>(memory + code_bytes(column_count) * warps);
   if (columns) {
-    for (uint32_t i = threadIdx.x; i < dimension; i += blockDim.x) shared_centre[i] = work.centre[i];
+    for (uint32_t i = threadIdx.x; i < 32 * columns; i += blockDim.x) {
+      shared_centre[i] = i < dimension ? work.centre[i] : 0;
+    }
   }
-  // Bytes behind the last code: 0 once 128 is taken off.
-  if (dimension + lane < 4 * words) bytes[dimension + lane] = 128;
   __syncthreads();
   Values<columns> values;
-  for (uint64_t row = global_warp(); row < work.count; row += warp_count()) {
+  for (uint64_t row = uint64_t(blockIdx.x) * warps + uniform_warp(); row < work.count;
+       row += uint64_t(gridDim.x) * warps) {
     values.load(work.rows + row * work.stride, dimension);
     double given_square = 0, square = 0;
     float factor = 1;
@@ -84,20 +88,33 @@ __global__ void __launch_bounds__(32 * warps_max) encode_u8_kernel(EncodeU8Work 
       given_square = warp_sum(given_square);
       factor = unit_factor(given_square);
     }
+    if (work.high) {
+      MOULT_UNROLL
+      for (uint32_t h = 0; h < column_count; h++) {
+        const float own = __fmul_rn(values[h], factor);
+        square = add_product(square, own, own);
+      }
+      square = warp_sum(square);
+    }
     MOULT_UNROLL
     for (uint32_t h = 0; h < column_count; h++) {
       const uint32_t i = 32 * h + lane;
-      if (i >= dimension) continue;
-      const float own = __fmul_rn(values[h], factor);
-      if (work.high) square = add_product(square, own, own);
-      const float centred = __fsub_rn(own, columns ? shared_centre[i] : __ldg(work.centre + i));
+      const float centre = columns ? shared_centre[i] : i < dimension ? __ldg(work.centre + i) : 0;
+      const float centred = __fsub_rn(__fmul_rn(values[h], factor), centre);
       bytes[i] = uint8_t(byte_code(__fmul_rn(__fsub_rn(centred, work.lower), work.inverse_step)));
     }
-    if (work.high) square = warp_sum(square);
     __syncwarp();
+    if (dimension % 4) {
+      // Bytes behind the last code: 0 once 128 is taken off.
+      if (dimension + lane < 4 * words) bytes[dimension + lane] = 128;
+      __syncwarp();
+    }
     int squares = 0, high = 0, low = 0;
     uint8_t *const target = work.codes + row * dimension;
-    for (uint32_t w = lane; w < words; w += 32) {
+    MOULT_UNROLL
+    for (uint32_t first = 0; first < (columns ? 8 * columns : words); first += 32) {
+      const uint32_t w = first + lane;
+      if (w >= words) continue;
       const uint32_t word = reinterpret_cast<const uint32_t *>(bytes)[w];
       const int offset = int(word ^ 0x80808080u);
       squares = __dp4a(offset, offset, squares);
@@ -122,9 +139,9 @@ __global__ void __launch_bounds__(32 * warps_max) encode_u8_kernel(EncodeU8Work 
 
 template <int columns>
 void launch_columns(moult_device *device, const EncodeU8Work &work, cudaStream_t stream) {
-  const size_t code_bytes = (size_t(work.dimension) + 3) / 4 * 4;
-  const uint32_t warps = uint32_t(std::max<size_t>(1, std::min<size_t>(warps_max, (64 << 10) / code_bytes)));
-  const size_t shared_bytes = warps * code_bytes + (columns ? 4 * size_t(work.dimension) : 0);
+  const size_t row_bytes = code_bytes(columns ? columns : (work.dimension + 31) / 32);
+  const uint32_t warps = uint32_t(std::max<size_t>(1, std::min<size_t>(warps_max, (64 << 10) / row_bytes)));
+  const size_t shared_bytes = warps * row_bytes + (columns ? 4 * row_bytes : 0);
   device->launch("encode_u8", encode_u8_kernel<columns>, dim3(device->grid(work.count, warps, 8)), dim3(32 * warps),
                  shared_bytes, stream, work);
 }

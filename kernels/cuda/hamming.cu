@@ -266,7 +266,7 @@ __device__ void merge(const HammingWork &work, uint32_t query, uint64_t *staged,
 
 /// grid: groups of queries × tiles of rows.
 template <int queries, typename Distance>
-__global__ void __launch_bounds__(threads) scan_tile(HammingWork work, uint32_t staged_count_max) {
+__global__ void __launch_bounds__(threads, queries == 1 ? 6 : queries == 4 ? 4 : 3) scan_tile(HammingWork work, uint32_t staged_count_max) {
   MOULT_SHARED_BYTES(memory);
   MOULT_SHARED(uint32_t, is_last, [1]);
   Distance *const distances = reinterpret_cast<Distance *>(memory);

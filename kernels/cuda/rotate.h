@@ -72,12 +72,13 @@ __device__ __forceinline__ void rotate_round(float (&values)[columns], const uin
   }
   MOULT_UNROLL
   for (int h = 0; h < transformed; h++) values[start + h] = __fmul_rn(values[start + h], scale);
-  if (transformed == columns) return;
-  MOULT_UNROLL
-  for (int h = 0; h < columns / 2; h++) {
-    const float a = values[h], b = values[h + columns / 2];
-    values[h] = __fmul_rn(__fadd_rn(a, b), rotation_turn);
-    values[h + columns / 2] = __fmul_rn(__fsub_rn(a, b), rotation_turn);
+  if constexpr (transformed != columns) {
+    MOULT_UNROLL
+    for (int h = 0; h < columns / 2; h++) {
+      const float a = values[h], b = values[h + columns / 2];
+      values[h] = __fmul_rn(__fadd_rn(a, b), rotation_turn);
+      values[h + columns / 2] = __fmul_rn(__fsub_rn(a, b), rotation_turn);
+    }
   }
 }
 
