@@ -77,7 +77,7 @@ let package = Package(
     .target(
       name: "CMoultKernels",
       path: "kernels",
-      exclude: ["README.md", "check-neon", "check-emulated", "checks"],
+      exclude: ["README.md", "check-neon", "check-emulated", "checks", "cuda"],
       publicHeadersPath: "include",
       cSettings: [
         .headerSearchPath("."),
@@ -151,8 +151,9 @@ let package = Package(
     .executableTarget(
       name: "MoultCommand",
       dependencies: [
-        "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultQdrant",
-        "MoultEmbedding", "MoultBenchmark", argumentParser, asyncHTTPClient, hummingbird, nioCore, nioHTTP1,
+        "MoultModel", "MoultCompute", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus",
+        "MoultQdrant", "MoultEmbedding", "MoultBenchmark", argumentParser, asyncHTTPClient, hummingbird,
+        nioCore, nioHTTP1,
         nioSSL,
         logging, lifecycle,
       ],

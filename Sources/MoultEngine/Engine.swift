@@ -54,6 +54,13 @@ package final class Engine: Sendable {
     }
   }
 
+  /// Says where batch work runs, and has the log told when that changes.
+  private static func announce(_ device: DeviceSelection, _ logger: Logger) {
+    logger.log(
+      level: device.isProblem ? .warning : device.choice == .cpu ? .debug : .info, "\(device.summary)")
+    device.device?.observe { logger.warning("\($0)") }
+  }
+
   /// As many searches run at once.
   private static func searchThreadCount(_ configuration: EngineConfiguration) -> Int {
     configuration.computeThreads > 0
@@ -79,6 +86,7 @@ package final class Engine: Sendable {
     let orphans = try directory.sweepOrphans()
     if !orphans.isEmpty { logger.notice("removed \(orphans.count) unfinished files") }
 
+    announce(configuration.device, logger)
     let threads = searchThreadCount(configuration)
     let resources = EngineResources(
       configuration: configuration, directory: directory, queue: queue,
@@ -86,7 +94,8 @@ package final class Engine: Sendable {
       admission: SearchAdmission(atOnce: threads, queuedMax: configuration.queuedSearchesMax),
       writing: ComputePool(name: "write", threadCount: 2),
       syncing: ComputePool(name: "sync", threadCount: 2),
-      background: ComputePool(name: "jobs", threadCount: threads, priority: .yielding),
+      background: ComputePool(
+        name: "jobs", threadCount: threads, priority: .yielding, device: configuration.device),
       embeddings: EmbeddingCacheSlot(directory), logger: logger)
     let aliases = AliasTable()
     let names = SerialGate()

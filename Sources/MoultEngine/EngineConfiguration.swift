@@ -1,3 +1,4 @@
+package import MoultCompute
 package import MoultModel
 
 /// How an engine is set up.
@@ -23,6 +24,8 @@ package struct EngineConfiguration: Sendable {
   package var retention: GenerationRetention
   /// Points of an import that become visible at one moment, at most: their transaction keeps all writers waiting.
   package var importRowsMax: Int
+  /// Where the batch work of jobs may run.
+  package var device: DeviceSelection
 
   package static let defaultImportRowsMax = 1_000_000
   package static let defaultQueuedSearchesMax = 1000
@@ -34,7 +37,7 @@ package struct EngineConfiguration: Sendable {
     queuedSearchesMax: Int = EngineConfiguration.defaultQueuedSearchesMax, jobLimits: JobLimits = JobLimits(),
     embeddingCacheBytes: Int = EngineConfiguration.defaultEmbeddingCacheBytes,
     refusesPartialFields: Bool = false, retention: GenerationRetention = GenerationRetention(),
-    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
+    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax, device: DeviceSelection = .cpu
   ) {
     self.dataDirectory = dataDirectory
     self.computeThreads = computeThreads
@@ -46,5 +49,6 @@ package struct EngineConfiguration: Sendable {
     self.refusesPartialFields = refusesPartialFields
     self.retention = retention
     self.importRowsMax = importRowsMax
+    self.device = device
   }
 }

@@ -17,6 +17,16 @@ package struct EngineStatistics: Sendable {
   package var searchesUnderWay: Int
   /// Because too many waited, since the start.
   package var searchesRefused: Int
+  /// `nil` where there is none.
+  package var device: Device?
+
+  package struct Device: Sendable {
+    /// It was not lost.
+    package var isThere: Bool
+    package var calls: Int
+    /// Of these, those whose work the CPU had to do.
+    package var fallbacks: Int
+  }
 }
 
 extension Engine {
@@ -33,6 +43,11 @@ extension Engine {
     for job in try jobs(limit: 10_000) { jobsByState[job.state, default: 0] += 1 }
     return EngineStatistics(
       collections: collections, jobsByState: jobsByState, searchesUnderWay: resources.admission.underWayCount,
-      searchesRefused: resources.admission.refusedCount)
+      searchesRefused: resources.admission.refusedCount,
+      device: resources.configuration.device.device.map { device in
+        let counts = device.counts
+        return EngineStatistics.Device(
+          isThere: !device.isLost, calls: counts.calls, fallbacks: counts.fallbacks)
+      })
   }
 }

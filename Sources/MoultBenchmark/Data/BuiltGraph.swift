@@ -27,12 +27,21 @@ final class BuiltGraph: @unchecked Sendable {  // complete before it is shared
 
   var sizeBytes: Int { memory.bytes.count }
 
-  static func build(_ rows: EncodedRows, _ shape: GraphShape, team: ThreadTeam) throws -> BuiltGraph {
+  /// - Parameter originals: rows in full precision, from which a device may choose the links; without, the code does.
+  static func build(
+    _ rows: EncodedRows, _ shape: GraphShape, originals: CodeStore? = nil, team: ThreadTeam
+  ) throws -> BuiltGraph {
+    let parallel = team.parallelFor
     var bytes: [UInt8] = []
     let seconds = try Stopwatch.seconds {
       bytes = try GraphIndexBuilder.build(
         encoder: rows.encoder, codes: rows.codes.view, m: shape.m, efConstruction: shape.efConstruction,
-        seed: 1, parallel: team.parallelFor)
+        seed: 1,
+        neighbors: originals.flatMap {
+          DeviceNeighbors(
+            vectors: $0.view, dimension: rows.encoder.dimension, metric: rows.encoder.metric,
+            parallel: parallel)
+        }, parallel: parallel)
     }
     return try BuiltGraph(bytes, builtWith: rows.name, buildSeconds: seconds, encodeSeconds: rows.seconds)
   }

@@ -29,15 +29,9 @@ final class CodeStore: @unchecked Sendable {
       sideStride: encoder.sideBytes, count: capacity)
   }
 
-  /// Encodes all of `vectors` (`capacity` rows), `batch` rows a round of the loop.
+  /// Encodes all of `vectors` (`capacity` rows), `batch` rows a round of the loop, or all on its device.
   func encode(_ vectors: UnsafePointer<Float>, batch: Int, parallel: ParallelFor) {
-    nonisolated(unsafe) let vectors = vectors
-    parallel.run((capacity + batch - 1) / batch) { round in
-      let first = round * batch
-      encoder.encode(
-        vectors + first * encoder.dimension, count: min(batch, capacity - first),
-        rows: rows + first * encoder.rowBytes, side: side.map { $0 + first * encoder.sideBytes })
-    }
+    encoder.encode(vectors, count: capacity, rows: rows, side: side, tileRows: batch, parallel: parallel)
   }
 
   /// Encodes `count` rows into the places from `first` on. Any number of threads may, for other places each.

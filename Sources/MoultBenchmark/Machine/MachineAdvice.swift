@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MoultModel
 
 /// Advice drawn from what a machine is and gives, in words.
 package struct MachineAdvice: Sendable, Codable, Equatable {
@@ -25,6 +26,15 @@ package struct MachineAdvice: Sendable, Codable, Equatable {
     }
     if identity.blasCore == "unknown" {
       notes.append("the BLAS library is not OpenBLAS; exact search and training are as fast as it is")
+    }
+    if let device = report.device {
+      if let refusal = device.refusal, device.choice == "cuda" {
+        problems.append(
+          "MOULT_DEVICE=cuda asks for a device, but there is none, and batch work runs on the CPU: \(refusal)"
+        )
+      }
+    } else {
+      do throws(MoultError) { _ = try DeviceProbe.run() } catch { problems.append(error.message) }
     }
     if let disk = report.disk {
       if disk.syncMedianMs > 20 {

@@ -15,6 +15,8 @@ package struct MachineProbe: Sendable {
     /// The same on one thread.
     package var memoryReadOneThreadGbPerS: Double
     package var disk: DiskProbe.Report?
+    /// For batch work; `nil` where MOULT_DEVICE says nothing that we know.
+    package var device: DeviceProbe.Report?
   }
 
   private let threads: Int
@@ -23,7 +25,7 @@ package struct MachineProbe: Sendable {
     self.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
   }
 
-  /// Takes about two seconds.
+  /// Takes about two seconds, and with a device some more.
   ///
   /// - Parameter directory: where the disk is measured; must exist.
   package func run(directory: String?) throws -> Report {
@@ -32,7 +34,7 @@ package struct MachineProbe: Sendable {
       identity: identity, sgemmGflops: Self.sgemmGflops(), blasThreads: 1,
       memoryReadGbPerS: Self.memoryRead(threads: threads),
       memoryReadOneThreadGbPerS: threads == 1 ? 0 : Self.memoryRead(threads: 1),
-      disk: try directory.map { try DiskProbe(directory: $0).run() })
+      disk: try directory.map { try DiskProbe(directory: $0).run() }, device: try? DeviceProbe.run())
   }
 
   /// The best of three products; the time includes filling the matrices, about a tenth.

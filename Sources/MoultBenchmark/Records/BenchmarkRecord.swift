@@ -21,6 +21,8 @@ package struct BenchmarkRecord: Codable, Sendable, Equatable {
   package var isa: String
   package var blas: String
   package var commit: String
+  /// The one that did the measured work; none where the CPU did it.
+  package var device: String?
 
   package var bits: Double?
   package var quantile: Double?

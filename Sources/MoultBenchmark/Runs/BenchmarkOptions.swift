@@ -1,4 +1,5 @@
 internal import Foundation
+package import MoultCompute
 package import MoultModel
 
 /// What all benchmarks in process are told.
@@ -10,19 +11,34 @@ package struct BenchmarkOptions: Sendable {
   package var k: Int
   /// Shortest time of a measurement.
   package var secondsMin: Double
+  /// Where batch work may run.
+  package var device: DeviceSelection
 
   package init(
     specification: EncodingSpecification = EncodingSpecification(), threads: Int = 0, batch: Int? = nil,
-    k: Int = 10, secondsMin: Double = 1
+    k: Int = 10, secondsMin: Double = 1, device: DeviceSelection = .cpu
   ) {
     self.specification = specification
     self.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
     self.batch = batch
     self.k = k
     self.secondsMin = secondsMin
+    self.device = device
   }
 
-  var team: ThreadTeam { ThreadTeam(threads: threads) }
+  var team: ThreadTeam { ThreadTeam(threads: threads, device: device) }
+
+  /// Calls of the device so far, to be given to `deviceName`.
+  var deviceCalls: (calls: Int, fallbacks: Int)? { device.device?.counts }
+
+  /// The device's name, if it has done work since `before` and all that it was given.
+  func deviceName(since before: (calls: Int, fallbacks: Int)?) -> String? {
+    guard let before, let now = deviceCalls, now.calls > before.calls, now.fallbacks == before.fallbacks
+    else {
+      return nil
+    }
+    return device.device?.name
+  }
 
   /// For benchmarks that do not calibrate.
   ///

@@ -19,6 +19,7 @@ package enum EncodeBenchmark {
     }
 
     let store = CodeStore(encoder: encoder, capacity: data.rowCount)
+    let calls = options.deviceCalls
     let run = data.vectors.withUnsafeBufferPointer { vectors in
       Repetition(secondsMin: options.secondsMin) {
         store.encode(vectors.baseAddress!, batch: batch, parallel: options.team.parallelFor)
@@ -30,6 +31,7 @@ package enum EncodeBenchmark {
     record.seconds = run.secondsPerRound
     record.bytesPerVector = encoder.bytesPerVector
     record.checksum = store.checksum
+    record.device = options.deviceName(since: calls)
     try sink(record)
   }
 }

@@ -54,7 +54,9 @@ package enum GraphBenchmark {
     let truth = try data.truth(k: options.k)
     let originals = data.originals(team)
     let rows = try EncodedRows(data, options.specification, originals: originals, team: team)
+    let calls = options.deviceCalls
     var graph = try graph(of: data, rows, originals, plan, team)
+    let builtOn = options.deviceName(since: calls)
     if let path = plan.writePath { try graph.write(to: path) }
     if let name = plan.refineWith {
       let refining =
@@ -81,6 +83,8 @@ package enum GraphBenchmark {
       sweep.describe(&record)
       record.seconds = seconds + graph.encodeSeconds
       record.rowsPerS = Double(data.rowCount) / (seconds + graph.encodeSeconds)
+      record.device = builtOn
+      if builtOn != nil { record.note = "the device chose the links of level 0, in full precision" }
       try sink(record)
     }
     let form = options.specification
@@ -98,9 +102,9 @@ package enum GraphBenchmark {
   ) throws -> BuiltGraph {
     if let path = plan.readPath { return try BuiltGraph.read(path, rowCount: data.rowCount) }
     guard let name = plan.buildWith, name != rows.name else {
-      return try BuiltGraph.build(rows, plan.shape, team: team)
+      return try BuiltGraph.build(rows, plan.shape, originals: originals, team: team)
     }
     let building = try EncodedRows(data, name.specification, originals: originals, team: team)
-    return try BuiltGraph.build(building, plan.shape, team: team)
+    return try BuiltGraph.build(building, plan.shape, originals: originals, team: team)
   }
 }

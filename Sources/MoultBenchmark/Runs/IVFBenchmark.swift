@@ -30,7 +30,9 @@ package enum IVFBenchmark {
     let truth = try data.truth(k: options.k)
     let originals = data.originals(team)
     let rows = try EncodedRows(data, options.specification, originals: originals, team: team)
+    let calls = options.deviceCalls
     let file = try BuiltLists.build(data, originals, lists: plan.lists, team: team)
+    let builtOn = options.deviceName(since: calls)
     let codes = IVFCodes(
       index: file.index, encoder: rows.encoder, codes: rows.codes.view, parallel: team.parallelFor)
     func record(_ benchmark: String) -> BenchmarkRecord {
@@ -46,6 +48,7 @@ package enum IVFBenchmark {
     var build = record("ivf-build")
     build.seconds = file.buildSeconds
     build.rowsPerS = Double(data.rowCount) / file.buildSeconds
+    build.device = builtOn
     try sink(build)
 
     let index = IVFVectorIndex(file.index, listed: codes)

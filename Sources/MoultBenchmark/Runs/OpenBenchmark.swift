@@ -37,7 +37,8 @@ package enum OpenBenchmark {
     let clock = ContinuousClock()
     let start = clock.now
     let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: directory, computeThreads: options.threads), logger: logger)
+      EngineConfiguration(
+        dataDirectory: directory, computeThreads: options.threads, device: options.device), logger: logger)
     let opened = clock.now
     do {
       var searches: [Double] = []

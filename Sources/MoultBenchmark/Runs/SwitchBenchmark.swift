@@ -39,7 +39,8 @@ package enum SwitchBenchmark {
       [BenchmarkRecord]
   ) async throws {
     let engine = try await Engine.open(
-      EngineConfiguration(dataDirectory: directory, computeThreads: options.threads), logger: logger)
+      EngineConfiguration(
+        dataDirectory: directory, computeThreads: options.threads, device: options.device), logger: logger)
     do {
       let importing = try await fill(engine, data, options)
       try sink(importing)

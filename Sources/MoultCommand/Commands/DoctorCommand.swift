@@ -9,7 +9,8 @@ struct DoctorCommand: AsyncParsableCommand {
     commandName: "doctor",
     abstract: "Measure this machine and check a data directory.",
     discussion: """
-      Reports instruction set, BLAS kernels and their rate, memory bandwidth and disk, and warns in words. \
+      Reports instruction set, BLAS kernels and their rate, memory bandwidth, disk and the device for batch \
+      work (MOULT_DEVICE), and warns in words. \
       With --data, checks every file of that data directory; no server may be using it. Exit status 1 if \
       something is wrong.
       """)
@@ -54,6 +55,23 @@ struct DoctorCommand: AsyncParsableCommand {
     if !report.problems.isEmpty { throw ExitCode(CommandStatus.failure.rawValue) }
   }
 
+  private static func text(_ device: DeviceProbe.Report) -> [String] {
+    guard let name = device.name else {
+      return ["device       none: \(device.refusal ?? "MOULT_DEVICE=\(device.choice) looks for none")"]
+    }
+    func figure(_ value: Double?, _ digits: Int) -> String { Figure.fixed(value ?? 0, digits) }
+    return [
+      "device       \(name), compute capability \(device.computeCapability ?? "?"), "
+        + "\(device.multiprocessors ?? 0) multiprocessors, \(Figure.bytes(Double(device.memoryBytes ?? 0))), "
+        + "\(Figure.bytes(Double(device.freeBytes ?? 0))) free; CUDA \(device.runtime ?? "?"), driver for "
+        + "\(device.driver ?? "?"); \(device.library ?? "")",
+      "             copies \(figure(device.copyGbPerS, 0)) GB/s, \(figure(device.toDeviceGbPerS, 1)) GB/s to it and "
+        + "\(figure(device.fromDeviceGbPerS, 1)) from it; products by \(device.matrixPath ?? "?"), 10¹² a second: "
+        + "\(figure(device.bfloat16TmacPerS, 1)) bfloat16, \(figure(device.int8TmacPerS, 1)) int8, "
+        + "\(figure(device.float32TmacPerS, 1)) float32",
+    ]
+  }
+
   private static func text(_ report: Report) -> String {
     let machine = report.machine
     let identity = machine.identity
@@ -68,6 +86,7 @@ struct DoctorCommand: AsyncParsableCommand {
         + (machine.memoryReadOneThreadGbPerS > 0
           ? ", \(Figure.fixed(machine.memoryReadOneThreadGbPerS, 1)) on one" : ""),
     ]
+    if let device = machine.device { lines += text(device) }
     if let disk = machine.disk {
       lines.append(
         "disk         \(disk.directory): writes \(Figure.fixed(disk.writeMbPerS, 0)) MB/s, a sync takes "

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Logging
 internal import MoultBenchmark
+internal import MoultCompute
 internal import MoultEmbedding
 internal import MoultEngine
 internal import MoultMilvus
@@ -19,7 +20,8 @@ struct ServeCommand: AsyncParsableCommand {
       Runs until Ctrl-C or SIGTERM, then answers what is under way and ends. The data directory is made when \
       it is missing. Clients must show the token (\(ServerOptions.defaultToken), as Milvus' default user, \
       unless --token-file, --token or MOULT_TOKEN says otherwise): `Authorization: Bearer TOKEN`. Without a token of \
-      your own it listens on addresses of this machine only.
+      your own it listens on addresses of this machine only. MOULT_DEVICE (cpu, cuda, auto) says where jobs do their \
+      batch work; without it, on a GPU where there is one and it is faster.
       """)
 
   @Option(help: "The data directory.")
@@ -74,7 +76,8 @@ struct ServeCommand: AsyncParsableCommand {
     )
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
-    let engine = try await openEngine(logger)
+    let device = try DeviceChoice.ofEnvironment().select()
+    let engine = try await openEngine(device, logger)
     let models = try embedders.source()
     if let models { engine.callEmbedders(with: models) }
     var configuration = ServerConfiguration(
@@ -102,14 +105,14 @@ struct ServeCommand: AsyncParsableCommand {
     Console.say("stopped")
   }
 
-  private func openEngine(_ logger: Logger) async throws -> Engine {
+  private func openEngine(_ device: DeviceSelection, _ logger: Logger) async throws -> Engine {
     do {
       return try await Engine.open(
         EngineConfiguration(
           dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
           queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
           embeddingCacheBytes: embedders.embeddingCache, refusesPartialFields: embedders.refusePartial,
-          retention: retention.retention),
+          retention: retention.retention, device: device),
         logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)

@@ -6,13 +6,19 @@ public enum BinarySearch {
   /// - Parameters:
   ///   - queries: `queryCount` vectors of `rows.rowBytes` bytes, one after the other.
   ///   - live: rows to look at.
+  ///   - device: for several queries by Hamming distance, which it may answer instead.
   /// - Returns: per query at most `k` hits, nearest first, of equal distances the smaller row first. A hit's score
   ///   is its distance, negated.
   /// - Complexity: O(queryCount · rows · bytes) time.
   public static func search(
     queries: UnsafePointer<UInt8>, queryCount: Int, rows: BinaryRows, metric: BinaryMetric, k: Int,
-    live: LiveRows = .all
+    live: LiveRows = .all, device: DeviceUse? = nil
   ) -> [[Neighbor]] {
+    if metric == .hamming,
+      let found = device?.nearestBits(queries, count: queryCount, rows: rows, k: k, live: live)
+    {
+      return found
+    }
     var tops = [TopK](repeating: TopK(k), count: queryCount)
     let bits = (0..<queryCount).map { setBits(queries + $0 * rows.rowBytes, rows.rowBytes) }
     withUnsafeTemporaryAllocation(of: Float.self, capacity: chunk) { scores in

@@ -14,7 +14,8 @@ public import MoultModel
 /// is still that of the float64 scores.
 ///
 /// Few rows are scored in double. A first look in less precision, with a bound that is proven, leaves out what
-/// cannot belong to the hits: `FloatFilter` for a few queries, `CertifiedScan` with signed bytes for many.
+/// cannot belong to the hits: `FloatFilter` for a few queries, `CertifiedScan` with signed bytes for many, or for those
+/// the device of `parallel`.
 public enum ExactSearch {
   /// Below this many queries coding the rows costs more than it saves.
   static let batchMin = 8
@@ -51,6 +52,9 @@ public enum ExactSearch {
       precondition(segment.codes.side != nil || segment.codes.count == 0)
     }
     if k == 0 { return (Array(repeating: [], count: queryCount), ExactReport()) }
+    let onDevice = parallel.device?.exact(
+      queries, count: queryCount, dimension: dimension, metric: metric, segments: segments, k: k)
+    if let onDevice { return onDevice }
     let prepared = (0..<queryCount).map {
       ExactQuery(queries + $0 * dimension, dimension: dimension, metric: metric)
     }
@@ -70,6 +74,22 @@ public enum ExactSearch {
       report.add(results.report)
     }
     return (hits, report)
+  }
+
+  /// `reported` for vectors that a device holds, if it holds some.
+  ///
+  /// - Parameter segments: those of `held`.
+  package static func reported(
+    queries: UnsafePointer<Float>, queryCount: Int, dimension: Int, metric: Metric,
+    segments: [ExactSegment], held: DeviceSet?, k: Int, parallel: ParallelFor
+  ) -> (hits: [[GlobalNeighbor]], report: ExactReport) {
+    if let held, queryCount >= batchMin, let found = held.search(queries, count: queryCount, k: k) {
+      return found
+    }
+    return reported(
+      queries: queries, queryCount: queryCount, dimension: dimension, metric: metric, segments: segments,
+      k: k,
+      parallel: parallel)
   }
 
   /// A run of rows of one segment.

@@ -33,9 +33,9 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
   let droppedVariance: Float
   let errorScale: Float
 
-  private let segmentTables: [LevelTable]
-  private let coders: LevelCoders
-  private let gains: [Float]
+  let segmentTables: [LevelTable]
+  let coders: LevelCoders
+  let gains: [Float]
   private let errors: [Float]
   private let centreSquared: Float
 
@@ -172,10 +172,7 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
     var code = codes
     var segment = 0
     while segment < spreads.count {
-      var end = segment + 1
-      while end < spreads.count && spreads[end] == spreads[segment]
-        && segmentTables[end].bits == segmentTables[segment].bits
-      { end += 1 }
+      let end = endOfRun(from: segment)
       let table = segmentTables[segment]
       let count = 32 * (end - segment)
       var scale = inverse / spreads[segment]
@@ -189,6 +186,15 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
       segment = end
     }
     return sum
+  }
+
+  /// The end of the run of segments from `segment` on that share width and spread.
+  func endOfRun(from segment: Int) -> Int {
+    var end = segment + 1
+    while end < spreads.count && spreads[end] == spreads[segment]
+      && segmentTables[end].bits == segmentTables[segment].bits
+    { end += 1 }
+    return end
   }
 
   /// Extended RaBitQ: of `gridScales` scales the one whose code points nearest to r.

@@ -86,11 +86,9 @@ struct ScalarQuantizer: NormalizingQuantizer {
   ) {
     let codes = rows.bindMemory(to: UInt8.self, capacity: count * dimension)
     let measuresLength = metric != .squaredEuclidean && side != nil
-    var coder = moult_u8_coder(
-      dimension: dimension, normalizes: normalizes ? 1 : 0,
-      streams: count * dimension >= ScalarQuantizer.streamedBytesMin ? 1 : 0, centre: centre.pointer,
-      lower: lower, inverse_step: inverseStep, high: measuresLength ? centreQuery.highLimb : nil,
-      low: measuresLength ? centreQuery.highLimb + dimension : nil)
+    var coder = coder(
+      normalizes: normalizes, streams: count * dimension >= ScalarQuantizer.streamedBytesMin,
+      measuresLength: measuresLength)
     let block = min(count, ScalarQuantizer.block)
     withUnsafeTemporaryAllocation(of: moult_u8_row.self, capacity: block) { sums in
       withUnsafeTemporaryAllocation(byteCount: 4 * dimension, alignment: 64) { memory in
@@ -100,22 +98,46 @@ struct ScalarQuantizer: NormalizingQuantizer {
           let rowsNow = min(block, count - done)
           let source = vectors + done * stride
           let target = codes + done * dimension
-          coder.normalizes = normalizes ? 1 : 0
           KernelTable.best.encodeU8Rows(&coder, source, 4 * stride, rowsNow, scratch, target, sums)
-          if normalizes {
-            coder.normalizes = 0
-            for i in 0..<rowsNow where !VectorNorm.isScalable(squared: sums[i].given_square) {
-              VectorNorm.normalize(source + i * stride, dimension, into: scratch)
-              KernelTable.best.encodeU8Rows(
-                &coder, scratch, 4 * dimension, 1, scratch, target + i * dimension, sums + i)
-            }
-          }
-          guard let side else { continue }
-          let factors = (side + 4 * done).assumingMemoryBound(to: Float.self)
-          for i in 0..<rowsNow { factors[i] = factor(sums[i]) }
+          finish(
+            sums, coder, source, stride: stride, count: rowsNow, codes: target,
+            side: side.map { $0 + 4 * done },
+            scratch: scratch)
         }
       }
     }
+  }
+
+  /// Encodes what the kernel left to us and writes the factors.
+  ///
+  /// - Parameters:
+  ///   - sums: of `count` vectors.
+  ///   - scratch: `dimension` floats.
+  func finish(
+    _ sums: UnsafeMutablePointer<moult_u8_row>, _ coder: moult_u8_coder, _ vectors: UnsafePointer<Float>,
+    stride: Int, count: Int, codes: UnsafeMutablePointer<UInt8>, side: UnsafeMutableRawPointer?,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    if coder.normalizes != 0 {
+      var coder = coder
+      coder.normalizes = 0
+      for i in 0..<count where !VectorNorm.isScalable(squared: sums[i].given_square) {
+        VectorNorm.normalize(vectors + i * stride, dimension, into: scratch)
+        KernelTable.best.encodeU8Rows(
+          &coder, scratch, 4 * dimension, 1, scratch, codes + i * dimension, sums + i)
+      }
+    }
+    guard let side else { return }
+    let factors = side.assumingMemoryBound(to: Float.self)
+    for i in 0..<count { factors[i] = factor(sums[i]) }
+  }
+
+  /// What the kernel is told.
+  func coder(normalizes: Bool, streams: Bool, measuresLength: Bool) -> moult_u8_coder {
+    moult_u8_coder(
+      dimension: dimension, normalizes: normalizes ? 1 : 0, streams: streams ? 1 : 0, centre: centre.pointer,
+      lower: lower, inverse_step: inverseStep, high: measuresLength ? centreQuery.highLimb : nil,
+      low: measuresLength ? centreQuery.highLimb + dimension : nil)
   }
 
   /// Vectors a call of the kernel: their sums, 8 KiB, fit the stack.

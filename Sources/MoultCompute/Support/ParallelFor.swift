@@ -4,9 +4,15 @@
 /// each other and no result depends on how many threads ran them.
 public struct ParallelFor: Sendable {
   public let run: @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
+  /// Beside the threads, for whole batches; no result depends on it either. `nil`: all work is the threads'.
+  public var device: DeviceUse?
 
-  public init(_ run: @escaping @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void) {
+  public init(
+    device: DeviceUse? = nil,
+    _ run: @escaping @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
+  ) {
     self.run = run
+    self.device = device
   }
 
   /// One after another on the calling thread.

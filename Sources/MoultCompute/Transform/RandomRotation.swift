@@ -16,7 +16,7 @@ public struct RandomRotation: Sendable {
   public let seed: UInt64
   private let hadamardCount: Int
   /// `roundCount × dimension` bits; a set one turns the sign of its coordinate.
-  private let signs: [UInt64]
+  let signs: [UInt64]
 
   public init(dimension: Int, seed: UInt64) {
     precondition(dimension > 0 && dimension % 64 == 0)

@@ -42,7 +42,10 @@ struct SegmentIndexBuild: Sendable {
         } else {
           try GraphIndexBuilder.build(
             encoder: graphSource.encoder, codes: graphSource.codes, m: m, efConstruction: efConstruction,
-            seed: seed, parallel: parallel, isCancelled: { [context] in context.isCancelled },
+            seed: seed,
+            neighbors: DeviceNeighbors(
+              vectors: segment.vectors, dimension: identity.dimension, metric: identity.metric,
+              parallel: parallel), parallel: parallel, isCancelled: { [context] in context.isCancelled },
             progress: progress)
         }
       path = files.graphPath(segment)

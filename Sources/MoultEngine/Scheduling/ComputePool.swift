@@ -61,6 +61,8 @@ final class ComputePool: Sendable {
   }
 
   let threadCount: Int
+  /// Beside the threads, for the batch work of `parallelFor`.
+  private let device: DeviceUse?
   /// Tasks that threads work on now.
   private let activeCount = Atomic<Int>(0)
   /// Hands results on where the threads yield: see `ThreadRole`.
@@ -72,10 +74,15 @@ final class ComputePool: Sendable {
 
   /// - Parameters:
   ///   - threadCount: at least 1. As many yield, and as many lead.
+  ///   - device: takes batch work from the threads.
   ///   - helpsStarved: `false` for the control of a test: threads that yield are left alone then.
-  convenience init(name: String, threadCount: Int, priority: Priority = .normal, helpsStarved: Bool = true) {
+  convenience init(
+    name: String, threadCount: Int, priority: Priority = .normal, device: DeviceSelection = .cpu,
+    helpsStarved: Bool = true
+  ) {
+    let device = device.use(threads: threadCount)
     guard priority == .yielding else {
-      self.init(name: name, threadCount: threadCount, standing: .normal)
+      self.init(name: name, threadCount: threadCount, standing: .normal, device: device)
       return
     }
     let herald = ComputePool(name: "\(name)-herald", threadCount: 1)
@@ -85,15 +92,17 @@ final class ComputePool: Sendable {
       standing: .yielding(ThreadRole(herald: herald, leads: false), watch))
     self.init(
       name: "\(name)-lead", threadCount: threadCount,
-      standing: .leading(ThreadRole(herald: herald, leads: true)), herald: herald,
+      standing: .leading(ThreadRole(herald: herald, leads: true)), device: device, herald: herald,
       yielders: Yielders(pool: yielding, watch: watch, areHelped: helpsStarved))
   }
 
   private init(
-    name: String, threadCount: Int, standing: Standing, herald: ComputePool? = nil, yielders: Yielders? = nil
+    name: String, threadCount: Int, standing: Standing, device: DeviceUse? = nil,
+    herald: ComputePool? = nil, yielders: Yielders? = nil
   ) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
+    self.device = device
     self.herald = herald
     self.yielders = yielders
     for number in 0..<threadCount {
@@ -212,7 +221,7 @@ final class ComputePool: Sendable {
   ///
   /// Where the pool yields and one of its leaders calls, the rounds are spread over the threads that yield.
   var parallelFor: ParallelFor {
-    ParallelFor { [self] count, body in
+    ParallelFor(device: device) { [self] count, body in
       guard count > 1, threadCount > 1 || yielders != nil else {
         for index in 0..<count { body(index) }
         return

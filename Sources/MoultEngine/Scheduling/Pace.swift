@@ -82,9 +82,9 @@ final class Pace: Sendable {
     wait(until: due, under: change)
   }
 
-  /// The same loop with rests between its rounds while searches suffer.
+  /// The same loop with rests between its rounds while searches suffer. What its device does takes nothing from them.
   func paced(_ parallel: ParallelFor) -> ParallelFor {
-    ParallelFor { [self] count, body in
+    ParallelFor(device: parallel.device) { [self] count, body in
       parallel.run(count) { round in
         let change = changes.load(ordering: .acquiring)
         guard let rise = Self.limit(maximumP99Rise) else { return body(round) }

@@ -1,10 +1,7 @@
 import MoultCompute
 
-/// Encodes rows into memory, tiles spread over threads. The bytes do not depend on how many there are.
+/// Encodes rows into memory, on a device or in tiles spread over threads. The bytes are the same.
 enum EncodeLoop {
-  /// Rows that one round takes.
-  static let tileRows = 512
-
   /// - Parameters:
   ///   - vectors: `count × encoder.dimension`, row-major.
   ///   - first: index in `buffer` of the first row.
@@ -12,13 +9,8 @@ enum EncodeLoop {
     _ vectors: UnsafePointer<Float>, count: Int, with encoder: VectorEncoder, into buffer: CodeBuffer,
     at first: Int, parallel: ParallelFor
   ) {
-    nonisolated(unsafe) let vectors = vectors
-    parallel.run((count + tileRows - 1) / tileRows) { index in
-      let start = index * tileRows
-      encoder.encode(
-        vectors + start * encoder.dimension, count: min(tileRows, count - start),
-        rows: buffer.rows + (first + start) * buffer.rowStride,
-        side: buffer.side.map { $0 + (first + start) * buffer.sideStride })
-    }
+    encoder.encode(
+      vectors, count: count, rows: buffer.rows + first * buffer.rowStride,
+      side: buffer.side.map { $0 + first * buffer.sideStride }, parallel: parallel)
   }
 }

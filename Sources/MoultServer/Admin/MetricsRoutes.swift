@@ -48,6 +48,15 @@ struct MetricsRoutes: Sendable {
     for state in JobInfo.State.allCases {
       text.sample("moult_jobs", [("state", state.rawValue)], Double(statistics.jobsByState[state] ?? 0))
     }
+    if let device = statistics.device {
+      text.gauge("moult_device_available", "1 while batch work may go to the device, 0 once it was lost.")
+      text.sample("moult_device_available", device.isThere ? 1 : 0)
+      text.family(
+        "moult_device_calls_total", "counter", "Pieces of batch work that were given to the device.")
+      text.sample("moult_device_calls_total", Double(device.calls))
+      text.family("moult_device_fallbacks_total", "counter", "Of those, the ones that the CPU had to do.")
+      text.sample("moult_device_fallbacks_total", Double(device.fallbacks))
+    }
     return text.text
   }
 }

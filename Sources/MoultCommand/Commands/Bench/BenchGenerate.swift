@@ -70,7 +70,7 @@ struct BenchDifficulty: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try DifficultyBenchmark.run(
-      try data.load(), options.options(EncodingSpecification(), k: data.k), printer.put)
+      try data.load(), try options.options(EncodingSpecification(), k: data.k), printer.put)
     printer.finish()
   }
 }

@@ -81,7 +81,7 @@ struct BenchGraph: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try GraphBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k),
+      try data.load(), try options.options(encoding.specification, k: data.k),
       GraphBenchmark.Plan(
         shape: graph.shape, buildWith: buildWith, widths: ef?.values ?? [],
         oversamplings: rescore?.values ?? [], readPath: readGraph, writePath: writeGraph,
@@ -119,7 +119,7 @@ struct BenchKeptGraph: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try KeptGraphBenchmark.run(
-      try data.load(), options.options(EncodingSpecification(), k: data.k), codes: codes.values,
+      try data.load(), try options.options(EncodingSpecification(), k: data.k), codes: codes.values,
       shape: graph.shape, widths: ef.values, printer.put)
     printer.finish()
   }

@@ -34,7 +34,7 @@ struct BenchIVF: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try IVFBenchmark.run(
-      try data.load(), options.options(encoding.specification, k: data.k),
+      try data.load(), try options.options(encoding.specification, k: data.k),
       IVFBenchmark.Plan(
         lists: encoding.lists, probes: probes?.values ?? [], oversamplings: rescore?.values ?? []),
       printer.put)

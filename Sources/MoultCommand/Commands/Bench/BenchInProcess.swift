@@ -23,7 +23,7 @@ struct BenchEncode: AsyncParsableCommand {
 
   func run() throws {
     let printer = RecordPrinter(output)
-    let options = options.options(encoding.specification, k: data.k)
+    let options = try options.options(encoding.specification, k: data.k)
     if stream {
       try StreamEncodeBenchmark.run(
         vectorsPath: data.vectors, metric: data.metric, rows: data.rows, options, printer.put)
@@ -53,7 +53,7 @@ struct BenchScan: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try ScanBenchmark.run(
-      try data.load(trainingQueries: trainQueries), options.options(encoding.specification, k: data.k),
+      try data.load(trainingQueries: trainQueries), try options.options(encoding.specification, k: data.k),
       printer.put)
     printer.finish()
   }
@@ -85,7 +85,8 @@ struct BenchExact: AsyncParsableCommand {
   func run() throws {
     let printer = RecordPrinter(output)
     try ExactBenchmark.run(
-      try data.load(), options.options(EncodingSpecification(), k: data.k), truthPath: writeTruth, printer.put
+      try data.load(), try options.options(EncodingSpecification(), k: data.k), truthPath: writeTruth,
+      printer.put
     )
     printer.finish()
   }
@@ -137,7 +138,7 @@ struct BenchSwitch: AsyncParsableCommand {
         return passed
       }, gateQueryCount: gateQueries, clientCount: clients, limits: limits.limits)
     try await SwitchBenchmark.run(
-      try data.load(), options.options(specification, k: data.k), plan, directory: directory.path,
+      try data.load(), try options.options(specification, k: data.k), plan, directory: directory.path,
       logger: Logger(label: "moult.bench") { _ in SwiftLogNoOpLogHandler() }, printer.put,
       background: Self.withServices)
     printer.finish()

@@ -32,7 +32,7 @@ struct BenchOpen: AsyncParsableCommand {
       specification.index = .hnsw(m: graph.m, efConstruction: graph.efConstruction)
     }
     let data = try self.data.load()
-    let options = options.options(specification, k: self.data.k)
+    let options = try options.options(specification, k: self.data.k)
     if !FileManager.default.fileExists(atPath: path + "/moult.sqlite") {
       try await SwitchBenchmark.prepare(
         data, options, directory: path, logger: logger, background: BenchSwitch.withServices)

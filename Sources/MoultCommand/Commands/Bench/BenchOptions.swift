@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MoultBenchmark
+internal import MoultCompute
 internal import MoultModel
 
 /// The data of a benchmark.
@@ -41,6 +42,8 @@ struct BenchRunOptions: ParsableArguments {
   var threads = 0
   @Option(help: "Shortest time of a measurement in seconds.")
   var seconds = 1.0
+  @Option(help: "Where batch work runs: cpu, cuda or auto; without, as MOULT_DEVICE says, or auto.")
+  var device: DeviceChoice?
 
   func validate() throws {
     if let batch, batch < 1 { throw ValidationError("--batch must be at least 1, got \(batch)") }
@@ -50,8 +53,20 @@ struct BenchRunOptions: ParsableArguments {
     }
   }
 
-  func options(_ specification: EncodingSpecification, k: Int) -> BenchmarkOptions {
-    BenchmarkOptions(specification: specification, threads: threads, batch: batch, k: k, secondsMin: seconds)
+  /// - Throws: for a device that was asked for on the command line and is not there.
+  func options(_ specification: EncodingSpecification, k: Int) throws -> BenchmarkOptions {
+    let selection = try (device ?? DeviceChoice.ofEnvironment()).select()
+    if selection.isProblem {
+      guard device == nil else {
+        throw CommandFailure(
+          .failure, "--device cuda: \(selection.refusal ?? "there is no device")",
+          next: "`moult doctor` shows what there is; `make cuda` builds the library")
+      }
+      Console.say("warning: \(selection.summary)")
+    }
+    return BenchmarkOptions(
+      specification: specification, threads: threads, batch: batch, k: k, secondsMin: seconds,
+      device: selection)
   }
 }
 
@@ -81,6 +96,7 @@ final class RecordPrinter {
       ("ROWS", .right, { Figure.grouped($0.rows) }),
       ("DIM", .right, { String($0.dimension) }),
       ("THREADS", .right, { String($0.threads) }),
+      ("DEVICE", .left, { $0.device }),
       ("CLIENTS", .right, { $0.clients.map(String.init) }),
       ("BATCH", .right, { $0.batch.map(String.init) }),
       ("FROM", .left, { $0.switchedFrom }),

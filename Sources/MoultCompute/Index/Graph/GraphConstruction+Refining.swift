@@ -64,7 +64,7 @@ extension GraphConstruction {
   }
 
   /// Fills the beam with the nearest rows that a walk of `breadth` steps from the row's own links finds.
-  private func lookAround(
+  func lookAround(
     _ row: UInt32, _ query: GraphScorer.Query, breadth: Int, scratch: GraphScratch
   ) {
     let visited = scratch.startWalk()

@@ -47,17 +47,21 @@ final class GraphConstruction: @unchecked Sendable {
     scratches = GraphScratchPool(rowCount: rowCount, linkCount: max(2 * m, self.efConstruction))
   }
 
+  /// Inserts the rows of level `lowest`, on this level and those above it.
   func insertAll(
-    parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool,
+    from lowest: Int = 0, parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool,
     progress: @escaping @Sendable (Int) -> Void
   ) throws {
     let done = Atomic<Int>(0)
     let watch = BuildWatch("the graph", isCancelled: isCancelled)
-    let insert: @Sendable (Int, GraphSelection) -> Void = { self.insert(position: $0, workspace: $1) }
+    let insert: @Sendable (Int, GraphSelection) -> Void = {
+      self.insert(position: $0, from: lowest, workspace: $1)
+    }
     let told: @Sendable (Int) -> Void = { progress(done.add($0, ordering: .relaxed).newValue) }
-    let first = min(rowCount, Self.serialRowCount)
+    let count = lowest == 0 ? rowCount : lowest <= levels.counts.count ? levels.counts[lowest - 1] : 0
+    let first = min(count, Self.serialRowCount)
     forEach(0..<first, .serial, watch, progress: told, insert)
-    forEach(first..<rowCount, parallel, watch, progress: told, insert)
+    forEach(first..<count, parallel, watch, progress: told, insert)
     try watch.check()
   }
 
@@ -80,7 +84,7 @@ final class GraphConstruction: @unchecked Sendable {
 
   // MARK: Inserting
 
-  private func insert(position: Int, workspace: GraphSelection) {
+  private func insert(position: Int, from lowest: Int, workspace: GraphSelection) {
     guard position > 0 else { return }  // the entry point meets an empty graph
     let row = levels.order[position]
     let top = levels.level(atPosition: position)
@@ -89,7 +93,7 @@ final class GraphConstruction: @unchecked Sendable {
     scratches.withScratch { scratch in
       var selections: [GraphSelection] = []
       var start = levels.order[0]
-      for level in stride(from: tables.count - 1, through: 0, by: -1) {
+      for level in stride(from: tables.count - 1, through: lowest, by: -1) {
         walk(walking, from: start, level: level, ef: level > top ? 1 : efConstruction, scratch: scratch)
         start = GraphKey.row(scratch.beam.keys[0])
         if level <= top {
@@ -197,13 +201,14 @@ final class GraphConstruction: @unchecked Sendable {
     return select(scratch: scratch)
   }
 
-  /// Chooses at most m links from the beam by the heuristic: diverse ones, then the nearest others.
+  /// Chooses at most `most` (m) links from the beam by the heuristic: diverse ones, then the nearest others.
   ///
   /// Each row that is kept strikes out those behind it that it covers; the next one left is kept by
   /// definition. Only rows that are kept have to be prepared.
-  private func select(scratch: GraphScratch) -> GraphSelection {
+  func select(scratch: GraphScratch, most: Int? = nil) -> GraphSelection {
     let count = scratch.beam.count
-    let selection = GraphSelection(capacity: m)
+    let most = most ?? m
+    let selection = GraphSelection(capacity: most)
     let keys = scratch.beam.keys
     // The rest: positions in the beam that are neither kept nor struck out yet.
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { rest in
@@ -218,7 +223,7 @@ final class GraphConstruction: @unchecked Sendable {
           let kept = keys[Int(rest[first])]
           selection.append(GraphKey.row(kept), GraphKey.score(kept))
           first += 1
-          if selection.count == m || first == end { break }
+          if selection.count == most || first == end { break }
           for index in first..<end {
             scratch.rows[index - first] = GraphKey.row(keys[Int(rest[index])])
           }
@@ -242,7 +247,7 @@ final class GraphConstruction: @unchecked Sendable {
         }
         selection.closeDiverse()
         var filler = 0
-        while selection.count < m, filler < count {
+        while selection.count < most, filler < count {
           if struck[filler] {
             selection.append(GraphKey.row(keys[filler]), GraphKey.score(keys[filler]))
           }

@@ -1,5 +1,8 @@
 /// Builds the bytes of a `GraphIndex`: HNSW after Malkov and Yashunin (2018), with the neighbour
 /// selection that `GraphLinkTable` describes, and a last pass that makes every row reachable.
+///
+/// Where someone finds the neighbours of all rows at once, as a GPU does, level 0 is made of these, and only the
+/// rows of upper levels are inserted: one of m.
 public enum GraphIndexBuilder {
   /// Builds a graph over all rows of `codes`.
   ///
@@ -11,6 +14,7 @@ public enum GraphIndexBuilder {
   ///   - m: neighbours of a node on the upper levels, twice as many on level 0; 2 … 512.
   ///   - efConstruction: candidates that are considered for a node's links; at least `m` is used.
   ///   - seed: decides the level of each row.
+  ///   - neighbors: finds what is near each row; where it does not, rows are inserted.
   ///   - isCancelled: asked about every 64 rows, on every thread.
   ///   - progress: is told the rows inserted so far, on any thread and perhaps out of order.
   /// - Returns: bytes as `GraphFormat` describes them.
@@ -20,14 +24,32 @@ public enum GraphIndexBuilder {
   ///   more at the end, and 192 bytes for guides.
   public static func build(
     encoder: VectorEncoder, codes: CodeView, m: Int, efConstruction: Int, seed: UInt64,
-    parallel: ParallelFor, isCancelled: @escaping @Sendable () -> Bool = { false },
+    neighbors: (any GraphNeighborSource)? = nil, parallel: ParallelFor,
+    isCancelled: @escaping @Sendable () -> Bool = { false },
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> [UInt8] {
+    let found = try neighbors?.neighbors(
+      degree: degree(m: m, efConstruction: efConstruction), linkCount: 2 * m, seed: seed,
+      isCancelled: isCancelled)
     let construction = GraphConstruction(
       scorer: GraphScorer(encoder: encoder, codes: codes, parallel: parallel), rowCount: codes.count, m: m,
       efConstruction: efConstruction, seed: seed)
-    try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
+    if let found {
+      // Level 0 has the most of the work behind it, the source's; its rows count when their links are there.
+      try construction.insertAll(
+        from: 1, parallel: parallel, isCancelled: isCancelled, progress: { _ in })
+      try construction.fill(from: found, parallel: parallel, isCancelled: isCancelled)
+      progress(codes.count)
+    } else {
+      try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
+    }
     construction.connectAll()
     return construction.bytes()
+  }
+
+  /// Places of the lists from which links are chosen. With twice as many as links, recall is that of a graph whose
+  /// rows were inserted (10,000 × 384 embeddings, m = 16: 0.992 both with ef = 64; with as many as links, 0.984).
+  static func degree(m: Int, efConstruction: Int) -> Int {
+    max(2 * m, min(efConstruction, max(4 * m, 64)))
   }
 }

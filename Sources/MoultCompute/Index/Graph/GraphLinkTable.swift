@@ -71,6 +71,44 @@ final class GraphLinkTable {
       count: UInt16(count), diverse: UInt16(min(capacity, selection.diverseCount)))
   }
 
+  /// Sets the links of a node that has none, up to the first `noLink`. Their scores stay unknown, so that nothing can
+  /// be added to them; `replaceLink` still may.
+  func set(_ given: UnsafeBufferPointer<UInt32>, of node: Int) {
+    let target = links(of: node)
+    var count = 0
+    while count < min(capacity, given.count), given[count] != GraphFormat.noLink {
+      target[count] = given[count]
+      count += 1
+    }
+    sizes[node] = Size(count: UInt16(count), diverse: 0)
+  }
+
+  /// Appends links that a node does not have, in the place of its last ones where there is no room.
+  func replaceLast(of node: Int, with given: UnsafeBufferPointer<UInt32>) {
+    let target = links(of: node)
+    var count = Int(sizes[node].count)
+    let had = UnsafeBufferPointer(start: target, count: count)
+    let new = given.filter { !had.contains($0) }
+    count = min(count, capacity - new.count)
+    for (place, row) in new.enumerated() { target[count + place] = row }
+    sizes[node] = Size(count: UInt16(count + new.count), diverse: 0)
+  }
+
+  /// Puts a selection before the links of a node, of which those that are in it or find no room are dropped. As with
+  /// links that were given, nothing can be added then.
+  func put(_ selection: GraphSelection, before node: Int) {
+    let target = links(of: node)
+    let old = Array(UnsafeBufferPointer(start: target, count: Int(sizes[node].count)))
+    var count = min(capacity, selection.count)
+    target.update(from: selection.rows, count: count)
+    let chosen = UnsafeBufferPointer(start: selection.rows, count: count)
+    for row in old where count < capacity && !chosen.contains(row) {
+      target[count] = row
+      count += 1
+    }
+    sizes[node] = Size(count: UInt16(count), diverse: 0)
+  }
+
   /// Links `node` to `row`, unless it is linked already or its block is full of better links.
   ///
   /// - Parameters:

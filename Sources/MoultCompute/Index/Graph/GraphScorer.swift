@@ -21,10 +21,11 @@ struct GraphScorer: @unchecked Sendable {  // what it points to is only read
   private let records: UnsafeRawPointer
   private let stride: Int
 
-  init(encoder: VectorEncoder, codes: CodeView, parallel: ParallelFor) {
+  /// - Parameter isGuided: `false` scores by the codes alone.
+  init(encoder: VectorEncoder, codes: CodeView, isGuided: Bool = true, parallel: ParallelFor) {
     self.encoder = encoder
     self.codes = codes
-    let isWorthIt = encoder.bytesPerVector >= Self.guidedBytesMin
+    let isWorthIt = isGuided && encoder.bytesPerVector >= Self.guidedBytesMin
     guides = (isWorthIt ? GuideBasis(encoder: encoder, codes: codes) : nil).map { basis in
       (
         GraphGuide(basis: basis, codes: codes, lines: 1, parallel: parallel),

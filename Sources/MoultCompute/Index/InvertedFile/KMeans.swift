@@ -17,6 +17,8 @@ struct KMeans: Sendable {
   private static let rounds = 10
   /// Vectors that a body assigns.
   private static let chunk = 512
+  /// Copies of vectors that are given to a device at once, in bytes.
+  private static let deviceBytes = 32 << 20
 
   /// Writes vectors `first ..< first + count` to `count × dimension` floats.
   typealias Copy = @Sendable (_ first: Int, _ count: Int, _ target: UnsafeMutablePointer<Float>) -> Void
@@ -69,7 +71,10 @@ struct KMeans: Sendable {
 
   /// The vectors that are nearest to each centroid.
   func assign(_ vectors: FloatBuffer, to centroids: [Float]) throws(MoultError) -> Sets {
-    try assign(count: vectors.count / dimension, to: centroids) { nearest, first, now, numbers in
+    let count = vectors.count / dimension
+    let sets = assignOnDevice(count: count, chunk: count, to: centroids) { _, _ in vectors.pointer }
+    if let sets { return sets }
+    return try assign(count: vectors.count / dimension, to: centroids) { nearest, first, now, numbers in
       nearest.assign(vectors.pointer + first * dimension, count: now, into: numbers)
     }
   }
@@ -80,6 +85,23 @@ struct KMeans: Sendable {
   func assign(
     count: Int, copy: @escaping Copy, to centroids: [Float], progress: @escaping @Sendable (Int) -> Void
   ) throws(MoultError) -> Sets {
+    let chunk = max(1, KMeans.deviceBytes / (4 * dimension))
+    var copies: UnsafeMutablePointer<Float>?
+    defer { copies?.deallocate() }
+    let sets = assignOnDevice(count: count, chunk: chunk, to: centroids) { first, now in
+      nonisolated(unsafe) let target = copies ?? .allocate(capacity: min(count, chunk) * dimension)
+      copies = target
+      parallel.run((now + KMeans.chunk - 1) / KMeans.chunk) { part in
+        let start = part * KMeans.chunk
+        copy(first + start, min(KMeans.chunk, now - start), target + start * dimension)
+      }
+      progress(first)
+      return UnsafePointer(target)
+    }
+    if let sets {
+      progress(count)
+      return sets
+    }
     let done = Atomic<Int>(0)
     return try assign(count: count, to: centroids) { nearest, first, now, numbers in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: now * dimension) { copies in
@@ -88,6 +110,28 @@ struct KMeans: Sendable {
       }
       progress(done.add(now, ordering: .relaxed).newValue)
     }
+  }
+
+  /// - Parameter vectors: gives `count` vectors from `first` on.
+  /// - Returns: `nil` where the CPU has to do it.
+  private func assignOnDevice(
+    count: Int, chunk: Int, to centroids: [Float],
+    vectors: (_ first: Int, _ count: Int) -> UnsafePointer<Float>
+  ) -> Sets? {
+    let centroidCount = centroids.count / dimension
+    guard let device = parallel.device, count > 0,
+      device.takesAssigning(count: count, chunk: chunk, to: centroidCount, dimension: dimension)
+    else { return nil }
+    var found = [UInt32](repeating: 0, count: count)
+    let isDone = found.withUnsafeMutableBufferPointer { found in
+      stride(from: 0, to: count, by: chunk).allSatisfy { first in
+        let now = min(chunk, count - first)
+        return device.assign(
+          vectors(first, now), count: now, to: centroids, dimension: dimension, isStopped: watch.isStopped,
+          into: found.baseAddress! + first)
+      }
+    }
+    return isDone ? Sets(found, count: centroidCount) : nil
   }
 
   private func assign(

@@ -1,0 +1,143 @@
+internal import CMoultKernels
+public import MoultModel
+internal import Synchronization
+
+/// A device for batch work, a GPU, behind a library that is opened at run time (`device.h`).
+///
+/// What it does has the CPU's results, ties included. Each of its methods says whether the work was done; where it
+/// was not (no memory left, a shape that it cannot do, the device lost, the caller's wish to stop), nothing of what
+/// was written counts, and the caller does the work itself. It writes no log: an observer hears of what went wrong.
+///
+/// Any thread may ask; calls take turns.
+public final class Device: @unchecked Sendable {
+  /// Of the library that drives it.
+  public let libraryPath: String
+
+  /// The library's functions and what they are called with.
+  struct Calls {
+    let functions: UnsafePointer<moult_device_library>
+    let device: OpaquePointer
+
+    var table: moult_device_library { functions.pointee }
+  }
+
+  private struct Record {
+    var observer: (@Sendable (DeviceEvent) -> Void)?
+    var callCount = 0
+    var fallbackCount = 0
+    /// Kinds whose last call failed.
+    var failing: Set<DeviceWork.Kind> = []
+    var info: DeviceInfo?
+  }
+
+  private var handle: moult_device_handle
+  private let turns = Mutex<Void>(())
+  private let lost = Atomic<Bool>(false)
+  private let record = Mutex(Record())
+
+  /// Opens a device.
+  ///
+  /// - Parameters:
+  ///   - path: of the library; `nil` looks where `device.h` says.
+  ///   - ordinal: of several devices; `nil` for that of MOULT_CUDA_ORDINAL, or the first.
+  /// - Throws: `unavailable`, with the reason.
+  public init(library path: String? = nil, ordinal: Int32? = nil) throws(MoultError) {
+    var handle = moult_device_handle()
+    var text = [CChar](repeating: 0, count: 1024)
+    let status = moult_device_open(path, ordinal ?? -1, &handle, &text, text.count)
+    let answer = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard status == MOULT_DEVICE_OK else { throw MoultError(.unavailable, answer) }
+    self.handle = handle
+    libraryPath = answer
+  }
+
+  deinit { moult_device_close(&handle) }
+
+  /// As `info` has it.
+  public var name: String { info()?.name ?? "a device that does not say what it is" }
+
+  /// Whether the device is gone. It is not asked any more then.
+  public var isLost: Bool { lost.load(ordering: .relaxed) }
+
+  /// Calls that were begun, and those of them that the CPU had to make up for.
+  public var counts: (calls: Int, fallbacks: Int) { record.withLock { ($0.callCount, $0.fallbackCount) } }
+
+  /// Has `observer` told of what goes wrong, in the place of an earlier one. It is called on the thread that asked the
+  /// device, while no lock is held.
+  public func observe(_ observer: @escaping @Sendable (DeviceEvent) -> Void) {
+    record.withLock { $0.observer = observer }
+  }
+
+  /// What the device is and does; measured at the first call, which takes some tenths of a second.
+  public func info() -> DeviceInfo? {
+    if let info = record.withLock(\.info) { return info }
+    var info = moult_device_info()
+    guard perform(.measuring, { $0.table.describe($0.device, &info) }) else { return nil }
+    let found = DeviceInfo(info)
+    record.withLock { $0.info = found }
+    return found
+  }
+
+  // MARK: Calls
+
+  /// Makes one call of the library.
+  ///
+  /// - Parameter waits: whether to wait for others who use the device; without, it is left to them.
+  /// - Returns: whether the work was done.
+  func perform(_ kind: DeviceWork.Kind, waits: Bool = true, _ call: (Calls) -> moult_device_status) -> Bool {
+    var (isDone, event): (Bool, DeviceEvent?) = (false, nil)
+    if waits {
+      (isDone, event) = turns.withLock { _ in attempt(kind, call) }
+    } else if let attempted = turns.withLockIfAvailable({ _ in attempt(kind, call) }) {
+      (isDone, event) = attempted
+    }
+    if let event { record.withLock(\.observer)?(event) }
+    return isDone
+  }
+
+  /// In turn.
+  private func attempt(
+    _ kind: DeviceWork.Kind, _ call: (Calls) -> moult_device_status
+  ) -> (isDone: Bool, event: DeviceEvent?) {
+    guard !isLost else { return (false, nil) }
+    let calls = Calls(functions: handle.library, device: handle.device)
+    let status = call(calls)
+    let isNews = record.withLock { record in
+      record.callCount += 1
+      if status == MOULT_DEVICE_OK { record.failing.remove(kind) }
+      guard status != MOULT_DEVICE_OK, status != MOULT_DEVICE_STOPPED else { return false }
+      record.fallbackCount += 1
+      return record.failing.insert(kind).inserted
+    }
+    if status == MOULT_DEVICE_OK { return (true, nil) }
+    if status == MOULT_DEVICE_LOST {
+      lost.store(true, ordering: .relaxed)
+      return (false, .lost(kind, reason: reason(calls)))
+    }
+    return (false, isNews ? .fellBack(kind, reason: reason(calls)) : nil)
+  }
+
+  private func reason(_ calls: Calls) -> String {
+    calls.table.message(calls.device).map { String(cString: $0) } ?? "it does not say why"
+  }
+
+  /// Gives back what a call made, unless the device is gone with it.
+  func release(_ body: (Calls) -> Void) {
+    turns.withLock { _ in
+      if !isLost { body(Calls(functions: handle.library, device: handle.device)) }
+    }
+  }
+}
+
+extension Device {
+  /// The process's device, or why there is none; opened at the first call and kept.
+  static let opening: Result<Device, MoultError> = Result { () throws(MoultError) in try Device() }
+
+  public static var shared: Device? { try? opening.get() }
+
+  /// Why there is no `shared` device.
+  public static var refusal: String? {
+    guard case .failure(let error) = opening else { return nil }
+    return error.message
+  }
+}

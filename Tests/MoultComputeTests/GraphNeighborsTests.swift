@@ -1,0 +1,325 @@
+import Foundation
+import MoultModel
+import MoultTesting
+import Synchronization
+import Testing
+
+@testable import MoultCompute
+
+/// Lists made by comparing everything with everything: the oracle of other sources.
+struct ExactNeighbors: GraphNeighborSource {
+  let fixture: GraphFixture
+  /// Rows that have no neighbours and are nobody's, as rows that are not live.
+  var without: Set<UInt32> = []
+
+  func neighbors(
+    degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
+  ) throws -> GraphNeighbors? {
+    .lists(table(degree: degree))
+  }
+
+  func table(degree: Int) -> NeighborTable {
+    var rows: [UInt32] = []
+    var scores: [Float] = []
+    var all = [Float](repeating: 0, count: fixture.count)
+    for row in 0..<fixture.count {
+      let query = fixture.encoder.prepare(row: row, of: fixture.codes)
+      fixture.encoder.score(query, fixture.codes, first: 0, count: fixture.count, into: &all)
+      var top = TopK(degree)
+      for other in 0..<fixture.count
+      where other != row && !without.contains(UInt32(other)) && !without.contains(UInt32(row)) {
+        top.offer(row: UInt32(other), score: all[other])
+      }
+      let found = top.sorted()
+      let missing = degree - found.count
+      rows += found.map(\.row) + [UInt32](repeating: NeighborTable.none, count: missing)
+      scores += found.map(\.score) + [Float](repeating: 0, count: missing)
+    }
+    return NeighborTable(rowCount: fixture.count, degree: degree, rows: rows, scores: scores)
+  }
+}
+
+/// Which source of neighbours a test asks.
+enum NeighborSourceKind: CaseIterable, Sendable {
+  case exact, descent
+
+  func source(_ fixture: GraphFixture, parallel: ParallelFor = .serial) -> any GraphNeighborSource {
+    switch self {
+    case .exact: ExactNeighbors(fixture: fixture)
+    case .descent: NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: parallel)
+    }
+  }
+}
+
+extension GraphFixture {
+  func graph(
+    of neighbors: any GraphNeighborSource, m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1,
+    parallel: ParallelFor = .serial
+  ) throws -> GraphFile {
+    try GraphFile(
+      GraphIndexBuilder.build(
+        encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed,
+        neighbors: neighbors, parallel: parallel))
+  }
+}
+
+@Suite("GraphNeighbors")
+struct GraphNeighborsTests {
+  @Test(
+    "a graph of neighbour lists finds as much as one of inserted rows",
+    arguments: NeighborSourceKind.allCases, Metric.allCases)
+  func recall(kind: NeighborSourceKind, metric: Metric) throws {
+    let data = ClusteredVectors(count: 3000, seed: 61)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
+    let inserted = try fixture.graph()
+    let made = try fixture.graph(of: kind.source(fixture))
+    #expect(made.graph.reachableRowCount() == 3000)
+    for ef in [16, 64] {
+      let expected = fixture.recall(of: inserted.graph, queries: data.queries, ef: ef)
+      let recall = fixture.recall(of: made.graph, queries: data.queries, ef: ef)
+      #expect(recall >= expected - 0.015, "\(kind), \(metric), ef \(ef): \(recall), inserted \(expected)")
+    }
+  }
+
+  @Test("so does one of embeddings, with codes that have guides", arguments: [Quantization.none, .int8])
+  func embeddings(quantization: Quantization) throws {
+    let sample = WordnetSample()
+    let rows = 4000
+    let fixture = try GraphFixture(
+      Array(sample.vectors.prefix(rows * 384)), dimension: 384, quantization: quantization)
+    let queries = Array(sample.queries.prefix(100))
+    let inserted = try fixture.graph(parallel: GraphFixture.threads)
+    let made = try fixture.graph(
+      of: NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: GraphFixture.threads),
+      parallel: GraphFixture.threads)
+    #expect(made.graph.reachableRowCount() == rows)
+    for ef in [24, 64] {
+      let expected = fixture.recall(of: inserted.graph, queries: queries, ef: ef)
+      let recall = fixture.recall(of: made.graph, queries: queries, ef: ef)
+      #expect(recall >= expected - 0.01, "ef \(ef): \(recall), inserted \(expected)")
+    }
+  }
+
+  @Test("clusters far from each other are all found")
+  func farClusters() throws {
+    var random = SeededGenerator(seed: 62)
+    // 40 clusters of 50 rows: a list holds nothing but rows of one.
+    let centres = (0..<40).map { _ in random.unitVector(dimension: 24) }
+    func vector(_ cluster: Int) -> [Float] {
+      zip(centres[cluster], random.gaussianFloats(count: 24)).map { $0 + 0.01 * $1 }
+    }
+    let vectors = (0..<2000).flatMap { vector($0 % 40) }
+    let queries = (0..<40).map { vector($0) }
+    let fixture = try GraphFixture(vectors, dimension: 24)
+    let inserted = try fixture.graph()
+    let made = try fixture.graph(of: ExactNeighbors(fixture: fixture))
+    #expect(made.graph.reachableRowCount() == 2000)
+    let expected = fixture.recall(of: inserted.graph, queries: queries, ef: 64)
+    let recall = fixture.recall(of: made.graph, queries: queries, ef: 64)
+    #expect(recall >= expected - 0.01, "\(recall), inserted \(expected)")
+  }
+
+  @Test(
+    "few rows come out whole", arguments: NeighborSourceKind.allCases, [0, 1, 2, 3, 7, 16, 17, 18, 40])
+  func few(kind: NeighborSourceKind, count: Int) throws {
+    let vectors = Array(ClusteredVectors(count: 40, seed: 63).vectors.prefix(24 * count))
+    let fixture = try GraphFixture(vectors, dimension: 24)
+    let file = try fixture.graph(of: kind.source(fixture))
+    #expect(file.graph.rowCount == count)
+    #expect(file.graph.reachableRowCount() == count)
+    for row in 0..<count {
+      let query = Array(vectors[row * 24..<(row + 1) * 24])
+      #expect(fixture.search(file.graph, query, k: 1, ef: 40).first?.row == UInt32(row))
+    }
+  }
+
+  @Test(
+    "a crowd of identical vectors does not hide the others", arguments: NeighborSourceKind.allCases,
+    Metric.allCases)
+  func crowd(kind: NeighborSourceKind, metric: Metric) throws {
+    var data = ClusteredVectors(count: 1600, seed: 24).vectors
+    for row in 1..<800 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
+    if metric == .innerProduct {
+      // Of equal length, so that each vector is its own nearest.
+      for row in 0..<1600 {
+        let vector = data[row * 24..<(row + 1) * 24]
+        let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        data.replaceSubrange(row * 24..<(row + 1) * 24, with: vector.map { $0 / norm })
+      }
+    }
+    let fixture = try GraphFixture(data, dimension: 24, metric: metric)
+    let file = try fixture.graph(of: kind.source(fixture))
+    #expect(file.graph.reachableRowCount() == 1600)
+    let found = (800..<1600).count { row in
+      let vector = Array(data[row * 24..<(row + 1) * 24])
+      return fixture.search(file.graph, vector, k: 1, ef: 64).first?.row == UInt32(row)
+    }
+    #expect(found >= 780, "\(found) of 800 rows found themselves beside 800 identical ones")
+  }
+
+  @Test("nothing but identical vectors, or zero vectors, are all reachable", arguments: [Float(0.5), 0])
+  func allIdentical(entry: Float) throws {
+    let fixture = try GraphFixture([Float](repeating: entry, count: 900 * 8), dimension: 8)
+    for kind in NeighborSourceKind.allCases {
+      #expect(try fixture.graph(of: kind.source(fixture)).graph.reachableRowCount() == 900, "\(kind)")
+    }
+  }
+
+  @Test("rows without neighbours are reachable, and the others are found as before")
+  func withoutNeighbors() throws {
+    let data = ClusteredVectors(count: 1500, seed: 64)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let source = ExactNeighbors(fixture: fixture, without: Set((0..<1500).filter { $0 % 5 == 0 }))
+    let file = try fixture.graph(of: source)
+    #expect(file.graph.reachableRowCount() == 1500)
+    var words = [UInt64](repeating: 0, count: 24)
+    for row in 0..<1500 where row % 5 != 0 { words[row / 64] |= 1 << UInt64(row % 64) }
+    let recall = words.withUnsafeBufferPointer {
+      fixture.recall(
+        of: file.graph, queries: data.queries, ef: 64, live: LiveRows(words: $0.baseAddress))
+    }
+    #expect(recall >= 0.97, "recall \(recall)")
+  }
+
+  @Test("links that are chosen already are taken as they are, and rows are found by them")
+  func chosenLinks() throws {
+    let data = ClusteredVectors(count: 1200, seed: 65)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let lists = try fixture.graph(of: ExactNeighbors(fixture: fixture))
+    struct Links: GraphNeighborSource {
+      let links: [UInt32]
+      func neighbors(
+        degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
+      ) throws -> GraphNeighbors? { .links(links, crowded: []) }
+    }
+    let links = (0..<1200).flatMap { row in
+      Array(UnsafeBufferPointer(start: lists.graph.links(of: UInt32(row)), count: 16))
+    }
+    let taken = try fixture.graph(of: Links(links: links))
+    // Rows of upper levels have links from there too; few others were changed so that every row is reachable.
+    let changed = (0..<1200).count { row in
+      let kept = UnsafeBufferPointer(start: taken.graph.links(of: UInt32(row)), count: 16)
+      return !kept.elementsEqual(links[row * 16..<(row + 1) * 16])
+    }
+    #expect(changed < 1200 / 8 + 50, "\(changed) of 1200 rows have other links")
+    let expected = fixture.recall(of: lists.graph, queries: data.queries, ef: 64)
+    let recall = fixture.recall(of: taken.graph, queries: data.queries, ef: 64)
+    #expect(recall >= expected - 0.01, "recall \(recall), chosen here \(expected)")
+  }
+
+  @Test("a source that cannot leaves the build to insertion")
+  func sourceThatCannot() throws {
+    struct None: GraphNeighborSource {
+      func neighbors(
+        degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
+      ) throws -> GraphNeighbors? { nil }
+    }
+    let data = ClusteredVectors(count: 500, seed: 66)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let bytes = try GraphIndexBuilder.build(
+      encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1, neighbors: None(),
+      parallel: .serial)
+    #expect(try fixture.graphBytes() == bytes)
+  }
+
+  @Test("one thread gives the same bytes again, and progress ends at the number of rows")
+  func deterministic() throws {
+    let data = ClusteredVectors(count: 1300, seed: 67)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let done = Mutex(0)
+    func build() throws -> [UInt8] {
+      try GraphIndexBuilder.build(
+        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
+        neighbors: NeighborSourceKind.descent.source(fixture), parallel: .serial,
+        progress: { rows in done.withLock { $0 = max($0, rows) } })
+    }
+    #expect(try build() == build())
+    #expect(done.withLock { $0 } == 1300)
+  }
+
+  @Test("a cancelled build throws, wherever it is", arguments: [0, 1, 3, 10, 30, 60, 75])
+  func cancelled(after asked: Int) throws {
+    let data = ClusteredVectors(count: 1000, seed: 68)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let count = Mutex(0)
+    let error = #expect(throws: MoultError.self) {
+      _ = try GraphIndexBuilder.build(
+        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
+        neighbors: NeighborSourceKind.descent.source(fixture), parallel: .serial,
+        isCancelled: {
+          count.withLock {
+            $0 += 1
+            return $0 > asked
+          }
+        })
+    }
+    #expect(error?.code == .cancelled)
+  }
+}
+
+@Suite("NeighborDescent")
+struct NeighborDescentTests {
+  @Test("finds nearly all neighbours", arguments: Metric.allCases)
+  func recall(metric: Metric) throws {
+    let data = ClusteredVectors(count: 3000, seed: 71)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
+    try Self.check(fixture, degree: 32, least: 0.95)
+  }
+
+  @Test("and those of embeddings")
+  func embeddings() throws {
+    let fixture = try GraphFixture(Array(WordnetSample().vectors.prefix(4000 * 384)), dimension: 384)
+    try Self.check(fixture, degree: 32, least: 0.95)
+  }
+
+  static func check(_ fixture: GraphFixture, degree: Int, least: Double) throws {
+    let truth = ExactNeighbors(fixture: fixture).table(degree: degree)
+    let found = try NeighborDescent(
+      encoder: fixture.encoder, codes: fixture.codes, parallel: GraphFixture.threads
+    ).table(degree: degree, seed: 1)
+    let recall = found.recall(against: truth)
+    #expect(recall >= least, "recall of lists \(recall)")
+    for row in 0..<found.rowCount {
+      let places = row * degree..<row * degree + found.count(of: row)
+      #expect(Set(found.rows[places]).count == places.count)
+      #expect(!found.rows[places].contains(UInt32(row)))
+      #expect(zip(found.scores[places], found.scores[places].dropFirst()).allSatisfy { $0 >= $1 })
+    }
+  }
+
+  @Test("does not depend on the number of threads")
+  func threads() throws {
+    let data = ClusteredVectors(count: 2000, seed: 72)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let tables = try [ParallelFor.serial, GraphFixture.threads].map {
+      try NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: $0).table(
+        degree: 16, seed: 3)
+    }
+    #expect(tables[0].rows == tables[1].rows)
+  }
+
+  @Test("of few rows all are neighbours", arguments: [0, 1, 2, 5, 16, 17, 192, 193])
+  func few(count: Int) throws {
+    let vectors = Array(ClusteredVectors(count: 200, seed: 73).vectors.prefix(24 * count))
+    let fixture = try GraphFixture(vectors, dimension: 24)
+    let table = try NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: .serial)
+      .table(degree: 16, seed: 1)
+    for row in 0..<count { #expect(table.count(of: row) == min(16, count - 1)) }
+    if count <= 192 {
+      #expect(table.recall(against: ExactNeighbors(fixture: fixture).table(degree: 16)) == 1)
+    }
+  }
+}
+
+extension NeighborTable {
+  /// The part of the neighbours of `truth` that is in the lists.
+  func recall(against truth: NeighborTable) -> Double {
+    var (found, wanted) = (0, 0)
+    for row in 0..<rowCount {
+      let expected = truth.rows[row * degree..<row * degree + truth.count(of: row)]
+      found += Set(expected).intersection(rows[row * degree..<row * degree + count(of: row)]).count
+      wanted += expected.count
+    }
+    return wanted == 0 ? 1 : Double(found) / Double(wanted)
+  }
+}
