@@ -1,4 +1,5 @@
 import ArgumentParser
+import MoultBenchmark
 import MoultCompute
 import MoultModel
 import Testing
