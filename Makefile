@@ -2,10 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-migration test soak soak-controls lint format bench bench-peers bench-peers-milvus \
+.PHONY: help setup build cuda demo demo-migration test soak soak-controls lint format bench bench-peers bench-peers-milvus \
 	bench-peers-qdrant bench-migration clean
 
 MOULT := .build/release/moult
+# For GPUs, built by `make cuda`; `moult` finds it beside itself.
+CUDA_LIBRARY := .build/cuda/libmoult_cuda.so
+# The same on an emulated device, for tests.
+export MOULT_TEST_DEVICE_LIBRARY = $(CURDIR)/.build/cuda/libmoult_cuda_emulated.so
 # Of the soak: times are judged in a release build only.
 CONFIGURATION ?= debug
 SOURCES := Sources Tests Package.swift
@@ -19,6 +23,11 @@ setup: ## Install what building needs and this machine lacks (apt-get).
 
 build: setup ## Build the release binary .build/release/moult.
 	swift build -c release --product moult
+	@if [ -e $(CUDA_LIBRARY) ]; then cp -p $(CUDA_LIBRARY) $(dir $(MOULT)); fi
+
+cuda: ## Build the library for NVIDIA GPUs (nvcc from PATH, CUDA_HOME or PyPI) and print what its kernels take.
+	kernels/cuda/build.sh
+	@if [ -e $(MOULT) ]; then cp -p $(CUDA_LIBRARY) $(dir $(MOULT)); fi
 
 demo: build ## Import the sample, switch its quantization under load, verify, roll back, reindex.
 	@$(MOULT) demo
@@ -31,6 +40,7 @@ demo-migration: build ## MiniLM → bge on ROWS=2000 senses with real models: em
 test: ## Run every check and test; .ci/run calls this.
 	@scripts/setup tests
 	swift format lint --strict --recursive $(SOURCES)
+	kernels/cuda/build.sh --emulated
 	swift build --build-tests --explicit-target-dependency-import-check error
 	@# Apart: long sums on every thread would keep the tests that talk to servers waiting.
 	@# Sixteen at a time: hundreds of engines at once starve each other, and Foundation's Process reads beyond its
@@ -44,6 +54,7 @@ test: ## Run every check and test; .ci/run calls this.
 	MOULT="$$(swift build --show-bin-path)/moult" Examples/migration/run
 	kernels/check-neon
 	kernels/check-emulated
+	kernels/cuda/check --emulated
 
 soak: ## The reliability tests for SOAK minutes (default 5); table into Benchmarks/Results and RELIABILITY.md.
 	@scripts/setup tests

@@ -223,7 +223,7 @@ let package = Package(
       "CrashTests", ["MoultEmbeddingTesting", "MoultCommand", "MoultModel", "MoultServer", "MoultStorage"]),
     tests(
       "MoultCommandTests",
-      ["MoultCommand", "MoultBenchmark", "MoultModel", "MoultFiles", argumentParser]),
+      ["MoultCommand", "MoultBenchmark", "MoultCompute", "MoultModel", "MoultFiles", argumentParser]),
   ],
   swiftLanguageModes: [.v6]
 )

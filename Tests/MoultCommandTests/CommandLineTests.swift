@@ -43,6 +43,7 @@ struct CommandLineTests {
       "switch words --index auto", "switch words --index ivf --lists 100 --quantization binary",
       "search words --vectors q.npy --probes 20", "bench ivf --vectors v.npy",
       "bench ivf --vectors v.npy --index ivf --lists 9 --probes 1,4 --rescore 1,2",
+      "bench exact --vectors v.npy --device cuda", "bench encode --vectors v.npy --device cpu",
       "rollback words", "reindex words other --quantization binary --dimensions 256 --alias a",
       "jobs list --state running --limit 5", "jobs show 7", "jobs watch 7", "jobs cancel 7", "jobs retry 7",
       "job release 7", "jobs hold 7 --until 03:00", "jobs hold 7 --until manual",

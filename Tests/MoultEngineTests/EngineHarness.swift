@@ -1,4 +1,5 @@
 import Logging
+import MoultCompute
 import MoultEngine
 import MoultJobs
 import MoultModel
@@ -17,11 +18,11 @@ final class EngineHarness: Sendable {
     directory: TemporaryDirectory = TemporaryDirectory(), segmentRowsMax: Int = 65_536,
     fileSystem: any FileSystem = POSIXFileSystem(), retention: GenerationRetention = GenerationRetention(),
     clock: JobClock = .system, jobLimits: JobLimits = JobLimits(),
-    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
+    importRowsMax: Int = EngineConfiguration.defaultImportRowsMax, device: DeviceSelection = .cpu
   ) async throws {
     try await self.init(
       directory: directory, path: directory.path, segmentRowsMax: segmentRowsMax, fileSystem: fileSystem,
-      retention: retention, clock: clock, jobLimits: jobLimits, importRowsMax: importRowsMax)
+      retention: retention, clock: clock, jobLimits: jobLimits, importRowsMax: importRowsMax, device: device)
   }
 
   /// On a data directory that belongs to the caller.
@@ -35,7 +36,8 @@ final class EngineHarness: Sendable {
   private init(
     directory: TemporaryDirectory, path: String, segmentRowsMax: Int, fileSystem: any FileSystem,
     retention: GenerationRetention = GenerationRetention(), clock: JobClock = .system,
-    jobLimits: JobLimits = JobLimits(), importRowsMax: Int = EngineConfiguration.defaultImportRowsMax
+    jobLimits: JobLimits = JobLimits(), importRowsMax: Int = EngineConfiguration.defaultImportRowsMax,
+    device: DeviceSelection = .cpu
   ) async throws {
     var logger = Logger(label: "engine-test")
     logger.logLevel = .error
@@ -43,7 +45,7 @@ final class EngineHarness: Sendable {
     let engine = try await Engine.open(
       EngineConfiguration(
         dataDirectory: path, computeThreads: 2, segmentRowsMax: segmentRowsMax, jobLimits: jobLimits,
-        retention: retention, importRowsMax: importRowsMax),
+        retention: retention, importRowsMax: importRowsMax, device: device),
       logger: logger, fileSystem: fileSystem, clock: clock)
     self.engine = engine
     let services = ServiceGroup(services: engine.backgroundServices, logger: logger)

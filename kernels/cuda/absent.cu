@@ -43,6 +43,10 @@ MOULT_WEAK moult_device_status cuda_nearest(moult_device *device, const float *,
                                             uint64_t, const moult_device_stop *, uint32_t *) {
   return absent(device, "nearest");
 }
+MOULT_WEAK moult_device_status cuda_map_rows(moult_device *device, const float *, uint32_t, uint32_t, const float *,
+                                             size_t, uint64_t, const moult_device_stop *, float *) {
+  return absent(device, "map_rows");
+}
 MOULT_WEAK moult_device_status cuda_neighbour_lists(moult_device *device, moult_device_set *, uint32_t, uint64_t,
                                                     const moult_device_stop *, uint32_t *, float *) {
   return absent(device, "neighbour_lists");

@@ -15,9 +15,13 @@ root=$(cd "$here/../.." && pwd)
 mode=${1:-}
 out=${MOULT_CUDA_OUT:-$root/.build/cuda}
 sources=("$here"/*.cu)
+only=()
 if [ -n "${MOULT_CUDA_ONLY:-}" ]; then
   sources=()
   for name in runtime library describe absent check $MOULT_CUDA_ONLY; do sources+=("$here/$name.cu"); done
+  # The check leaves out parts whose families are not there.
+  only=(-DMOULT_CHECK_ONLY)
+  for name in $MOULT_CUDA_ONLY; do only+=("-DMOULT_CHECK_$name"); done
 fi
 
 # The library shows its one symbol, and nothing of the C++ library.
@@ -54,7 +58,7 @@ case $mode in
   compiler=${CXX:-$(command -v clang++ || command -v g++)}
   # Relaxed alignment checks are not: the device wants natural alignment, so does this.
   flags=(-std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -DMOULT_EMULATED
-    -I"$here/emulated" -I"$here" -Wall -Wextra -Wno-unused-function -Wno-unused-variable -Wno-unknown-pragmas)
+    -I"$here/emulated" -I"$here" -Wall -Wextra -Wno-unused-function -Wno-unused-variable -Wno-unknown-pragmas ${only[@]+"${only[@]}"})
   objects=$out/emulated
   if [ "$mode" = --sanitized ]; then
     objects=$out/sanitized
@@ -100,7 +104,7 @@ case $mode in
   done
   # -fmad=false: nothing is fused that does not say so, and the bits are those of the CPU.
   flags=(-std=c++17 -O3 -fmad=false -lineinfo "${targets[@]}" -I"$here" -Xcompiler -fPIC,-fvisibility=hidden,-O2
-    -Xptxas -v -diag-suppress 177)
+    -Xptxas -v -diag-suppress 177 ${only[@]+"${only[@]}"})
   objects=$out/nvcc
   compiled=("${sources[@]}")
   compile_all "$objects" nice "$nvcc" "${flags[@]}"

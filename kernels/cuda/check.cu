@@ -5,19 +5,22 @@
 
 #include "check.h"
 #include "check_library.h"
-#if __has_include("check_exact.h")
+#if __has_include("check_exact.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_exact))
 #include "check_exact.h"
 #endif
-#if __has_include("check_hamming.h")
+#if __has_include("check_hamming.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_hamming))
 #include "check_hamming.h"
 #endif
-#if __has_include("check_encode.h")
+#if __has_include("check_encode.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_encode))
 #include "check_encode.h"
 #endif
-#if __has_include("check_nearest.h")
+#if __has_include("check_nearest.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_nearest))
 #include "check_nearest.h"
 #endif
-#if __has_include("check_graph.h")
+#if __has_include("check_map_rows.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_map_rows))
+#include "check_map_rows.h"
+#endif
+#if __has_include("check_graph.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_graph))
 #include "check_graph.h"
 #endif
 

@@ -333,13 +333,13 @@ static void check_encode(Check &check) {
   check_levels(check);
   check_u8(check);
   if (!check.is_emulated) return;
-  Environment memory("MOULT_EMULATED_MEMORY", "250000");
+  Environment memory("MOULT_EMULATED_MEMORY", "1600000");
   Handle handle(check);
   if (!check.expect(handle.device != nullptr, "a small device opens: %s", handle.message)) return;
   Random random(12);
   const LevelCoderCase shape(random, 128, 128, {{4, 4}}, MOULT_DEVICE_COSINE, true);
-  check_levels_case(check, handle.device, shape, 700, 0, true, 1300);
-  check_u8_case(check, handle.device, 100, true, true, 900, 0, 1301);
+  check_levels_case(check, handle.device, shape, 6000, 0, true, 1300);
+  check_u8_case(check, handle.device, 100, true, true, 6000, 0, 1301);
 }
 
 // MARK: Rates, from device memory to device memory

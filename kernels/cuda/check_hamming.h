@@ -99,7 +99,7 @@ static void check_hamming(Check &check) {
   if (!check.is_emulated) return;
   {
     // Little memory: rows in tiles, queries in batches.
-    Environment memory("MOULT_EMULATED_MEMORY", "1400000");
+    Environment memory("MOULT_EMULATED_MEMORY", "1600000");
     Handle handle(check);
     if (check.expect(handle.device != nullptr, "a small device opens: %s", handle.message)) {
       check_hamming_case(check, handle.device, {96, 96, 20000, 40, 12, 256, true}, seed++);
@@ -114,12 +114,12 @@ static void check_hamming(Check &check) {
     }
   }
   {
-    Environment memory("MOULT_EMULATED_MEMORY", "100000");
+    Environment memory("MOULT_EMULATED_MEMORY", "1600000");
     Handle handle(check);
-    if (check.expect(handle.device != nullptr, "a tiny device opens: %s", handle.message)) {
-      std::vector<uint8_t> rows(96 * 4096);
+    if (check.expect(handle.device != nullptr, "a small device opens: %s", handle.message)) {
+      std::vector<uint8_t> rows(1000 * 4096);
       std::vector<moult_device_bit_hit> few(10);
-      check.expect_status(check.library->hamming(handle.device, rows.data(), 96, 4096, nullptr, 96, rows.data(), 1, 10,
+      check.expect_status(check.library->hamming(handle.device, rows.data(), 1000, 4096, nullptr, 1000, rows.data(), 1, 10,
                                                  nullptr, few.data(), counts),
                           MOULT_DEVICE_OUT_OF_MEMORY, "no room");
     }

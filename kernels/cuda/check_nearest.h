@@ -109,7 +109,7 @@ static void check_nearest(Check &check) {
   Environment memory("MOULT_EMULATED_MEMORY", "1600000");
   Handle handle(check);
   if (!check.expect(handle.device != nullptr, "a small device opens: %s", handle.message)) return;
-  check_nearest_case(check, handle.device, CentroidKind::normal, 100, 64, 1500, seed++);
+  check_nearest_case(check, handle.device, CentroidKind::normal, 100, 64, 5000, seed++);
 }
 
 static void rate_nearest_shape(Check &check, uint64_t count, uint32_t centroid_count, uint32_t dimension) {

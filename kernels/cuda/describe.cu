@@ -1,7 +1,13 @@
 #include "describe.h"
 
-#include <cstring>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <functional>
+#include <vector>
+
+#include "matrix.h"
 
 namespace moult {
 
@@ -38,6 +44,30 @@ __global__ __launch_bounds__(256) void f32_kernel(float *sums, int rounds) {
   sums[global_thread()] = sum;
 }
 
+/// Random codes, finite ones: values between 2⁻⁸ and 2⁸.
+__global__ __launch_bounds__(256) void fill_codes_kernel(uint32_t *words, uint64_t count) {
+  for (uint64_t i = global_thread(); i < count; i += thread_count()) {
+    uint32_t random = uint32_t(i) * 2654435761u ^ uint32_t(i >> 7);
+    random ^= random >> 15;
+    random *= 0x2c1b3c6du;
+    words[i] = (random & 0x87ff87ffu) | 0x38003800u;
+  }
+}
+
+/// Of products that are computed and hardly kept: the largest of some.
+struct DropProducts {
+  float *sums;
+
+  struct Query {};
+  struct RowPair {};
+  __device__ Query query(uint32_t) const { return {}; }
+  __device__ RowPair pair(uint32_t) const { return {}; }
+  __device__ __forceinline__ void take(uint32_t q, const Query &, uint32_t, const RowPair &, float first,
+                                       float second) const {
+    if (first > 1e30f || second > 1e30f) sums[q] = first;
+  }
+};
+
 double best_seconds(moult_device *device, int rounds, const std::function<void()> &work) {
   Timer timer;
   double best = 1e30;
@@ -55,7 +85,7 @@ double best_seconds(moult_device *device, int rounds, const std::function<void()
 
 void measure(moult_device *device, moult_device_info *info) {
 #ifdef MOULT_EMULATED
-  const size_t wanted = size_t(1) << 16;
+  const size_t wanted = size_t(1) << 18;
   const int rounds = 1, chain = 4;
 #else
   const size_t wanted = size_t(1) << 30;
@@ -98,10 +128,124 @@ void measure(moult_device *device, moult_device_info *info) {
     });
     info->f32_macs_per_s = double(blocks) * 256 * 16 * chain / f32;
   }
+#ifdef MOULT_EMULATED
+  const uint32_t lines = 1, query_tiles = 1, row_tiles = 1;
+#else
+  // 4096 × 64 Ki × 768: some 0.4 TFLOP.
+  const uint32_t lines = 12, query_tiles = 32, row_tiles = 256;
+#endif
+  const size_t query_bytes = size_t(query_tiles) * lines * query_line_bytes;
+  const size_t row_bytes = size_t(row_tiles) * lines * row_line_bytes;
+  if (query_bytes + row_bytes + (1 << 16) <= bytes) {
+    device->launch("fill", fill_codes_kernel, device->grid(bytes / 4, 256), 256, 0, stream,
+                   reinterpret_cast<uint32_t *>(source.get()), uint64_t(bytes / 4));
+    const Panel queries = {source.get(), query_tiles, lines}, rows = {source.get() + query_bytes, row_tiles, lines};
+    const DropProducts drop = {reinterpret_cast<float *>(target.get())};
+    const double bf16 = best_seconds(
+        device, rounds, [&] { multiply(device, device->path, "products", queries, rows, drop, stream); });
+    info->bf16_macs_per_s =
+        double(query_tiles) * query_tile * double(row_tiles) * row_tile * lines * 64 / bf16;
+  }
 }
 
+// MARK: The matrix path
+
+namespace {
+
+/// Some queries and rows, codes and values; three lines, so that stages come around.
+struct MatrixSample {
+  static constexpr uint32_t queries = query_tile + 40, rows = 2 * row_tile, lines = 6;
+  static constexpr uint32_t values = 64 * lines;
+  std::vector<float> query_values = std::vector<float>(size_t(queries) * values);
+  std::vector<float> row_values = std::vector<float>(size_t(rows) * values);
+  std::vector<unsigned char> query_codes = std::vector<unsigned char>(2 * lines * query_line_bytes);
+  std::vector<unsigned char> row_codes = std::vector<unsigned char>(2 * lines * row_line_bytes);
+  uint64_t state = 1;
+
+  uint32_t next() {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return uint32_t(state >> 33);
+  }
+
+  /// Small whole numbers, whose sums are exact in any order; or numbers of any size and sign.
+  explicit MatrixSample(bool is_whole) {
+    fill(query_values, query_codes, queries, query_tile, is_whole);
+    fill(row_values, row_codes, rows, row_tile, is_whole);
+  }
+
+  void fill(std::vector<float> &target, std::vector<unsigned char> &codes, uint32_t count, uint32_t tile,
+            bool is_whole) {
+    for (uint32_t i = 0; i < count; i++) {
+      for (uint32_t j = 0; j < values; j++) {
+        float value = float(int(next() % 31) - 15);
+        if (!is_whole) value = ldexpf(value + float(next() % 256) * 0x1p-8f, int(next() % 24) - 12);
+        // What bfloat16 has of it.
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        bits &= 0xffff0000u;
+        memcpy(&target[size_t(i) * values + j], &bits, sizeof bits);
+        const uint16_t code = uint16_t(bits >> 16);
+        memcpy(&codes[code_offset(tile, lines, i, j / 8) + j % 8 * 2], &code, sizeof code);
+      }
+    }
+  }
+
+  /// Whether products are within the bound that `exact.h` counts on.
+  bool is_right(const std::vector<float> &products, bool is_whole) const {
+    for (uint32_t q = 0; q < queries; q++) {
+      for (uint32_t r = 0; r < rows; r++) {
+        double sum = 0, magnitude = 0;
+        for (uint32_t j = 0; j < values; j++) {
+          const double product = double(query_values[size_t(q) * values + j]) * row_values[size_t(r) * values + j];
+          sum += product;
+          magnitude += fabs(product);
+        }
+        const double bound = is_whole ? 0 : double(values + 16) * 0x1p-22 * magnitude;
+        if (!(fabs(products[size_t(q) * rows + r] - sum) <= bound)) return false;
+      }
+    }
+    return true;
+  }
+};
+
+bool is_right(moult_device *device, MatrixPath path) {
+  DeviceBuffer<unsigned char> query_codes, row_codes;
+  DeviceBuffer<float> products(size_t(MatrixSample::queries) * MatrixSample::rows);
+  for (const bool is_whole : {true, false}) {
+    const MatrixSample sample(is_whole);
+    query_codes.allocate(sample.query_codes.size());
+    row_codes.allocate(sample.row_codes.size());
+    upload(device, device->work, query_codes.get(), sample.query_codes.data(), sample.query_codes.size());
+    upload(device, device->work, row_codes.get(), sample.row_codes.data(), sample.row_codes.size());
+    check(cudaMemsetAsync(products.get(), 0xff, products.count() * sizeof(float), device->work), "memory");
+    const StoreProducts store = {products.get(), MatrixSample::rows, MatrixSample::queries, MatrixSample::rows};
+    try {
+      multiply(device, path, "the check of matrix products", {query_codes.get(), 2, MatrixSample::lines},
+               {row_codes.get(), 2, MatrixSample::lines}, store, device->work);
+    } catch (const Failure &failure) {
+      if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
+      return false;
+    }
+    std::vector<float> found(products.count());
+    download(device, device->work, found.data(), products.get(), found.size() * sizeof(float));
+    if (!sample.is_right(found, is_whole)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 MatrixPath checked_path(moult_device *device) {
-  static_cast<void>(device);
+  // A way to order a lower path.
+  const char *const wanted = getenv("MOULT_DEVICE_MATRIX");
+  const auto most = wanted && strcmp(wanted, "plain") == 0 ? MatrixPath::plain
+                    : wanted && strcmp(wanted, "mma") == 0 ? MatrixPath::mma_sync
+                                                           : MatrixPath::wgmma;
+  // wgmma is compute capability 9.0's own; the code for 8.0 runs on all that came later.
+  const bool is_hopper = device->properties.major == 9 && device->properties.minor == 0;
+  if (most >= MatrixPath::wgmma && is_hopper && is_right(device, MatrixPath::wgmma)) return MatrixPath::wgmma;
+  if (most >= MatrixPath::mma_sync && is_right(device, MatrixPath::mma_sync)) return MatrixPath::mma_sync;
+  if (!is_right(device, MatrixPath::plain)) throw Failure{MOULT_DEVICE_ABSENT, "the device computes wrong products"};
   return MatrixPath::plain;
 }
 

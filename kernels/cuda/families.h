@@ -31,6 +31,11 @@ moult_device_status cuda_nearest(moult_device *device, const float *centroids, u
                                  uint32_t dimension, const float *vectors, uint64_t count,
                                  const moult_device_stop *stop, uint32_t *nearest);
 
+// map_rows.cu
+moult_device_status cuda_map_rows(moult_device *device, const float *matrix, uint32_t outputs, uint32_t inputs,
+                                  const float *rows, size_t stride, uint64_t count, const moult_device_stop *stop,
+                                  float *results);
+
 // graph.cu
 moult_device_status cuda_neighbour_lists(moult_device *device, moult_device_set *set, uint32_t degree, uint64_t seed,
                                          const moult_device_stop *stop, uint32_t *neighbours, float *scores);

@@ -128,7 +128,7 @@ const moult_device_library table = {
     cuda_exact,       cuda_hamming,
     cuda_encode_levels, cuda_encode_u8,
     cuda_nearest,     cuda_neighbour_lists,
-    cuda_prune,
+    cuda_prune,       cuda_map_rows,
 };
 
 }  // namespace

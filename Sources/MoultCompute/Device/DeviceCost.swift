@@ -96,10 +96,11 @@ public struct DeviceCost: Sendable, Equatable {
   public init(_ info: DeviceInfo, instructionSet: String, threads: Int) {
     // What is not measured goes at the speed of memory: a value is read and its code written, bits are read.
     let values = info.copyBytesPerSecond / 8
+    let products = max(info.bfloat16Rate, info.float32Rate)
     self.init(
       rates: WorkRates(
-        exact: info.bfloat16Rate, bits: info.copyBytesPerSecond / 2, levels: values, bytes: values,
-        nearest: info.bfloat16Rate, graph: Self.graphProducts(info.bfloat16Rate)),
+        exact: products, bits: info.copyBytesPerSecond / 2, levels: values, bytes: values,
+        nearest: products, graph: Self.graphProducts(products)),
       toDeviceBytesPerSecond: min(info.toDeviceBytesPerSecond, Self.stagingBytesPerSecond),
       fromDeviceBytesPerSecond: min(info.fromDeviceBytesPerSecond, Self.stagingBytesPerSecond),
       threadRates: .thread(instructionSet), threads: threads)

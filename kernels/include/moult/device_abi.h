@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /// Changes with every change of this file. A library with another number is not used.
-#define MOULT_DEVICE_ABI 1u
+#define MOULT_DEVICE_ABI 2u
 
 /// The one symbol of the library: a function of type `moult_device_library_function`.
 #define MOULT_DEVICE_SYMBOL "moult_device_library"
@@ -120,7 +120,7 @@ typedef struct moult_device_level_coder {
   const uint64_t *signs;   ///< 4 × rotated/64 words, see rotate_kac_f32
   const moult_device_level_run *runs;
   uint32_t run_count;
-  uint32_t row_bytes;      ///< Σ 4·segments·bits of the runs, or less where the last segment is cut
+  uint32_t row_bytes;      ///< Σ 4·segments·bits of the runs; 32·Σ segments is `rotated`
 } moult_device_level_coder;
 
 /// Codes of one byte a dimension: `ScalarQuantizer`; see moult_u8_coder in kernels.h.
@@ -173,7 +173,8 @@ typedef struct moult_device_library {
 
   // MARK: Encoding
 
-  /// codes: count × row_bytes. side: count × two floats (factor, additive) or NULL.
+  /// codes: count × row_bytes. side: count × two floats (factor, additive) or NULL. Vectors of any length, those that
+  /// VectorNorm scales in double too. `rotated` ≤ 32 768 and at most 16 runs, else it is unsupported.
   moult_device_status (*encode_levels)(moult_device *device, const moult_device_level_coder *coder,
                                        const float *rows, size_t stride, uint64_t count,
                                        const moult_device_stop *stop, uint8_t *codes, float *side);
@@ -202,6 +203,15 @@ typedef struct moult_device_library {
   moult_device_status (*prune)(moult_device *device, moult_device_set *set, const uint32_t *neighbours,
                                uint32_t degree, uint32_t link_count, const moult_device_stop *stop,
                                uint32_t *links);
+
+  // MARK: Maps
+
+  /// y = A·x of each row x: matrix outputs × inputs, results count × outputs, both contiguous. A result is one chain of
+  /// fused multiply-adds from input 0 on: a row's are the same bits whatever stands beside it, and within
+  /// inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|A[i][j]·x[j]| of the exact ones. (The CPU's `sgemm` has an order of its own.)
+  moult_device_status (*map_rows)(moult_device *device, const float *matrix, uint32_t outputs, uint32_t inputs,
+                                  const float *rows, size_t stride, uint64_t count, const moult_device_stop *stop,
+                                  float *results);
 } moult_device_library;
 
 typedef const moult_device_library *(*moult_device_library_function)(void);

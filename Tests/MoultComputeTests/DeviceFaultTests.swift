@@ -1,0 +1,125 @@
+import CMoultKernels
+import Dispatch
+import MoultModel
+import MoultTesting
+import Testing
+
+@testable import MoultCompute
+
+@Suite("Devices in trouble", .needsDevice)
+struct DeviceFaultTests {
+  /// int8 codes of some vectors: many launches, and a result to compare.
+  private struct Work {
+    let encoder: VectorEncoder
+    let vectors: [Float]
+
+    init() throws {
+      var random = SeededGenerator(seed: 5)
+      vectors = random.gaussianFloats(count: 3000 * 32)
+      encoder = try VectorEncoder.trained(
+        EncodingSpecification(quantization: .int8), dimension: 32, metric: .cosine, on: vectors)
+    }
+
+    func run(_ parallel: ParallelFor) -> [UInt8] {
+      var rows = [UInt8](repeating: 0, count: 3000 * encoder.rowBytes)
+      var side = [Float](repeating: 0, count: 3000)
+      side.withUnsafeMutableBytes {
+        encoder.encode(vectors, count: 3000, rows: &rows, side: $0.baseAddress, parallel: parallel)
+      }
+      return rows + side.withUnsafeBytes { Array($0) }
+    }
+  }
+
+  @Test("a lost device is told of once and not asked again; the work is done", arguments: [1, 2])
+  func lost(launch: Int) throws {
+    let work = try Work()
+    let expected = work.run(.serial)
+    let fixture = try DeviceFixture([.lostAtLaunch: launch])
+    // At the second launch the first call may have been right.
+    for _ in 0..<4 { #expect(work.run(fixture.parallel) == expected) }
+    #expect(fixture.device.isLost)
+    #expect(fixture.events.count == 1)
+    guard case .lost(.bytes, let reason)? = fixture.events.first else {
+      Issue.record("\(fixture.events)")
+      return
+    }
+    #expect(!reason.isEmpty)
+    #expect(fixture.device.counts.fallbacks == 1)
+    #expect(fixture.device.counts.calls <= launch)
+    #expect(fixture.events[0].description.contains("encoding in bytes went on on the CPU"))
+  }
+
+  @Test(
+    "a device that is lost between two steps of an exact search leaves the CPU's answer", arguments: 1...6)
+  func lostWhileSearching(launch: Int) throws {
+    var random = SeededGenerator(seed: 6)
+    let vectors = random.gaussianFloats(count: 2000 * 24)
+    let coded = CodedVectors(.identity(dimension: 24, metric: .innerProduct), vectors)
+    func search(_ parallel: ParallelFor) -> [[GlobalNeighbor]] {
+      ExactSearch.search(
+        queries: vectors, queryCount: 30, dimension: 24, metric: .innerProduct,
+        segments: [ExactSegment(codes: coded.view)], k: 7, parallel: parallel)
+    }
+    let fixture = try DeviceFixture([.lostAtLaunch: launch])
+    #expect(search(fixture.parallel) == search(.serial))
+    #expect(search(fixture.parallel) == search(.serial))
+    #expect(fixture.events.count <= 1)
+  }
+
+  @Test("a device without memory is tried again, and told of once until it has worked")
+  func outOfMemory() throws {
+    let work = try Work()
+    let expected = work.run(.serial)
+    let fixture = try DeviceFixture([.memory: 4096])
+    for _ in 0..<3 { #expect(work.run(fixture.parallel) == expected) }
+    #expect(!fixture.device.isLost)
+    #expect(fixture.device.counts == (3, 3))
+    #expect(fixture.events.count == 1)
+    guard case .fellBack(.bytes, _)? = fixture.events.first else {
+      Issue.record("\(fixture.events)")
+      return
+    }
+  }
+
+  @Test("without a device there is a reason")
+  func absent() throws {
+    let error = #expect(throws: MoultError.self) { try DeviceFixture([.absent: 1]) }
+    #expect(error?.code == .unavailable)
+    #expect(error?.message.isEmpty == false)
+  }
+
+  @Test("who need not wait leaves a device alone that others use")
+  func busy() throws {
+    let fixture = try DeviceFixture()
+    let work = try Work()
+    let expected = work.run(.serial)
+    let isDone = fixture.device.perform(.measuring) { calls in
+      let finished = DispatchSemaphore(value: 0)
+      DispatchQueue.global().async {
+        // Predicted to be slower or busy: either way the CPU does it.
+        let use = DeviceUse(fixture.device, isForced: false, threads: 1)
+        #expect(!fixture.device.perform(.bytes, waits: use.isForced) { _ in MOULT_DEVICE_OK })
+        finished.signal()
+      }
+      finished.wait()
+      return MOULT_DEVICE_OK
+    }
+    #expect(isDone)
+    #expect(work.run(fixture.parallel) == expected)
+    #expect(fixture.device.counts == (2, 0))
+  }
+
+  @Test("an emulated device says what it is, and small work is not predicted to be sooner there")
+  func prediction() throws {
+    let fixture = try DeviceFixture()
+    let info = try #require(fixture.device.info())
+    #expect(info.matrixPath == "emulated")
+    #expect(info.memoryBytes > 0 && info.copyBytesPerSecond > 0 && info.toDeviceBytesPerSecond > 0)
+    #expect(fixture.device.name == info.name)
+    let calls = fixture.device.counts.calls
+    let work = try Work()
+    let use = DeviceUse(fixture.device, threads: 1)
+    #expect(work.run(ParallelFor(device: use, ParallelFor.serial.run)) == work.run(.serial))
+    #expect(fixture.device.counts.calls == calls)
+  }
+}

@@ -1,0 +1,58 @@
+import MoultModel
+import MoultTesting
+import Testing
+
+@testable import MoultCompute
+
+@Suite("Graphs from a device", .needsDevice)
+struct DeviceNeighborsTests {
+  @Test("are as good as those of the CPU", arguments: Metric.allCases)
+  func recall(metric: Metric) throws {
+    let data = ClusteredVectors(count: 1200, seed: 71)
+    let rows = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
+    let fixture = try DeviceFixture()
+    let bytes = try fixture.expectWork {
+      try GraphIndexBuilder.build(
+        encoder: rows.encoder, codes: rows.codes, m: 8, efConstruction: 64, seed: 1,
+        neighbors: DeviceNeighbors(
+          vectors: rows.codes, dimension: data.dimension, metric: metric, parallel: fixture.parallel),
+        parallel: fixture.parallel)
+    }
+    let built = try GraphFile(bytes)
+    let inserted = try rows.graph()
+    var found = (onDevice: 0, onThreads: 0)
+    for row in stride(from: 0, to: 1200, by: 12) {
+      let query = Array(data.vectors[row * data.dimension..<(row + 1) * data.dimension])
+      let truth = Set(
+        ExactSearch.search(
+          queries: query, queryCount: 1, dimension: data.dimension, metric: metric,
+          segments: [ExactSegment(codes: rows.codes)], k: 10)[0].map { UInt32($0.row) })
+      found.onDevice += rows.search(built.graph, query, ef: 64).count { truth.contains($0.row) }
+      found.onThreads += rows.search(inserted.graph, query, ef: 64).count { truth.contains($0.row) }
+    }
+    #expect(found.onDevice >= found.onThreads - 20, "\(found) of 1000")
+  }
+
+  @Test("a build that is cancelled while the device works ends as cancelled")
+  func cancelled() throws {
+    let data = ClusteredVectors(count: 600, seed: 72)
+    let rows = try GraphFixture(data.vectors, dimension: data.dimension)
+    let fixture = try DeviceFixture()
+    let error = #expect(throws: MoultError.self) {
+      try GraphIndexBuilder.build(
+        encoder: rows.encoder, codes: rows.codes, m: 8, efConstruction: 64, seed: 1,
+        neighbors: DeviceNeighbors(
+          vectors: rows.codes, dimension: data.dimension, metric: .cosine, parallel: fixture.parallel),
+        parallel: fixture.parallel, isCancelled: { true })
+    }
+    #expect(error?.code == .cancelled)
+    #expect(fixture.events.isEmpty)
+  }
+
+  @Test("without a device there is no source")
+  func none() {
+    let coded = CodedVectors(.identity(dimension: 1, metric: .cosine), [1])
+    #expect(
+      DeviceNeighbors(vectors: coded.view, dimension: 1, metric: .cosine, parallel: .serial) == nil)
+  }
+}
