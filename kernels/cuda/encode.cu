@@ -13,7 +13,8 @@
 // a third of what copying would give. The order of additions is the contract, so neither tensor cores nor fewer
 // additions may help; without a rotation (encode_u8.cu) memory is the bound.
 //
-// Resources: 64 registers up to 16 columns, 80 up to 32, 128 up to 64, 254 with 96, without spills; 4·rotated bytes of shared memory a warp and 4·rotated a block.
+// Resources: 64 registers up to 16 columns, 80 up to 32, 128 up to 64, 254 with 96, without spills; 4·rotated bytes of
+// shared memory a warp and 4·rotated a block.
 #include "encode.h"
 
 #include "families.h"

@@ -11,7 +11,8 @@
 // of a multiprocessor. Needed are about 600 instructions a warp, 150 cycles, with normalizing and limbs; 48
 // conversions to double take 96 cycles of their own unit, loads, stores and shuffles 130 of theirs, side by side.
 //
-// Resources: 50 registers with 24 columns, 123 with 96, without spills; shared memory a byte a dimension and warp, 4 a dimension and block.
+// Resources: 50 registers with 24 columns, 123 with 96, without spills; shared memory a byte a dimension and warp, 4 a
+// dimension and block.
 #include "encode.h"
 #include "families.h"
 

@@ -12,7 +12,8 @@
 // of a multiprocessor (64 of them, 16 counts a cycle), of the 4.6 that 96 bytes take: memory is the limit up to 4
 // queries at once. Many queries: the arithmetic, 132·1.75 GHz/1.1 = 210 G rows a second at 768 bits.
 //
-// Resources: 256 threads; 40, 62 or 80 registers with one, four or eight queries; 32 KiB of shared memory with eight queries and distances of 16 bits, 16 KiB with one.
+// Resources: 256 threads; 40, 62 or 80 registers with one, four or eight queries; 32 KiB of shared memory with eight
+// queries and distances of 16 bits, 16 KiB with one.
 #include "hamming.h"
 
 #include <cstring>
