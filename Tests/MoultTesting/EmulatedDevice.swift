@@ -14,7 +14,7 @@ public enum EmulatedDevice {
   public enum Fault: String, Sendable, CaseIterable {
     /// Bytes of its memory; many by default.
     case memory = "MOULT_EMULATED_MEMORY"
-    /// The number of the launch at which it is lost; 0 for never.
+    /// The number of the launch at which it is lost, counted from when it was opened; 0 for never.
     case lostAtLaunch = "MOULT_EMULATED_LOSE_LAUNCH"
     /// 1: there is no device.
     case absent = "MOULT_EMULATED_ABSENT"
@@ -40,8 +40,16 @@ public enum EmulatedDevice {
         "moult-\(UUID().uuidString).so")
       try FileManager.default.copyItem(at: URL(fileURLWithPath: library), to: copy)
       defer { try? FileManager.default.removeItem(at: copy) }
-      for (fault, value) in faults { set(fault, value) }
       defer { for fault in faults.keys { set(fault, fault.none) } }
+      for (fault, value) in faults { set(fault, value) }
+      if let launch = faults[.lostAtLaunch] {
+        // Opening launches something itself.
+        let first = (1...100).first { launch in
+          set(.lostAtLaunch, launch)
+          return (try? open(copy.path)) != nil
+        }
+        set(.lostAtLaunch, (first ?? 1) + launch - 1)
+      }
       return try open(copy.path)
     }
   }

@@ -71,12 +71,21 @@ case $mode in
   for source in "${compiled[@]}"; do
     [ "$(basename "$source")" = check.cu ] || library+=("$objects/$(basename "$source").o")
   done
+  # The CPU's own kernels, which the check holds its references against.
+  compiled=()
+  for name in distance_f64 distance_i8 encode encode_levels encode_rows rotate vector_f32; do
+    compiled+=("$here/../scalar/$name.c")
+  done
+  compile_all "$objects" nice "$compiler" -x c -std=gnu11 -O2 -g -fPIC -ffp-contract=off -I"$here/.." \
+    -I"$here/../include"
+  scalar=()
+  for source in "${compiled[@]}"; do scalar+=("$objects/$(basename "$source").o"); done
   if [ "$mode" = --emulated ]; then
     "$compiler" "${flags[@]}" -shared -Wl,-z,defs "-Wl,--version-script=$out/symbols.map" \
       "${library[@]}" -o "$out/libmoult_cuda_emulated.so" -lpthread -lm
     echo "$out/libmoult_cuda_emulated.so"
   fi
-  "$compiler" "${flags[@]}" "${library[@]}" "$objects/check.cu.o" -o "$objects/check" -lpthread -lm
+  "$compiler" "${flags[@]}" "${library[@]}" "${scalar[@]}" "$objects/check.cu.o" -o "$objects/check" -lpthread -lm
   echo "$objects/check"
   ;;
 "")

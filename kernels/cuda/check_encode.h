@@ -5,6 +5,20 @@
 #include "check.h"
 #include "encode.h"
 
+#ifdef MOULT_EMULATED
+// The CPU's kernels; `build.sh` links them where the check runs on the CPU.
+#include "../include/moult/kernels.h"
+extern "C" {
+void moult_scalar_rotate_kac_f32(float *values, const uint64_t *signs, size_t dimension);
+void moult_scalar_encode_levels(const float *values, float scale, size_t count, const moult_levels *levels,
+                                uint8_t *codes, float *dot, int64_t *square);
+void moult_scalar_encode_u8_rows(const moult_u8_coder *coder, const float *rows, size_t stride, size_t count,
+                                 float *scratch, uint8_t *codes, moult_u8_row *out);
+double moult_scalar_centre_sums_f32(const float *values, float factor, const float *centre, float *target,
+                                    size_t count, double *along);
+}
+#endif
+
 namespace check {
 
 // MARK: References. The program is compiled without contraction.
@@ -112,6 +126,40 @@ static void encode_reference(const moult_device_level_coder &coder, const float 
   side[1] = float(is_distance ? -square : along);
 }
 
+#ifdef MOULT_EMULATED
+/// The same out of the CPU's kernels, put together as LevelQuantizer does; vectors as `normalized` gives them.
+static void encode_with_kernels(const moult_device_level_coder &coder, const float *row, uint8_t *codes, float *side) {
+  const uint32_t dimension = coder.dimension;
+  std::vector<float> values(coder.rotated);
+  const std::vector<float> given =
+      coder.normalizes ? normalized(row, dimension) : std::vector<float>(row, row + dimension);
+  double along = 0, dot = 0;
+  const double square =
+      moult_scalar_centre_sums_f32(given.data(), 1, coder.centre, values.data(), dimension, &along);
+  moult_scalar_rotate_kac_f32(values.data(), coder.signs, coder.rotated);
+  if (!(square < 1e72)) std::fill(values.begin(), values.end(), 0.0f);
+  const float inverse = square > 0 ? float(1 / sqrt(square)) : 0, known = std::isfinite(inverse) ? inverse : 0;
+  const float *own = values.data();
+  for (uint32_t r = 0; r < coder.run_count; r++) {
+    const moult_device_level_run &run = coder.runs[r];
+    const moult_levels levels = {run.bits, run.thresholds, run.levels};
+    float scale = known / run.divisor, part = 0;
+    if (run.bits == 8) scale /= run.unit;
+    int64_t squares = 0;
+    moult_scalar_encode_levels(own, std::isfinite(scale) ? scale : 0, 32 * run.segments, &levels, codes, &part,
+                               &squares);
+    dot += double(run.gain) * double(part);
+    own += 32 * run.segments;
+    codes += 4 * run.bits * run.segments;
+  }
+  const double ratio = dot > 0 && square > 0 ? square / dot : 0;
+  const float factor = ratio < double(3.4028234663852886e38f) / 4 ? float(ratio) : 0;
+  const bool is_distance = coder.metric == MOULT_DEVICE_SQUARED_L2;
+  side[0] = is_distance ? 2 * factor : factor;
+  side[1] = float(is_distance ? -square : along);
+}
+#endif
+
 // MARK: Coders
 
 /// A table of 2^bits levels with thresholds midway, like those of Lloyd and Max.
@@ -196,6 +244,14 @@ static void check_levels_case(Check &check, moult_device *device, const LevelCod
   for (uint64_t i = 0; i < count; i++) {
     float wanted_side[2];
     encode_reference(coder, rows.data() + i * stride, wanted.data(), wanted_side);
+#ifdef MOULT_EMULATED
+    std::vector<uint8_t> kernel_codes(coder.row_bytes);
+    float kernel_side[2];
+    encode_with_kernels(coder, rows.data() + i * stride, kernel_codes.data(), kernel_side);
+    check.expect(kernel_codes == wanted && memcmp(kernel_side, wanted_side, 8) == 0,
+                 "levels, %u to %u dimensions, row %llu: the reference is not what the CPU's kernels give",
+                 coder.dimension, coder.rotated, static_cast<unsigned long long>(i));
+#endif
     const bool is_same = memcmp(codes.data() + i * coder.row_bytes, wanted.data(), coder.row_bytes) == 0;
     check.expect(is_same, "levels, %u to %u dimensions, %u bits, row %llu: other codes", coder.dimension, coder.rotated,
                  coder.runs[0].bits, static_cast<unsigned long long>(i));
@@ -275,6 +331,25 @@ static void check_u8_case(Check &check, moult_device *device, uint32_t dimension
   const moult_device_status status = check.library->encode_u8(device, &coder, rows.data(), 4 * stride, count, nullptr,
                                                               codes.data(), sums.data());
   if (!check.expect_status(status, MOULT_DEVICE_OK, "encode_u8")) return;
+#ifdef MOULT_EMULATED
+  {
+    const moult_u8_coder kernel = {dimension, normalizes, 0, centre.data(), coder.lower, coder.inverse_step, coder.high,
+                                   coder.low};
+    std::vector<float> scratch(dimension);
+    std::vector<uint8_t> kernel_codes(count * dimension);
+    std::vector<moult_u8_row> rows_sums(count);
+    moult_scalar_encode_u8_rows(&kernel, rows.data(), 4 * stride, count, scratch.data(), kernel_codes.data(),
+                                rows_sums.data());
+    bool is_same = kernel_codes == codes;
+    for (uint64_t i = 0; i < count; i++) {
+      const moult_u8_row &a = rows_sums[i];
+      const moult_device_u8_row &b = sums[i];
+      is_same = is_same && a.given_square == b.given_square && a.square == b.square &&
+                a.offset_square == b.offset_square && a.high == b.high && a.low == b.low;
+    }
+    check.expect(is_same, "u8, %u dimensions: not what the CPU's kernel gives", dimension);
+  }
+#endif
   for (uint64_t i = 0; i < count; i++) {
     const float *const row = rows.data() + i * stride;
     std::vector<float> scaled(row, row + dimension);
@@ -372,7 +447,8 @@ static void fill_rows(moult_device *device, moult::DeviceBuffer<float> &rows) {
   Random random(5);
   const std::vector<float> some = random.normals(size_t(1) << 20);
   for (size_t first = 0; first < rows.count(); first += some.size()) {
-    moult::upload(device, device->work, rows.get() + first, some.data(), 4 * std::min(some.size(), rows.count() - first));
+    moult::upload(device, device->work, rows.get() + first, some.data(),
+                  4 * std::min(some.size(), rows.count() - first));
   }
 }
 

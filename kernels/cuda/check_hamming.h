@@ -59,7 +59,8 @@ static void check_hamming_case(Check &check, moult_device *device, const Hamming
     for (size_t i = 0; i < std::min<size_t>(counts[q], wanted.size()); i++) {
       const moult_device_bit_hit hit = hits[q * shape.k + i];
       if (!check.expect(hit.distance == wanted[i].distance && hit.row == wanted[i].row,
-                        "%u bytes, %llu rows, k %u, query %zu, place %zu: row %u at %u instead of %u at %u", shape.bytes,
+                        "%u bytes, %llu rows, k %u, query %zu, place %zu: row %u at %u instead of %u at %u",
+                        shape.bytes,
                         static_cast<unsigned long long>(shape.count), shape.k, q, i, hit.row, hit.distance,
                         wanted[i].row, wanted[i].distance)) {
         break;
@@ -119,8 +120,8 @@ static void check_hamming(Check &check) {
     if (check.expect(handle.device != nullptr, "a small device opens: %s", handle.message)) {
       std::vector<uint8_t> rows(1000 * 4096);
       std::vector<moult_device_bit_hit> few(10);
-      check.expect_status(check.library->hamming(handle.device, rows.data(), 1000, 4096, nullptr, 1000, rows.data(), 1, 10,
-                                                 nullptr, few.data(), counts),
+      check.expect_status(check.library->hamming(handle.device, rows.data(), 1000, 4096, nullptr, 1000, rows.data(), 1,
+                                                 10, nullptr, few.data(), counts),
                           MOULT_DEVICE_OUT_OF_MEMORY, "no room");
     }
   }

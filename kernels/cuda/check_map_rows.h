@@ -29,7 +29,8 @@ static void check_map_case(Check &check, moult_device *device, uint32_t outputs,
         absolute += fabs(product);
       }
       const double found = double(results[i * outputs + o]);
-      if (!check.expect(fabs(found - sum) <= unit * (1 + unit) * absolute, "%u × %u, row %llu, output %u: %g instead of %g",
+      if (!check.expect(fabs(found - sum) <= unit * (1 + unit) * absolute,
+                        "%u × %u, row %llu, output %u: %g instead of %g",
                         outputs, inputs, static_cast<unsigned long long>(i), o, found, sum)) {
         return;
       }

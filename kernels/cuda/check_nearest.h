@@ -63,7 +63,8 @@ static void check_nearest_case(Check &check, moult_device *device, CentroidKind 
     uint32_t wanted = 0;
     double least = INFINITY;
     for (uint32_t c = 0; c < centroid_count; c++) {
-      const double distance = squared_l2_f64(vectors.data() + i * dimension, centroids.data() + c * dimension, dimension);
+      const double distance =
+          squared_l2_f64(vectors.data() + i * dimension, centroids.data() + c * dimension, dimension);
       if (distance < least) {
         least = distance;
         wanted = c;
@@ -98,7 +99,8 @@ static void check_nearest(Check &check) {
   check.expect_status(check.library->nearest(check.device, &value, 0, 1, &value, 1, nullptr, &number),
                       MOULT_DEVICE_UNSUPPORTED, "no centroids");
   if (!check.is_emulated) return;
-  for (const moult::MatrixPath path : {moult::MatrixPath::plain, moult::MatrixPath::mma_sync, moult::MatrixPath::wgmma}) {
+  using Path = moult::MatrixPath;
+  for (const Path path : {Path::plain, Path::mma_sync, Path::wgmma}) {
     Handle handle(check);
     if (!check.expect(handle.device != nullptr, "a device opens: %s", handle.message)) return;
     handle.device->path = path;

@@ -1,18 +1,20 @@
-// Codes of integer levels: rows are normalized, centred, rotated, coded, packed and measured in one kernel, a warp a row,
-// with nothing in memory between. Codes and side data are the bytes of LevelQuantizer.
+// Codes of integer levels: rows are normalized, centred, rotated, coded, packed and measured in one kernel, a warp a
+// row, with nothing in memory between. Codes and side data are the bytes of LevelQuantizer.
 //
-// A warp holds a row as rotate.h has it. The 32 lanes of the sums in double (kernels.h) are the 32 lanes of the warp, a
-// segment of 32 dimensions is one value of every lane, and each step of the bisection among the thresholds is one bit of
-// all 32 codes: one vote. Lane s keeps the votes of segment s and brings their bits into the order of moult_zone, all
-// segments at once. The sums of a factor go over 16 lanes by turns: lane m adds its product and then lane m + 16's.
+// A warp holds a row as rotate.h has it. The 32 lanes of the sums in double (kernels.h) are the 32 lanes of the warp,
+// a segment of 32 dimensions is one value of every lane, and each step of the bisection among the thresholds is one
+// bit of all 32 codes: one vote. Lane s keeps the votes of segment s and brings their bits into the order of
+// moult_zone, all segments at once. The sums of a factor go over 16 lanes by turns: lane m adds its product and then
+// lane m + 16's.
 //
-// Bound, 768 dimensions to 4 bits: 3072 bytes read and 392 written, 1.24 G rows a second at 4.3 TB/s of copying. But the
-// rotation alone is 336 cycles of issuing (rotate.h), all of it some 540: about 2150 instructions a warp, of which the sums
-// in double are 190, codes 340, factor 100, votes 200. 132 multiprocessors at 1.75 GHz: 0.43 G rows a second, a third of
-// what copying would give. The order of additions is the contract, so neither tensor cores nor fewer additions may help;
-// without a rotation (encode_u8.cu) memory is the bound.
+// Bound, 768 dimensions to 4 bits: 3072 bytes read and 392 written, 1.24 G rows a second at 4.3 TB/s of copying. But
+// the rotation alone is 336 cycles of issuing (rotate.h), all of it some 540: about 2150 instructions a warp, of which
+// the sums in double are 190, codes 340, factor 100, votes 200. 132 multiprocessors at 1.75 GHz: 0.43 G rows a second,
+// a third of what copying would give. The order of additions is the contract, so neither tensor cores nor fewer
+// additions may help; without a rotation (encode_u8.cu) memory is the bound.
 //
-// Resources: columns + about 50 registers, 4·rotated bytes of shared memory a warp and 4·rotated a block.
+// Resources: 64 registers up to 16 columns, 80 up to 32, 128 up to 64, 254 with 96, without spills; 4·rotated bytes of
+// shared memory a warp and 4·rotated a block.
 #include "encode.h"
 
 #include "families.h"
@@ -52,7 +54,8 @@ __device__ __forceinline__ uint32_t high_word_3(uint32_t bits) {
   return low | high << 4;
 }
 
-/// The high bits of 5-bit codes: byte b has dimensions 8k+2b and 8k+2b+1, k = 0 … 3: a 4 × 4 matrix of pairs, transposed.
+/// The high bits of 5-bit codes: byte b has dimensions 8k+2b and 8k+2b+1, k = 0 … 3: a 4 × 4 matrix of pairs,
+/// transposed.
 __device__ __forceinline__ uint32_t high_word_5(uint32_t bits) {
   uint32_t swapped = (bits ^ bits >> 6) & 0x00cc00cc;
   bits ^= swapped | swapped << 6;
@@ -108,7 +111,8 @@ __device__ __forceinline__ float fold_16(float sum) {
 
 /// Codes of some segments; `values`: the lane's own, 32 apart. Returns Σ value·level.
 template <int bits>
-__device__ __forceinline__ float encode_run(const float *values, uint32_t segments, float scale, const LevelRun &run, uint32_t *codes) {
+__device__ __forceinline__ float encode_run(const float *values, uint32_t segments, float scale,
+                                            const LevelRun &run, uint32_t *codes) {
   const unsigned lane = lane_index();
   float sum = 0;
   for (uint32_t first = 0; first < segments; first += 32) {
@@ -158,7 +162,8 @@ __device__ __forceinline__ float encode_run_8(const float *values, uint32_t segm
   return fold_16(sum);
 }
 
-__device__ __forceinline__ float encode_segments(const float *values, float scale, const LevelRun &run, uint32_t *codes) {
+__device__ __forceinline__ float encode_segments(const float *values, float scale, const LevelRun &run,
+                                                 uint32_t *codes) {
   switch (run.bits) {
     case 1: return encode_run<1>(values, run.segments, scale, run, codes);
     case 2: return encode_run<2>(values, run.segments, scale, run, codes);

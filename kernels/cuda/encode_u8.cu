@@ -1,17 +1,18 @@
 // Codes of one byte a dimension: rows are normalized, centred, coded and summed up in one kernel, a warp a row. As
 // encode_u8_rows in kernels.h.
 //
-// Lane l has the values 32·h + l, so the 32 lanes of the sums in double are those of the warp, and loads are of 128 bytes a
-// warp, a whole row in flight. Codes go through shared memory to be read again four a word: for the sums of squares and the
-// two limbs by DP4A, and to be stored 128 bytes a warp. Codes less 128 are signed bytes, and
+// Lane l has the values 32·h + l, so the 32 lanes of the sums in double are those of the warp, and loads are of 128
+// bytes a warp, a whole row in flight. Codes go through shared memory to be read again four a word: for the sums of
+// squares and the two limbs by DP4A, and to be stored 128 bytes a warp. Codes less 128 are signed bytes, and
 //
 //     Σ (code − 128)² is what is asked for,   Σ code·limb = Σ (code − 128)·limb + 128·Σ limb.
 //
-// Bound, 768 dimensions: 3072 bytes read, 800 written: 1.11 G rows a second at 4.3 TB/s of copying, 208 cycles a row of a
-// multiprocessor. Needed are about 600 instructions a warp, 150 cycles, with normalizing and limbs; 48 conversions to
-// double take 96 cycles of their own unit, loads, stores and shuffles 130 of theirs, side by side.
+// Bound, 768 dimensions: 3072 bytes read, 800 written: 1.11 G rows a second at 4.3 TB/s of copying, 208 cycles a row
+// of a multiprocessor. Needed are about 600 instructions a warp, 150 cycles, with normalizing and limbs; 48
+// conversions to double take 96 cycles of their own unit, loads, stores and shuffles 130 of theirs, side by side.
 //
-// Resources: columns + about 40 registers, shared memory a byte a dimension and warp, 4 a dimension and block.
+// Resources: 50 registers with 24 columns, 123 with 96, without spills; shared memory a byte a dimension and warp, 4 a
+// dimension and block.
 #include "encode.h"
 #include "families.h"
 

@@ -2,17 +2,18 @@
 //
 // A block of 256 threads compares 2048 rows with one, four or eight queries; a row is read once for all of them.
 // Distances stay in shared memory. Then a warp a query counts those that do not exceed the query's bar, mostly none
-// after the first tiles; where there are k or more it bisects for the k-th distance, which is a new bar: k rows at hand
-// are as near. What passes, at most k rows of a tile, is appended to the query's list. The block that finishes a group of
-// queries last cuts the lists to the k best. Nothing overflows, and no order of blocks changes the outcome: a set of keys
-// (distance, row) has one set of k smallest.
+// after the first tiles; where there are k or more it bisects for the k-th distance, which is a new bar: k rows at
+// hand are as near. What passes, at most k rows of a tile, is appended to the query's list. The block that finishes a
+// group of queries last cuts the lists to the k best. Nothing overflows, and no order of blocks changes the outcome: a
+// set of keys (distance, row) has one set of k smallest.
 //
 // Bound. One query: bytes·rows / memory bandwidth; 768 bits: 1 M rows are 96 MB, 20 µs at 4.8 TB/s. 24 words a row are
-// 60 logical operations, 8 additions and 8 counts (a tree of carry-save adders counts four words at once), 1.1 cycles of a
-// multiprocessor (64 of them, 16 counts a cycle), of the 4.6 that 96 bytes take: memory is the limit up to 4 queries at once.
-// Many queries: the arithmetic, 132·1.75 GHz/1.1 = 210 G rows a second at 768 bits.
+// 60 logical operations, 8 additions and 8 counts (a tree of carry-save adders counts four words at once), 1.1 cycles
+// of a multiprocessor (64 of them, 16 counts a cycle), of the 4.6 that 96 bytes take: memory is the limit up to 4
+// queries at once. Many queries: the arithmetic, 132·1.75 GHz/1.1 = 210 G rows a second at 768 bits.
 //
-// Resources: 256 threads; 32 KiB of shared memory with eight queries and distances of 16 bits, 16 KiB with one.
+// Resources: 256 threads; 40, 62 or 80 registers with one, four or eight queries; 32 KiB of shared memory with eight
+// queries and distances of 16 bits, 16 KiB with one.
 #include "hamming.h"
 
 #include <cstring>
@@ -266,7 +267,8 @@ __device__ void merge(const HammingWork &work, uint32_t query, uint64_t *staged,
 
 /// grid: groups of queries × tiles of rows.
 template <int queries, typename Distance>
-__global__ void __launch_bounds__(threads, queries == 1 ? 6 : queries == 4 ? 4 : 3) scan_tile(HammingWork work, uint32_t staged_count_max) {
+__global__ void __launch_bounds__(threads, queries == 1 ? 6 : queries == 4 ? 4 : 3)
+    scan_tile(HammingWork work, uint32_t staged_count_max) {
   MOULT_SHARED_BYTES(memory);
   MOULT_SHARED(uint32_t, is_last, [1]);
   Distance *const distances = reinterpret_cast<Distance *>(memory);

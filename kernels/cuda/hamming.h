@@ -8,9 +8,9 @@ namespace moult {
 
 /// One launch over rows that lie in the device's memory.
 ///
-/// Rows lie in blocks of 32, in chunks of 16 bytes: chunk c of row r at blocks[(r/32·chunks + c)·32 + r%32], zeros behind
-/// a row's last byte. So a lane has a row of its own, a warp reads 512 bytes at once, and nothing is added up across
-/// lanes. The memory is of whole blocks.
+/// Rows lie in blocks of 32, in chunks of 16 bytes: chunk c of row r at blocks[(r/32·chunks + c)·32 + r%32], zeros
+/// behind a row's last byte. So a lane has a row of its own, a warp reads 512 bytes at once, and nothing is added up
+/// across lanes. The memory is of whole blocks.
 ///
 /// A key is distance·2³² + row: in the order of results.
 struct HammingWork {

@@ -1,11 +1,11 @@
 // y = A·x of many rows in float32: a tiled product of matrices, for learned directions.
 //
-// A block takes 128 rows × 128 outputs, a thread 8 × 8 of them in registers, in steps of 16 inputs through two stages of
-// shared memory. Every result is one chain of fused multiply-adds from input 0 on, so a row's results are the same bits
-// whatever stands beside it, and within inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|A[i][j]·x[j]| of the exact ones.
+// A block takes 128 rows × 128 outputs, a thread 8 × 8 of them in registers, in steps of 16 inputs through two stages
+// of shared memory. Every result is one chain of fused multiply-adds from input 0 on, so a row's results are the same
+// bits whatever stands beside it, and within inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|A[i][j]·x[j]| of the exact ones.
 //
-// Bound: rows·outputs·inputs multiply-adds, 128 a cycle and multiprocessor: 30 T a second on an H200. A step of a block is
-// 262 144 of them, 2048 cycles, and reads 16 KiB, 8 bytes a cycle, of which the second-level cache has most.
+// Bound: rows·outputs·inputs multiply-adds, 128 a cycle and multiprocessor: 30 T a second on an H200. A step of a
+// block is 262 144 of them, 2048 cycles, and reads 16 KiB, 8 bytes a cycle, of which the second-level cache has most.
 //
 // Resources: 256 threads of at most 128 registers, 33 KiB of shared memory.
 #include "map_rows.h"

@@ -1,11 +1,12 @@
-// The nearest centroid of each vector: bfloat16 on the tensor cores, in double among the few that it may be (nearest.h).
+// The nearest centroid of each vector: bfloat16 on the tensor cores, in double among the few that it may be
+// (nearest.h).
 //
-// Vectors are the queries of matrix.h, centroids its rows. A thread has 64 sums of a vector in registers (wgmma): it looks
-// for their largest, four lanes and then, by one atomic operation, all tiles agree on the best so far, and what is within
-// 2E of that is noted. Then a warp a vector compares what is left in double.
+// Vectors are the queries of matrix.h, centroids its rows. A thread has 64 sums of a vector in registers (wgmma): it
+// looks for their largest, four lanes and then, by one atomic operation, all tiles agree on the best so far, and what
+// is within 2E of that is noted. Then a warp a vector compares what is left in double.
 //
-// Bound: vectors·centroids·d multiply-adds at the rate of `multiply`. A tile's vectors, some 25 MB of codes, stay in the
-// second-level cache for all centroids.
+// Bound: vectors·centroids·d multiply-adds at the rate of `multiply`. A tile's vectors, some 25 MB of codes, stay in
+// the second-level cache for all centroids.
 #include "nearest.h"
 
 #include <vector>
@@ -42,7 +43,8 @@ __device__ CodedLengths code_vector(const float *vector, const float *centre, ui
       lengths.rounded += rounded * rounded;
       lengths.error += error * error;
     }
-    *unit_place(codes, tile_vectors, lines, number, unit) = make_uint2(bits[0] | bits[1] << 16, bits[2] | bits[3] << 16);
+    *unit_place(codes, tile_vectors, lines, number, unit) =
+        make_uint2(bits[0] | bits[1] << 16, bits[2] | bits[3] << 16);
   }
   return {warp_sum(lengths.square), warp_sum(lengths.rounded), warp_sum(lengths.error)};
 }
@@ -69,7 +71,8 @@ __global__ void __launch_bounds__(threads) code_centroids(const float *centroids
 }
 
 /// 2E with all roundings; infinite where a product might have overflowed.
-__device__ __forceinline__ float slack(const CodedLengths &lengths, uint32_t dimension, const LargestCentroid &largest) {
+__device__ __forceinline__ float slack(const CodedLengths &lengths, uint32_t dimension,
+                                       const LargestCentroid &largest) {
   const double centroid = __longlong_as_double(static_cast<long long>(largest.norm));
   const double rounded_centroid = __longlong_as_double(static_cast<long long>(largest.rounded_norm));
   const double centroid_error = __longlong_as_double(static_cast<long long>(largest.rounding_error));
@@ -85,8 +88,8 @@ __device__ __forceinline__ float slack(const CodedLengths &lengths, uint32_t dim
 
 __global__ void __launch_bounds__(threads) code_vectors(const float *vectors, uint64_t stride, const float *centre,
                                                         uint64_t count, uint32_t dimension, uint32_t lines,
-                                                        uint64_t padded, const LargestCentroid *largest, unsigned char *codes,
-                                                        float *slacks) {
+                                                        uint64_t padded, const LargestCentroid *largest,
+                                                        unsigned char *codes, float *slacks) {
   for (uint64_t i = global_warp(); i < padded; i += warp_count()) {
     const bool is_there = i < count;
     const CodedLengths lengths =
@@ -225,8 +228,8 @@ CentroidSearch::CentroidSearch(moult_device *device, const float *centroids, uin
   upload(device, device->work, centre_.get(), centre.data(), centre.size() * sizeof(float));
   check(cudaMemsetAsync(largest_.get(), 0, sizeof(LargestCentroid), device->work), "clearing");
   device->launch("code_centroids", code_centroids, dim3(device->grid(padded, warps)), dim3(threads), 0, device->work,
-                 centroids_.get(), centre_.get(), count, dimension, lines_, padded, centroid_codes_.get(), halves_.get(),
-                 largest_.get());
+                 centroids_.get(), centre_.get(), count, dimension, lines_, padded, centroid_codes_.get(),
+                 halves_.get(), largest_.get());
 }
 
 void CentroidSearch::allocate(uint64_t count) {
@@ -246,7 +249,8 @@ void CentroidSearch::assign(const float *vectors, uint64_t stride, uint64_t coun
   check(cudaMemsetAsync(best_.get(), 0, padded * 4, device_->work), "clearing");
   check(cudaMemsetAsync(counts_.get(), 0, padded * 4, device_->work), "clearing");
   device_->launch("code_vectors", code_vectors, dim3(device_->grid(padded, warps)), dim3(threads), 0, device_->work,
-                  vectors, stride, centre_.get(), count, dimension_, lines_, padded, largest_.get(), codes_.get(), slacks_.get());
+                  vectors, stride, centre_.get(), count, dimension_, lines_, padded, largest_.get(),
+                  codes_.get(), slacks_.get());
   const CandidateEpilogue candidates = {halves_.get(), slacks_.get(), best_.get(), counts_.get(), found_.get()};
   multiply(device_, device_->path, "nearest", Panel{codes_.get(), uint32_t(padded / query_tile), lines_},
            Panel{centroid_codes_.get(), tiles_, lines_}, candidates, device_->work);

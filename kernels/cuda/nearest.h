@@ -7,10 +7,11 @@
 //
 //     |⟨x, c⟩ − product| ≤ ‖x − x̃‖·‖c‖ + ‖x̃‖·‖c − c̃‖ + (d + 16)·2⁻²²·‖x̃‖·‖c̃‖ ≤ E
 //
-// with the largest ‖c‖, ‖c − c̃‖ and ‖c̃‖ of all. Only centroids within 2E of the best can be nearest: of few a thousand,
-// they are compared in double. While products come, "the best" is the best so far, which lets a few more through. The
-// roundings of product − half, of the halves and of the bar are within 2⁻²²·(‖c‖² + ‖x̃‖·‖c̃‖); what underflows is below
-// d·2⁻¹²³·(1 + ‖x̃‖ + ‖c‖); distances in double are within (d + 64)·2⁻⁵³ of themselves. Where sums might overflow all centroids are compared.
+// with the largest ‖c‖, ‖c − c̃‖ and ‖c̃‖ of all. Only centroids within 2E of the best can be nearest: of few a
+// thousand, they are compared in double. While products come, "the best" is the best so far, which lets a few more
+// through. The roundings of product − half, of the halves and of the bar are within 2⁻²²·(‖c‖² + ‖x̃‖·‖c̃‖); what
+// underflows is below d·2⁻¹²³·(1 + ‖x̃‖ + ‖c‖); distances in double are within (d + 64)·2⁻⁵³ of themselves. Where sums
+// might overflow all centroids are compared.
 #ifndef MOULT_DEVICE_NEAREST_H
 #define MOULT_DEVICE_NEAREST_H
 

@@ -1,12 +1,13 @@
 // The random rotation of kernels/rotate.h with a warp a row: the same additions in the same order, so the same bits.
 //
-// Lane l has the values 32·h + l of a row, h = 0 … columns − 1: its column. All that is between values a multiple of 32
-// apart is then within a lane: the upper levels of the Hadamard transform, which begins at a multiple of 64, and the turn
-// of the halves. The lower five levels are between lanes: of a pair a, b at distance `half` the lower lane keeps a + b,
-// the upper one a − b, one shuffle and one multiply-add by ±1, whose product is exact.
+// Lane l has the values 32·h + l of a row, h = 0 … columns − 1: its column. All that is between values a multiple of
+// 32 apart is then within a lane: the upper levels of the Hadamard transform, which begins at a multiple of 64, and
+// the turn of the halves. The lower five levels are between lanes: of a pair a, b at distance `half` the lower lane
+// keeps a + b, the upper one a − b, one shuffle and one multiply-add by ±1, whose product is exact.
 //
-// A round of 768 dimensions, 24 columns, 16 of them transformed, is 48 instructions for signs, 160 for the lower levels, 64
-// for the upper ones, 16 to scale and 48 to turn: 1344 in four rounds, 336 cycles of a multiprocessor's four schedulers.
+// A round of 768 dimensions, 24 columns, 16 of them transformed, is 48 instructions for signs, 160 for the lower
+// levels, 64 for the upper ones, 16 to scale and 48 to turn: 1344 in four rounds, 336 cycles of a multiprocessor's
+// four schedulers.
 #ifndef MOULT_DEVICE_ROTATE_H
 #define MOULT_DEVICE_ROTATE_H
 

@@ -103,10 +103,12 @@ public final class Device: @unchecked Sendable {
     let calls = Calls(functions: handle.library, device: handle.device)
     let status = call(calls)
     let isNews = record.withLock { record in
-      record.callCount += 1
+      // Measuring is nobody's work.
+      let count = kind == .measuring ? 0 : 1
+      record.callCount += count
       if status == MOULT_DEVICE_OK { record.failing.remove(kind) }
       guard status != MOULT_DEVICE_OK, status != MOULT_DEVICE_STOPPED else { return false }
-      record.fallbackCount += 1
+      record.fallbackCount += count
       return record.failing.insert(kind).inserted
     }
     if status == MOULT_DEVICE_OK { return (true, nil) }

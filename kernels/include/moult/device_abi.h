@@ -197,9 +197,9 @@ typedef struct moult_device_library {
   moult_device_status (*neighbour_lists)(moult_device *device, moult_device_set *set, uint32_t degree,
                                          uint64_t seed, const moult_device_stop *stop, uint32_t *neighbours,
                                          float *scores);
-  /// Links of a graph's level 0 from neighbour lists: of a row's list and of the rows that name it, nearest first,
-  /// those that no kept one covers (score to the kept one ≥ score to the row, as GraphLinkTable's rule), then the
-  /// nearest others, until `link_count`. links: rows × link_count, UINT32_MAX where there are fewer.
+  /// Links of a graph's level 0 from neighbour lists: of a row's list and of the rows that name it the 2·degree
+  /// nearest are considered, nearest first; those that no kept one covers (GraphLinkTable.covers, by scores in
+  /// float32), then the nearest others, until `link_count`. links: rows × link_count, UINT32_MAX where there are fewer.
   moult_device_status (*prune)(moult_device *device, moult_device_set *set, const uint32_t *neighbours,
                                uint32_t degree, uint32_t link_count, const moult_device_stop *stop,
                                uint32_t *links);
