@@ -1,5 +1,6 @@
 import Foundation
 import MoultModel
+import MoultStorageTesting
 import MoultTesting
 import Testing
 
@@ -176,5 +177,24 @@ struct EmbeddingCacheTests {
     let again = try EmbeddingCache(in: directory)
     #expect(try again.known([Self.key(1)], dimension: 1, job: 1) == [false])
     again.close()
+  }
+
+  @Test("settling syncs the log, though the database learns nothing yet")
+  func settling() async throws {
+    /// Stores a vector and settles; `false` where settling failed.
+    func settle(_ fileSystem: FaultyFileSystem) async throws -> (before: Int, after: Int, isDone: Bool) {
+      let temporary = TemporaryDirectory()
+      let directory = try DataDirectory(path: temporary.path, fileSystem: fileSystem)
+      defer { directory.close() }
+      let cache = try EmbeddingCache(in: directory)
+      defer { cache.close() }
+      try await cache.store([(Self.key(1), .vector([1, 2]))], job: 1)
+      let before = fileSystem.callCount
+      let isDone = (try? await cache.settle()) != nil
+      return (before, fileSystem.callCount, isDone)
+    }
+    let (before, after, isDone) = try await settle(FaultyFileSystem(atCall: nil))
+    #expect(isDone && after == before + 1)
+    #expect(try await !settle(FaultyFileSystem(.brokenDisk, atCall: before)).isDone)
   }
 }

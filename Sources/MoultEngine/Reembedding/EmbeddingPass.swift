@@ -173,6 +173,7 @@ struct EmbeddingPass: Sendable {
         }
         if state.requests == 0, state.noting == 0, !state.isLoading, !state.isSaving {
           if isSpent {
+            try await cache.settle()
             try await save(state.progress)
             throw BudgetSpent(progress: state.progress)
           }

@@ -205,6 +205,8 @@ package final class EmbeddingCache: Sendable {
 
   package func close() {
     appending.sync { state.withLock { $0.isClosed = true } }
+    // Else the next start reads it from the logs.
+    try? database.writeWithoutTransaction { try fold(in: $0) }
     try? database.close()
   }
 
@@ -410,31 +412,33 @@ package final class EmbeddingCache: Sendable {
 
   /// Tells the database of what was stored since the last time. Memory keeps the places until somebody does.
   package func fold() async throws {
+    do { try await database.writeWithoutTransaction { [self] db in try fold(in: db) } } catch {
+      throw MoultError.translating(error, path: path)
+    }
+  }
+
+  private func fold(in db: Database) throws {
+    let (part, logs) = state.withLock { state in
+      state.folding = state.unfolded
+      state.unfolded = Unfolded()
+      return (state.folding, state.logs)
+    }
+    guard !part.ends.isEmpty || !part.spent.isEmpty else { return }
     do {
-      try await database.writeWithoutTransaction { [self] db in
-        let (part, logs) = state.withLock { state in
-          state.folding = state.unfolded
-          state.unfolded = Unfolded()
-          return (state.folding, state.logs)
-        }
-        guard !part.ends.isEmpty || !part.spent.isEmpty else { return }
-        do {
-          // The database must not know of what a power loss may take.
-          for number in part.ends.keys { try logs[number]?.sync() }
-          try db.inTransaction {
-            try Self.fold(part, in: db)
-            return .commit
-          }
-          state.withLock { $0.folding = Unfolded() }
-        } catch {
-          state.withLock { state in
-            state.unfolded.add(before: part)
-            state.folding = Unfolded()
-          }
-          throw error
-        }
+      // The database must not know of what a power loss may take.
+      for number in part.ends.keys { try logs[number]?.sync() }
+      try db.inTransaction {
+        try Self.fold(part, in: db)
+        return .commit
       }
-    } catch { throw MoultError.translating(error, path: path) }
+      state.withLock { $0.folding = Unfolded() }
+    } catch {
+      state.withLock { state in
+        state.unfolded.add(before: part)
+        state.folding = Unfolded()
+      }
+      throw error
+    }
   }
 
   private static func fold(_ part: Unfolded, in db: Database) throws {
