@@ -19,6 +19,8 @@ public struct DeviceNeighbors: GraphNeighborSource {
     self.use = use
   }
 
+  public var worksBeside: Bool { true }
+
   public func neighbors(
     degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
   ) throws -> GraphNeighbors? {
