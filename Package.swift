@@ -151,11 +151,9 @@ let package = Package(
     .executableTarget(
       name: "MoultCommand",
       dependencies: [
-        "MoultModel", "MoultCompute", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus",
-        "MoultQdrant", "MoultEmbedding", "MoultBenchmark", argumentParser, asyncHTTPClient, hummingbird,
-        nioCore, nioHTTP1,
-        nioSSL,
-        logging, lifecycle,
+        "MoultModel", "MoultFiles", "MoultEngine", "MoultServer", "MoultMilvus", "MoultQdrant",
+        "MoultEmbedding", "MoultBenchmark", argumentParser, asyncHTTPClient, hummingbird, nioCore, nioHTTP1,
+        nioSSL, logging, lifecycle,
       ],
       swiftSettings: strict),
 

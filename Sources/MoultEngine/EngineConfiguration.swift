@@ -51,4 +51,7 @@ package struct EngineConfiguration: Sendable {
     self.importRowsMax = importRowsMax
     self.device = device
   }
+
+  /// Opens the device that is chosen; who opens the engine learns from its log what became of that.
+  package mutating func choose(_ choice: DeviceChoice) { device = choice.select() }
 }

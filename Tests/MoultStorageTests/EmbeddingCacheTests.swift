@@ -30,19 +30,20 @@ struct EmbeddingCacheTests {
     defer { directory.close() }
     // One that is not closed is as good as one whose process was killed: it has nothing left to write.
     var killed: [EmbeddingCache] = []
-    var cache = try EmbeddingCache(in: directory)
+    var cache = try EmbeddingCache(in: directory, placesPerFold: 50)
     var known: [Int: [Float]] = [:]
     var refused: [Int: String] = [:]
     var spent = Spent()
     for _ in 0..<60 {
-      switch Int.random(in: 0..<8, using: &random) {
+      switch Int.random(in: 0..<9, using: &random) {
       case 0: try await cache.fold()
       case 1:
         killed.append(cache)
-        cache = try EmbeddingCache(in: directory)
+        cache = try EmbeddingCache(in: directory, placesPerFold: 50)
       case 2:
         cache.close()
-        cache = try EmbeddingCache(in: directory)
+        cache = try EmbeddingCache(in: directory, placesPerFold: 50)
+      case 3: try await cache.settle()
       default:
         var entries: [(key: Key, entry: EmbeddingCache.Entry)] = []
         for _ in 0..<Int.random(in: 0...40, using: &random) {

@@ -26,6 +26,14 @@ package struct BenchmarkOptions: Sendable {
     self.device = device
   }
 
+  /// Opens the device that is chosen.
+  ///
+  /// - Returns: why there is none although it was asked for.
+  package mutating func choose(_ choice: DeviceChoice) -> String? {
+    device = choice.select()
+    return device.isProblem ? device.refusal : nil
+  }
+
   var team: ThreadTeam { ThreadTeam(threads: threads, device: device) }
 
   /// Calls of the device so far, to be given to `deviceName`.

@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import Foundation
 internal import Logging
 internal import MoultBenchmark
-internal import MoultCompute
 internal import MoultEmbedding
 internal import MoultEngine
 internal import MoultMilvus
@@ -76,8 +75,7 @@ struct ServeCommand: AsyncParsableCommand {
     )
     for problem in MachineAdvice.problems(of: machine) { Console.say("warning: \(problem)") }
 
-    let device = try DeviceChoice.ofEnvironment().select()
-    let engine = try await openEngine(device, logger)
+    let engine = try await openEngine(try DeviceChoice(variable: Environment.device), logger)
     let models = try embedders.source()
     if let models { engine.callEmbedders(with: models) }
     var configuration = ServerConfiguration(
@@ -105,15 +103,15 @@ struct ServeCommand: AsyncParsableCommand {
     Console.say("stopped")
   }
 
-  private func openEngine(_ device: DeviceSelection, _ logger: Logger) async throws -> Engine {
+  private func openEngine(_ device: DeviceChoice, _ logger: Logger) async throws -> Engine {
+    var configuration = EngineConfiguration(
+      dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
+      queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
+      embeddingCacheBytes: embedders.embeddingCache, refusesPartialFields: embedders.refusePartial,
+      retention: retention.retention)
+    configuration.choose(device)
     do {
-      return try await Engine.open(
-        EngineConfiguration(
-          dataDirectory: data, computeThreads: threads, segmentRowsMax: segmentRows,
-          queuedSearchesMax: serving.maxQueuedSearches, jobLimits: limits.limits,
-          embeddingCacheBytes: embedders.embeddingCache, refusesPartialFields: embedders.refusePartial,
-          retention: retention.retention, device: device),
-        logger: logger)
+      return try await Engine.open(configuration, logger: logger)
     } catch {
       throw CommandFailure(opening: data, error)
     }

@@ -1,4 +1,4 @@
 public import ArgumentParser
-public import MoultCompute
+public import MoultModel
 
 extension DeviceChoice: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MoultModel
 
 /// Variables of the environment that stand for options; an empty one counts as not set.
 enum Environment {
@@ -8,6 +9,8 @@ enum Environment {
 
   static var apiKey: String? { value("MOULT_API_KEY") }
   static var readOnlyAPIKey: String? { value("MOULT_READ_ONLY_API_KEY") }
+
+  static var device: String? { value(DeviceChoice.variable) }
 
   static var caCertificate: String? { value("MOULT_CA_CERTIFICATE") }
 

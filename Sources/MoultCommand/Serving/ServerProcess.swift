@@ -43,6 +43,17 @@ final class ServerProcess {
     return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
+  /// Waits until the server has hardly anything left to do: what it was given before is not part of a measurement.
+  func becomeIdle() async {
+    let (lookSeconds, idleShare) = (1.0, 0.02)
+    while let before = processorSeconds {
+      try? await Task.sleep(for: .seconds(lookSeconds))
+      guard !Task.isCancelled, let after = processorSeconds, after - before > idleShare * lookSeconds else {
+        return
+      }
+    }
+  }
+
   /// Bytes that the server has caused to be written to the disk so far; `nil` when not known.
   var writtenBytes: Int? {
     let counters = try? String(contentsOfFile: "/proc/\(processID)/io", encoding: .utf8)

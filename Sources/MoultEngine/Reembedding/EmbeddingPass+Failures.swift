@@ -14,7 +14,7 @@ extension EmbeddingPass {
 
   func retry(
     _ batch: Batch, _ failure: EmbeddingFailure, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>, now: Double, patienceSeconds: Double
+    in group: inout Tasks, now: Double, patienceSeconds: Double
   ) throws {
     let jitter = Double.random(in: 0...1, using: &state.random)
     var batch = batch
@@ -63,10 +63,10 @@ extension EmbeddingPass {
   /// Asks for a word that any model knows, to learn whether it is the texts or the endpoint.
   private func probe(
     _ batch: Batch, _ reason: String, isRefused: Bool, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>
+    in group: inout Tasks
   ) {
     state.noting += 1
-    group.addTask {
+    begin(&group, state) {
       let probe = Item(
         key: EmbeddingText.key(Self.probe, identity: model.identity), text: Self.probe, id: batch.items[0].id,
         page: 0)
@@ -83,7 +83,7 @@ extension EmbeddingPass {
   /// Halves the batch until the text stands alone that is not taken, or that the model fails at.
   func refuse(
     _ batch: Batch, _ reason: String, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>
+    in group: inout Tasks
   ) throws {
     guard batch.items.count == 1 else {
       let half = batch.items.count / 2
@@ -101,10 +101,10 @@ extension EmbeddingPass {
 
   private func setAside(
     _ batch: Batch, _ reason: String, _ state: inout State,
-    in group: inout ThrowingTaskGroup<Event, any Error>
+    in group: inout Tasks
   ) {
     state.noting += 1
-    group.addTask {
+    begin(&group, state) {
       try await store([.refused(reason)], of: batch)
       return .noted(batch)
     }

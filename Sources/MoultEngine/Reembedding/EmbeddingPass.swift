@@ -84,13 +84,17 @@ struct EmbeddingPass: Sendable {
 
   enum Event: Sendable {
     case page(Page)
-    case answered(Batch, EmbeddingAnswer, EmbeddingCache.Spent)
+    /// - Parameter next: what its stream has sent since.
+    case answered(Batch, EmbeddingAnswer, EmbeddingCache.Spent, next: Batch?)
     case failed(Batch, EmbeddingFailure)
     case noted(Batch)
     case probed(Batch, String, isRefused: Bool, isAnswered: Bool)
     case waited
     case saved
+    case ended(any Error)
   }
+
+  typealias Tasks = ThrowingDiscardingTaskGroup<any Error>
 
   /// A page whose texts are not all there yet.
   struct OpenPage {
@@ -105,6 +109,9 @@ struct EmbeddingPass: Sendable {
   struct State {
     var progress: Progress
     var random: SplitMix64
+    /// Where tasks report to.
+    let events: AsyncStream<Event>.Continuation
+    let relay: EmbeddingRelay
     var pages: [OpenPage] = []
     var pageCount = 0
     var ready: [Item] = []
@@ -140,10 +147,11 @@ struct EmbeddingPass: Sendable {
     save: @escaping @Sendable (Progress) async throws -> Void
   ) async throws -> Progress {
     requests { $0.begin(now: SharedEmbeddingPace.now) }
+    let (events, report) = AsyncStream.makeStream(of: Event.self)
     var state = State(
       progress: progress,
       random: SplitMix64(seed: UInt64(bitPattern: context.record.id) &+ UInt64(context.record.attempt)),
-      nextRow: progress.row)
+      events: report, relay: EmbeddingRelay(pace: requests), nextRow: progress.row)
     // What was paid for between the last save and the end of an attempt is counted all the same.
     var spent = try await cache.spent(by: context.record.id)
     spent.texts = max(spent.texts, progress.report.texts)
@@ -152,8 +160,9 @@ struct EmbeddingPass: Sendable {
     spent.seconds = max(spent.seconds, progress.report.requestSeconds ?? 0)
     count(spent, &state)
     state.savedAt = SharedEmbeddingPace.now
-    return try await withThrowingTaskGroup(of: Event.self) { group in
+    return try await withThrowingDiscardingTaskGroup { group in
       defer { group.cancelAll() }
+      var arrivals = events.makeAsyncIterator()
       while true {
         try context.checkCancellation()
         let now = SharedEmbeddingPace.now
@@ -167,18 +176,18 @@ struct EmbeddingPass: Sendable {
             try await save(state.progress)
             throw BudgetSpent(progress: state.progress)
           }
-          if state.isAtEnd, state.ready.isEmpty, state.again.isEmpty { break }
+          if state.isAtEnd, state.ready.isEmpty, state.again.isEmpty, state.relay.count == 0 { break }
         }
         if !isSpent { wait(&state, in: &group) }
-        guard let event = try await group.next() else { continue }
+        guard let event = await arrivals.next() else { throw CancellationError() }
         try handle(
           event, &state, in: &group, now: SharedEmbeddingPace.now, patienceSeconds: patienceSeconds)
         if close(&state), !state.isSaving, SharedEmbeddingPace.now - state.savedAt >= Self.saveSeconds {
           // Beside the requests: an endpoint that waits for a disk stands still.
           state.isSaving = true
           let progress = state.progress
-          group.addTask {
-            try await cache.fold()
+          begin(&group, state) {
+            try await cache.settle()
             try await save(progress)
             return .saved
           }
@@ -195,20 +204,28 @@ struct EmbeddingPass: Sendable {
     }
   }
 
+  /// Has `body` run beside the loop, which learns of its end.
+  func begin(
+    _ group: inout Tasks, _ state: State, _ body: @escaping @Sendable () async throws -> Event
+  ) {
+    let events = state.events
+    group.addTask {
+      do { events.yield(try await body()) } catch { events.yield(.ended(error)) }
+    }
+  }
+
   private func isSpent(_ progress: Progress) -> Bool {
     guard let budget = text.order.budget, let cost = progress.report.cost else { return false }
     return cost - progress.costBefore >= budget
   }
 
-  private func load(
-    _ state: inout State, isUrgent: Bool, in group: inout ThrowingTaskGroup<Event, any Error>
-  ) {
+  private func load(_ state: inout State, isUrgent: Bool, in group: inout Tasks) {
     let wanted = Self.readyBatches * embedder.streams * embedder.batchTexts
     guard !state.isLoading, !state.isAtEnd, state.ready.count < wanted else { return }
     state.isLoading = true
     state.storedMeanwhile = []
     let row = state.nextRow
-    group.addTask {
+    begin(&group, state) {
       .page(
         try await (isUrgent ? resources.writing : resources.background).run {
           let page = try page(after: row)
@@ -218,9 +235,8 @@ struct EmbeddingPass: Sendable {
     }
   }
 
-  private func send(
-    _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>, now: Double
-  ) {
+  private func send(_ state: inout State, in group: inout Tasks, now: Double) {
+    if state.requests < requests({ $0.streams }) { takeBack(&state) }
     while state.requests < requests({ $0.streams }), let batch = next(&state, now: now) {
       let tokens = batch.tokens
       let isSent = requests { pace in
@@ -233,23 +249,53 @@ struct EmbeddingPass: Sendable {
         return
       }
       state.requests += 1
-      group.addTask {
-        do {
-          let start = ContinuousClock.now
-          let answer = try await model.embed(batch.items.map(\.text))
-          let checked = try check(answer, of: batch)
-          // What an endpoint counts is only its word: a wild number must not end the sum.
-          let spent = EmbeddingCache.Spent(
-            texts: Int64(batch.items.count), requests: 1,
-            tokens: Int64(max(0, min(checked.tokens ?? tokens, Self.tokensPerAnswerMax))),
-            seconds: start.secondsToNow)
-          try await store(checked.outcomes, of: batch, spent: spent)
-          return .answered(batch, checked, spent)
-        } catch let failure as EmbeddingFailure {
-          return .failed(batch, failure)
-        }
-      }
+      let (events, relay) = (state.events, state.relay)
+      begin(&group, state) { try await sendOn(batch, relay, events) }
     }
+    handOver(&state)
+  }
+
+  /// Sends a batch, and as long as all goes well the next one that is there as soon as its vectors are kept: an endpoint
+  /// waits for nothing else.
+  ///
+  /// - Returns: what became of the last one; of the others it has told.
+  private func sendOn(
+    _ batch: Batch, _ relay: EmbeddingRelay, _ events: AsyncStream<Event>.Continuation
+  ) async throws -> Event {
+    var batch = batch
+    do {
+      while true {
+        let start = ContinuousClock.now
+        let answer = try await model.embed(batch.items.map(\.text))
+        let checked = try check(answer, of: batch)
+        // What an endpoint counts is only its word: a wild number must not end the sum.
+        let spent = EmbeddingCache.Spent(
+          texts: Int64(batch.items.count), requests: 1,
+          tokens: Int64(max(0, min(checked.tokens ?? batch.tokens, Self.tokensPerAnswerMax))),
+          seconds: start.secondsToNow)
+        try await store(checked.outcomes, of: batch, spent: spent)
+        guard let next = relay.take() else { return .answered(batch, checked, spent, next: nil) }
+        events.yield(.answered(batch, checked, spent, next: next))
+        batch = next
+        try Task.checkCancellation()
+      }
+    } catch let failure as EmbeddingFailure {
+      return .failed(batch, failure)
+    }
+  }
+
+  /// Leaves a batch for each stream to go on with, unless it is the loop that must decide.
+  private func handOver(_ state: inout State) {
+    let mayGoOn =
+      text.order.budget == nil && state.again.isEmpty && state.requests <= requests { $0.streams }
+    guard mayGoOn else { return takeBack(&state) }
+    while state.relay.count < state.requests, let batch = next(&state, now: -.infinity) {
+      state.relay.put(batch)
+    }
+  }
+
+  private func takeBack(_ state: inout State) {
+    state.ready.insert(contentsOf: state.relay.takeAll().flatMap(\.items), at: 0)
   }
 
   /// What to send next: what was sent before, once it is due, then full batches, then what is left at the end.
@@ -265,9 +311,7 @@ struct EmbeddingPass: Sendable {
   }
 
   /// Wakes the loop when something becomes due that no answer will remind it of.
-  private func wait(
-    _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>
-  ) {
+  private func wait(_ state: inout State, in group: inout Tasks) {
     guard state.requests < requests({ $0.streams }), !state.again.isEmpty else { return }
     let now = SharedEmbeddingPace.now
     let due = requests { pace in
@@ -275,14 +319,14 @@ struct EmbeddingPass: Sendable {
     }
     guard due < state.waitsUntil else { return }
     state.waitsUntil = due
-    group.addTask {
+    begin(&group, state) {
       try await Task.sleep(until: SharedEmbeddingPace.instant(max(now, due)), clock: .continuous)
       return .waited
     }
   }
 
   private func handle(
-    _ event: Event, _ state: inout State, in group: inout ThrowingTaskGroup<Event, any Error>, now: Double,
+    _ event: Event, _ state: inout State, in group: inout Tasks, now: Double,
     patienceSeconds: Double
   ) throws {
     switch event {
@@ -308,8 +352,8 @@ struct EmbeddingPass: Sendable {
             + "the texts: \(reason)")
       case (false, false): state.again.append(batch)
       }
-    case .answered(let batch, let answer, let spent):
-      state.requests -= 1
+    case .answered(let batch, let answer, let spent, let next):
+      if next == nil { state.requests -= 1 }
       requests { $0.answered(now: now) }
       count(state.spent + spent, &state)
       if answer.outcomes.contains(where: { if case .vector = $0 { true } else { false } }) {
@@ -320,6 +364,7 @@ struct EmbeddingPass: Sendable {
       state.requests -= 1
       state.progress.report.repeated += 1
       try retry(batch, failure, &state, in: &group, now: now, patienceSeconds: patienceSeconds)
+    case .ended(let error): throw error
     }
   }
 

@@ -79,6 +79,6 @@ struct EmbeddingText: Sendable {
     // Stands in no identity, so that no two pairs give the same bytes.
     hash.update(data: [0])
     text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
-    return EmbeddingCache.Key(digest: hash.finalize())
+    return hash.finalize().withUnsafeBytes { EmbeddingCache.Key(digest: $0) }
   }
 }

@@ -31,16 +31,17 @@ package final class EmbeddingCache: Sendable {
     }
 
     /// - Parameter digest: at least 16 bytes.
-    package init(digest: some Sequence<UInt8>) {
-      var bytes = digest.makeIterator()
-      func next() -> UInt64 { (0..<8).reduce(0) { word, _ in word << 8 | UInt64(bytes.next() ?? 0) } }
-      high = next()
-      low = next()
+    package init(digest: UnsafeRawBufferPointer) {
+      precondition(digest.count >= 16)
+      high = UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 0, as: UInt64.self))
+      low = UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
     }
   }
 
   /// A log that is larger is followed by another: whole logs are let go, and each is an open file.
   package static let defaultLogBytesMax = 256 << 20
+  /// Places that memory keeps, about 3 MiB, before ``settle()`` tells the database.
+  package static let defaultPlacesPerFold = 32_768
 
   /// What the database does not know yet.
   private struct Unfolded {
@@ -85,14 +86,19 @@ package final class EmbeddingCache: Sendable {
   private let directory: DataDirectory
   private let state: Mutex<State>
   private let logBytesMax: Int
+  private let placesPerFold: Int
   /// Writes to the newest log: a disk that is slow keeps no task's thread.
   private let appending = DispatchQueue(label: "moult embeddings")
 
   /// Opens the cache of a data directory, or makes it.
   ///
   /// - Throws: `corrupted` for a damaged file, which may be removed while the server is stopped.
-  package init(in directory: DataDirectory, logBytesMax: Int = EmbeddingCache.defaultLogBytesMax) throws {
+  package init(
+    in directory: DataDirectory, logBytesMax: Int = EmbeddingCache.defaultLogBytesMax,
+    placesPerFold: Int = EmbeddingCache.defaultPlacesPerFold
+  ) throws {
     self.directory = directory
+    self.placesPerFold = placesPerFold
     self.logBytesMax = logBytesMax
     path = directory.absolutePath(FileNames.embeddings)
     let file = DatabaseFile(path: path, fileSystem: directory.fileSystem)
@@ -244,14 +250,25 @@ package final class EmbeddingCache: Sendable {
     let missing = places.indices.filter { places[$0] == nil }
     if !missing.isEmpty {
       try reading { db in
-        let find = try db.cachedStatement(
-          sql: "SELECT log, start, dimension FROM places WHERE high = ? AND low = ?")
-        for place in missing {
-          let key = keys[place]
-          let found = try Row.fetchCursor(
-            find, arguments: [Int64(bitPattern: key.high), Int64(bitPattern: key.low)])
-          if let row = try found.next() {
-            places[place] = EmbeddingLog.Place(log: row[0], offset: row[1], dimension: row[2])
+        for first in stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
+          let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
+          let find = try Self.statement(rows: part.count, of: 3, in: db) {
+            """
+            WITH wanted (place, high, low) AS (VALUES \($0))
+            SELECT place, log, start, dimension FROM wanted CROSS JOIN places USING (high, low)
+            """
+          }
+          var arguments: [Int64] = []
+          arguments.reserveCapacity(3 * part.count)
+          for place in part {
+            arguments += [
+              Int64(place), Int64(bitPattern: keys[place].high), Int64(bitPattern: keys[place].low),
+            ]
+          }
+          let found = try Row.fetchCursor(find, arguments: StatementArguments(arguments))
+          while let row = try found.next() {
+            let place: Int = row[0]
+            places[place] = EmbeddingLog.Place(log: row[1], offset: row[2], dimension: row[3])
           }
         }
       }
@@ -259,6 +276,18 @@ package final class EmbeddingCache: Sendable {
       logs = state.withLock { $0.logs }
     }
     return (places, logs)
+  }
+
+  /// Rows that one statement takes: they share what it costs to run.
+  private static let rowsPerStatement = 250
+
+  /// - Parameter sql: of the parameters of all rows, "(?, ?), (?, ?)". Only that of full statements is kept compiled.
+  private static func statement(
+    rows: Int, of columns: Int, in db: Database, _ sql: (_ values: String) -> String
+  ) throws -> Statement {
+    let row = "(" + Array(repeating: "?", count: columns).joined(separator: ", ") + ")"
+    let sql = sql(Array(repeating: row, count: rows).joined(separator: ", "))
+    return try rows == rowsPerStatement ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql)
   }
 
   private func refusals(of keys: [Key], job: Int64) throws -> [String?] {
@@ -328,8 +357,9 @@ package final class EmbeddingCache: Sendable {
       }
     }
     if !frame.entries.isEmpty || spent != nil {
+      let writing = EmbeddingLog.Writing(frame)
       try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-        appending.async { [self, frame] in done.resume(with: Result { try append(frame) }) }
+        appending.async { [self] in done.resume(with: Result { try append(writing) }) }
       }
     }
     guard !refusals.isEmpty else { return }
@@ -344,7 +374,7 @@ package final class EmbeddingCache: Sendable {
   }
 
   /// On the queue of appending.
-  private func append(_ frame: EmbeddingLog.Frame) throws {
+  private func append(_ writing: EmbeddingLog.Writing) throws {
     var (log, end, isClosed) = state.withLock { ($0.logs[$0.newest], $0.end, $0.isClosed) }
     // Whoever opens the directory next writes to the same place.
     guard !isClosed else { throw MoultError(.unavailable, "the cache of embeddings is closed") }
@@ -357,13 +387,25 @@ package final class EmbeddingCache: Sendable {
       end = EmbeddingLog.start
     }
     guard let log else { return }
-    let (places, newEnd) = try log.append(frame, at: end)
+    let (places, newEnd) = try log.append(writing, at: end)
     state.withLock { state in
       state.logs[log.number] = log
       state.newest = log.number
       state.end = newEnd
-      state.unfolded.add(frame, places, log: log.number, end: newEnd)
+      state.unfolded.add(writing.frame, places, log: log.number, end: newEnd)
     }
+  }
+
+  /// Makes durable, for a power loss too, what was stored, and tells the database of it once that is a lot: the keys of a
+  /// moment change nearly every page of a large index, however few they are.
+  package func settle() async throws {
+    guard state.withLock({ $0.unfolded.places.count }) < placesPerFold else { return try await fold() }
+    do {
+      try await database.writeWithoutTransaction { [self] _ in
+        let logs = state.withLock { state in state.unfolded.ends.keys.compactMap { state.logs[$0] } }
+        for log in logs { try log.sync() }
+      }
+    } catch { throw MoultError.translating(error, path: path) }
   }
 
   /// Tells the database of what was stored since the last time. Memory keeps the places until somebody does.
@@ -396,18 +438,25 @@ package final class EmbeddingCache: Sendable {
   }
 
   private static func fold(_ part: Unfolded, in db: Database) throws {
-    let insert = try db.cachedStatement(
-      sql: """
-        INSERT INTO places (high, low, log, start, dimension) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (high, low) DO UPDATE SET log = excluded.log, start = excluded.start,
-          dimension = excluded.dimension
-        """)
     // In the order of the index: each of its pages is changed once.
     let sorted = part.places.map {
       (high: Int64(bitPattern: $0.key.high), low: Int64(bitPattern: $0.key.low), place: $0.value)
     }.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
-    for (high, low, place) in sorted {
-      try insert.execute(arguments: [high, low, place.log, place.offset, place.dimension])
+    for first in stride(from: 0, to: sorted.count, by: rowsPerStatement) {
+      let part = sorted[first..<min(sorted.count, first + rowsPerStatement)]
+      let insert = try statement(rows: part.count, of: 5, in: db) {
+        """
+        INSERT INTO places (high, low, log, start, dimension) VALUES \($0)
+        ON CONFLICT (high, low) DO UPDATE SET log = excluded.log, start = excluded.start,
+          dimension = excluded.dimension
+        """
+      }
+      var arguments: [Int64] = []
+      arguments.reserveCapacity(5 * part.count)
+      for (high, low, place) in part {
+        arguments += [high, low, place.log, Int64(place.offset), Int64(place.dimension)]
+      }
+      try insert.execute(arguments: StatementArguments(arguments))
     }
     for (job, spent) in part.spent {
       try db.execute(

@@ -26,7 +26,7 @@ final class EmbeddingLog: Sendable {
   /// Bytes before the first frame.
   static let start = magic.count
 
-  struct Frame {
+  struct Frame: Sendable {
     var job: Int64
     var spent: EmbeddingCache.Spent
     var entries: [(key: EmbeddingCache.Key, vector: [Float])]
@@ -85,36 +85,53 @@ final class EmbeddingLog: Sendable {
 
   // MARK: Writing
 
+  /// A frame as it is written, and where in it its entries begin.
+  struct Writing: Sendable {
+    let frame: Frame
+    fileprivate let bytes: [UInt8]
+    fileprivate let starts: [Int]
+
+    /// - Complexity: copies every vector, and goes over it for its checksum.
+    init(_ frame: Frame) {
+      let entryBytes = frame.entries.reduce(0) { $0 + EmbeddingLog.entryBytes(dimension: $1.vector.count) }
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(headBytes + entryBytes)
+      bytes.append(UInt32(frame.entries.count))
+      bytes.append(UInt32(0))
+      bytes.append(UInt64(entryBytes))
+      bytes.append(frame.job)
+      bytes.append(frame.spent.texts)
+      bytes.append(frame.spent.requests)
+      bytes.append(frame.spent.tokens)
+      bytes.append(frame.spent.seconds.bitPattern)
+      bytes.setChecksum(at: 4, of: bytes.withUnsafeBytes { SegmentChecksum.of(.init(rebasing: $0[8...])) })
+      var starts: [Int] = []
+      for (key, vector) in frame.entries {
+        let start = bytes.count
+        starts.append(start)
+        bytes.append(key.high)
+        bytes.append(key.low)
+        bytes.append(UInt32(vector.count))
+        bytes.append(UInt32(0))
+        vector.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        bytes.setChecksum(
+          at: start + 20, of: bytes.withUnsafeBytes { checksum(ofEntry: .init(rebasing: $0[start...])) })
+      }
+      self.frame = frame
+      self.bytes = bytes
+      self.starts = starts
+    }
+  }
+
   /// Adds a frame behind `end`. A crash of the process does not lose it; a power loss may, before ``sync()``.
   ///
   /// - Returns: where its entries are, and its end.
-  func append(_ frame: Frame, at end: Int) throws -> (places: [Place], end: Int) {
-    var bytes: [UInt8] = []
-    let entryBytes = frame.entries.reduce(0) { $0 + Self.entryBytes(dimension: $1.vector.count) }
-    bytes.reserveCapacity(Self.headBytes + entryBytes)
-    bytes.append(UInt32(frame.entries.count))
-    bytes.append(UInt32(0))
-    bytes.append(UInt64(entryBytes))
-    bytes.append(frame.job)
-    bytes.append(frame.spent.texts)
-    bytes.append(frame.spent.requests)
-    bytes.append(frame.spent.tokens)
-    bytes.append(frame.spent.seconds.bitPattern)
-    bytes.setChecksum(at: 4, of: bytes.withUnsafeBytes { SegmentChecksum.of(.init(rebasing: $0[8...])) })
-    var places: [Place] = []
-    for (key, vector) in frame.entries {
-      let start = bytes.count
-      places.append(Place(log: number, offset: end + start, dimension: vector.count))
-      bytes.append(key.high)
-      bytes.append(key.low)
-      bytes.append(UInt32(vector.count))
-      bytes.append(UInt32(0))
-      vector.withUnsafeBytes { bytes.append(contentsOf: $0) }
-      bytes.setChecksum(
-        at: start + 20, of: bytes.withUnsafeBytes { Self.checksum(ofEntry: .init(rebasing: $0[start...])) })
+  func append(_ writing: Writing, at end: Int) throws -> (places: [Place], end: Int) {
+    try writing.bytes.withUnsafeBytes { try fileSystem.writeAll($0, to: file, at: end) }
+    let places = zip(writing.frame.entries, writing.starts).map { entry, start in
+      Place(log: number, offset: end + start, dimension: entry.vector.count)
     }
-    try bytes.withUnsafeBytes { try fileSystem.writeAll($0, to: file, at: end) }
-    return (places, end + bytes.count)
+    return (places, end + writing.bytes.count)
   }
 
   private static func entryBytes(dimension: Int) -> Int {

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import MoultBenchmark
-internal import MoultCompute
 internal import MoultModel
 
 /// The data of a benchmark.
@@ -55,18 +54,18 @@ struct BenchRunOptions: ParsableArguments {
 
   /// - Throws: for a device that was asked for on the command line and is not there.
   func options(_ specification: EncodingSpecification, k: Int) throws -> BenchmarkOptions {
-    let selection = try (device ?? DeviceChoice.ofEnvironment()).select()
-    if selection.isProblem {
+    var options = BenchmarkOptions(
+      specification: specification, threads: threads, batch: batch, k: k, secondsMin: seconds)
+    let problem = options.choose(try device ?? DeviceChoice(variable: Environment.device))
+    if let problem {
       guard device == nil else {
         throw CommandFailure(
-          .failure, "--device cuda: \(selection.refusal ?? "there is no device")",
+          .failure, "--device cuda: \(problem)",
           next: "`moult doctor` shows what there is; `make cuda` builds the library")
       }
-      Console.say("warning: \(selection.summary)")
+      Console.say("warning: \(problem)")
     }
-    return BenchmarkOptions(
-      specification: specification, threads: threads, batch: batch, k: k, secondsMin: seconds,
-      device: selection)
+    return options
   }
 }
 

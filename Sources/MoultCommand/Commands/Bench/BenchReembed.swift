@@ -55,6 +55,8 @@ struct BenchReembed: AsyncParsableCommand {
     var busy: Double
     var seconds: Double
     var cpuUsPerPoint: Double?
+    /// Of that what went by in each phase of the job; every reindex has all but `embed`.
+    var cpuUsPerPointByPhase: [String: Double]
     /// Heap and stacks, beside what the server held before the job: pages of mapped files go when others need the room.
     var heapMibBeside: Double?
     var textsSent: Int
@@ -65,6 +67,7 @@ struct BenchReembed: AsyncParsableCommand {
       case bareTextsPerSecond = "bare_texts_per_second"
       case textsPerSecond = "texts_per_second"
       case cpuUsPerPoint = "cpu_us_per_point"
+      case cpuUsPerPointByPhase = "cpu_us_per_point_by_phase"
       case heapMibBeside = "heap_mib_beside"
       case textsSent = "texts_sent"
     }
@@ -166,6 +169,7 @@ struct BenchReembed: AsyncParsableCommand {
     do {
       let record = try await AdminClient.with(url: server.url, token: ServerOptions.defaultToken) { client in
         try await fill(client)
+        await server.becomeIdle()
         _ = try await client.addEmbedder(
           Embedder(
             name: "model", url: asked.url, model: asked.model, dimension: dimension, batchTexts: batch,
@@ -179,9 +183,14 @@ struct BenchReembed: AsyncParsableCommand {
             gate: RecallGateRequest(minimumRecall: 0)))
         var rate: Double?
         var heap = 0
+        var (phase, phaseStart, phases) = ("", processorBefore ?? 0, [String: Double]())
         while !job.state.isFinal {
           job = try await client.jobWhenChanged(job.id, seconds: 1)
           heap = max(heap, server.anonymousBytes ?? 0)
+          if job.state.isFinal || job.progress.phase != phase, let now = server.processorSeconds {
+            phases[phase.isEmpty ? "begin" : phase, default: 0] += (now - phaseStart) / Double(points) * 1e6
+            (phase, phaseStart) = (job.progress.phase, now)
+          }
           // What comes later are the queries of the proof.
           if rate == nil, job.progress.phase != "embed", !job.progress.phase.isEmpty {
             let traffic = asked.standIn?.takeTraffic()
@@ -201,7 +210,7 @@ struct BenchReembed: AsyncParsableCommand {
           latencyMs: asked.standIn == nil ? nil : latency, model: asked.standIn == nil ? asked.model : nil,
           machine: MachineIdentity.current.processor, commit: Commit.current, bareTextsPerSecond: bare,
           textsPerSecond: rate, busy: rate / bare, seconds: seconds,
-          cpuUsPerPoint: processor.map { $0 / Double(points) * 1e6 },
+          cpuUsPerPoint: processor.map { $0 / Double(points) * 1e6 }, cpuUsPerPointByPhase: phases,
           heapMibBeside: heapBefore.map { Double(heap - $0) / 1_048_576 },
           textsSent: Int(job.embedding?.texts ?? 0))
       }
@@ -221,7 +230,8 @@ struct BenchReembed: AsyncParsableCommand {
       let ids = first..<min(points, first + 2_000)
       try await client.upsert(
         PointBatch(
-          ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0 % 97), 1, 2, 3] },
+          ids: ids.map { .int64(Int64($0)) },
+          vectors: ids.flatMap { [Float($0 % 97), Float($0 / 97), 2, 3] },
           dimension: 4,
           payloads: ids.map { #"{"word":"\#(Self.text($0))"}"# }), elementType: .float32,
         to: "words")
