@@ -390,8 +390,8 @@ static void rate_exact(Check &check) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         // A sum of four uniform numbers is near enough to a normal one, and quick.
         const uint64_t bits = state ^ state >> 29;
-        const float noise = float((bits & 65535) + (bits >> 16 & 65535) + (bits >> 32 & 65535) + (bits >> 48)) * 0x1p-16f - 2;
-        target[i * dimension + j] = centre[j] + 1.7f * noise;
+        const uint64_t sum = (bits & 65535) + (bits >> 16 & 65535) + (bits >> 32 & 65535) + (bits >> 48);
+        target[i * dimension + j] = centre[j] + 1.7f * (float(sum) * 0x1p-16f - 2);
       }
     }
   };
@@ -426,8 +426,8 @@ static void rate_exact(Check &check) {
       char note[160];
       snprintf(note, sizeof note, "%.2f ms, %.1f rows scored a query, %llu loose", seconds * 1e3,
                double(report.scored) / double(q), static_cast<unsigned long long>(report.loose_queries));
-      check.rate({"exact", std::string(name) + ", " + std::to_string(q) + " queries, k = 10", 2 * macs / 1e12, "TFLOP/s",
-                  macs / check.info.bf16_macs_per_s, "the bf16 matrix rate", note});
+      check.rate({"exact", std::string(name) + ", " + std::to_string(q) + " queries, k = 10", 2 * macs / 1e12,
+                  "TFLOP/s", macs / check.info.bf16_macs_per_s, "the bf16 matrix rate", note});
     }
     // Some of the answers against brute force.
     ExactData data(dimension, metric);
