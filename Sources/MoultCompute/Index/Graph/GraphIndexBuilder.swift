@@ -62,7 +62,7 @@ public enum GraphIndexBuilder {
 
   /// Places of the lists from which links are chosen. With twice as many as links, recall is that of a graph whose
   /// rows were inserted (10,000 × 384 embeddings, m = 16: 0.992 both with ef = 64; with as many as links, 0.984).
-  static func degree(m: Int, efConstruction: Int) -> Int {
+  public static func degree(m: Int, efConstruction: Int) -> Int {
     max(2 * m, min(efConstruction, max(4 * m, 64)))
   }
 }
