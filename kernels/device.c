@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct answer {
@@ -37,12 +38,35 @@ static int is_beside_executable(const char *folder, char path[PATH_MAX]) {
   return written > 0 && written < PATH_MAX && access(path, F_OK) == 0;
 }
 
+static int is_ours(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && (status.st_uid == 0 || status.st_uid == geteuid()) &&
+         !(status.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int moult_device_is_trusted(const char *path) {
+  char real[PATH_MAX];
+  if (!realpath(path, real) || !is_ours(real)) return 0;
+  char *slash = strrchr(real, '/');
+  slash[slash == real] = 0;
+  return is_ours(real);
+}
+
 /// Loads the library. `path` may be NULL.
 static void *load(const char *path, answer message) {
   char found[PATH_MAX];
   const char *named = path ? path : getenv("MOULT_CUDA_LIBRARY");
   if (named && !*named) named = NULL;
-  if (!named && (is_beside_executable("", found) || is_beside_executable("../lib/moult/", found))) named = found;
+  if (!named && (is_beside_executable("", found) || is_beside_executable("../lib/moult/", found))) {
+    if (!moult_device_is_trusted(found)) {
+      refuse(message,
+             "the device library '%s' is not loaded: others than root and this user own it or its folder, or may "
+             "write there; take that from them (chmod go-w), or name it in MOULT_CUDA_LIBRARY",
+             found);
+      return NULL;
+    }
+    named = found;
+  }
   void *library = dlopen(named ? named : MOULT_DEVICE_FILE, RTLD_NOW | RTLD_LOCAL);
   if (library) return library;
   const char *reason = dlerror();

@@ -56,9 +56,9 @@ package final class Engine: Sendable {
 
   /// Says where batch work runs, and has the log told when that changes.
   private static func announce(_ device: DeviceSelection, _ logger: Logger) {
+    device.device?.observe { logger.warning("\($0)") }
     logger.log(
       level: device.isProblem ? .warning : device.choice == .cpu ? .debug : .info, "\(device.summary)")
-    device.device?.observe { logger.warning("\($0)") }
   }
 
   /// As many searches run at once.

@@ -108,6 +108,27 @@ struct DeviceLibraryTests {
     moult_device_close(&handle)
   }
 
+  @Test("a library that is found is trusted where nobody else may write it or its folder")
+  func trusted() throws {
+    let file = directory.url.appendingPathComponent("library.so").path
+    let link = directory.url.appendingPathComponent("link.so").path
+    try "".write(toFile: file, atomically: true, encoding: .utf8)
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+    func isTrusted(_ path: String, file mode: Int = 0o755, folder: Int = 0o755) throws -> Bool {
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+      try FileManager.default.setAttributes([.posixPermissions: folder], ofItemAtPath: directory.url.path)
+      return moult_device_is_trusted(path) != 0
+    }
+    for path in [file, link] {
+      #expect(try isTrusted(path))
+      for mode in [0o775, 0o757] {
+        #expect(try !isTrusted(path, file: mode))
+        #expect(try !isTrusted(path, folder: mode))
+      }
+    }
+    #expect(try !isTrusted(file + ".none"))
+  }
+
   @Test("a library of another version is refused", .enabled(if: DeviceStub.canBeMade))
   func otherVersion() throws {
     let other = try DeviceStub.make(

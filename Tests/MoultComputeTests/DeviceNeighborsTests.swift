@@ -49,6 +49,21 @@ struct DeviceNeighborsTests {
     #expect(fixture.events.isEmpty)
   }
 
+  @Test(
+    "what the device cannot do, or has no room for, is not begun",
+    arguments: [(481, 32, 1 << 30), (64, 513, 1 << 30), (64, 32, 3 << 20)])
+  func refused(work: (degree: Int, linkCount: Int, memory: Int)) throws {
+    let coded = CodedVectors(
+      .identity(dimension: 64, metric: .cosine), [Float](repeating: 1, count: 64 * 8000))
+    let fixture = try DeviceFixture([.memory: work.memory])
+    let source = try #require(
+      DeviceNeighbors(vectors: coded.view, dimension: 64, metric: .cosine, parallel: fixture.parallel))
+    let found = try source.neighbors(
+      degree: work.degree, linkCount: work.linkCount, seed: 1, isCancelled: { false })
+    #expect(found == nil)
+    #expect(fixture.device.counts.calls == 0)
+  }
+
   @Test("without a device there is no source")
   func none() {
     let coded = CodedVectors(.identity(dimension: 1, metric: .cosine), [1])

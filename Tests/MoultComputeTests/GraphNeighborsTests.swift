@@ -222,6 +222,49 @@ struct GraphNeighborsTests {
     #expect(try fixture.graphBytes() == bytes)
   }
 
+  @Test("a source on a thread of its own gives the same graph, and may give up or fail late")
+  func beside() throws {
+    enum Ending: CaseIterable { case found, none, failed }
+    struct Late: GraphNeighborSource {
+      let source: any GraphNeighborSource
+      let ending: Ending
+      let inserted: DispatchSemaphore
+      var worksBeside: Bool { true }
+      func neighbors(
+        degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
+      ) throws -> GraphNeighbors? {
+        // Until a row of an upper level has been inserted: the others work meanwhile.
+        inserted.wait()
+        switch ending {
+        case .found:
+          return try source.neighbors(
+            degree: degree, linkCount: linkCount, seed: seed, isCancelled: isCancelled)
+        case .none: return nil
+        case .failed: throw MoultError(.cancelled, "of the source's own")
+        }
+      }
+    }
+    let data = ClusteredVectors(count: 700, seed: 69)
+    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
+    let source = ExactNeighbors(fixture: fixture)
+    func build(_ ending: Ending) throws -> [UInt8] {
+      let inserted = DispatchSemaphore(value: 0)
+      return try GraphIndexBuilder.build(
+        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
+        neighbors: Late(source: source, ending: ending, inserted: inserted), parallel: .serial,
+        isCancelled: {
+          inserted.signal()
+          return false
+        })
+    }
+    let expected = try GraphIndexBuilder.build(
+      encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1, neighbors: source,
+      parallel: .serial)
+    #expect(try build(.found) == expected)
+    #expect(try build(.none) == fixture.graphBytes())
+    #expect(#expect(throws: MoultError.self) { try build(.failed) }?.message == "of the source's own")
+  }
+
   @Test("one thread gives the same bytes again, and progress ends at the number of rows")
   func deterministic() throws {
     let data = ClusteredVectors(count: 1300, seed: 67)

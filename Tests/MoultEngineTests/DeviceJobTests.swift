@@ -15,13 +15,15 @@ struct DeviceJobTests {
   }
 
   /// A switch to `quantization`, verified with 20 queries, and what they find afterwards.
-  private func switched(to quantization: Quantization, device: DeviceSelection) async throws -> Outcome {
+  private func switched(
+    to quantization: Quantization, index: IndexSpecification = .automatic, device: DeviceSelection
+  ) async throws -> Outcome {
     let harness = try await EngineHarness(device: device)
     try await harness.importSample("words", rows: 1_000)
     var job = try await harness.engine.startSwitch(
       "words",
       SwitchRequest(
-        specification: EncodingSpecification(quantization: quantization),
+        specification: EncodingSpecification(quantization: quantization, index: index),
         gate: RecallGateRequest(
           minimumRecall: 0.5, queries: SampleVectors.queries(20), dimension: SampleVectors.dimension)))
     job = try await harness.finish(job)
@@ -46,11 +48,31 @@ struct DeviceJobTests {
     #expect(onThreads.statistics.device == nil)
   }
 
+  @Test("a graph of a switch is built by the device")
+  func graph() async throws {
+    let device = try EmulatedDevice.open { try Device(library: $0) }
+    let outcome = try await switched(
+      to: .int8, index: .hnsw(m: 8, efConstruction: 64),
+      device: DeviceSelection(choice: .cuda, device: device))
+    let other = try EmulatedDevice.open { try Device(library: $0) }
+    let scanned = try await switched(
+      to: .int8, index: .flat, device: DeviceSelection(choice: .cuda, device: other))
+    let (figures, without) = (
+      try #require(outcome.statistics.device), try #require(scanned.statistics.device)
+    )
+    // Its vectors are held, lists made, links chosen.
+    #expect(figures.calls >= without.calls + 3, "\(figures), \(without)")
+    #expect(figures.fallbacks == 0 && without.fallbacks == 0)
+    #expect(try #require(outcome.recall) >= 0.9)
+  }
+
   @Test("a switch survives the loss of the device", arguments: [1, 2, 5, 9])
   func lost(launch: Int) async throws {
     let device = try EmulatedDevice.open([.lostAtLaunch: launch]) { try Device(library: $0) }
     let outcome = try await switched(to: .int8, device: DeviceSelection(choice: .cuda, device: device))
     #expect(outcome.answers == (try await switched(to: .int8, device: .cpu).answers))
-    if device.isLost { #expect(outcome.statistics.device?.isThere == false) }
+    #expect(device.isLost)
+    #expect(outcome.statistics.device?.isThere == false)
+    #expect(outcome.statistics.device?.fallbacks == 1)
   }
 }

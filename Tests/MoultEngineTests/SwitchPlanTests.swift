@@ -69,16 +69,21 @@ struct SwitchPlanTests {
 
   @Test("memory for an index is that of the links of a graph, or of the vectors that lists are learned from")
   func indexMemory() throws {
-    func bytes(_ index: IndexSpecification) throws -> Int {
+    func bytes(_ index: IndexSpecification, usesDevice: Bool = false) throws -> Int {
       try SwitchMemory(
         EncodingSpecification(quantization: .int8, index: index), schema: CollectionSchema(dimension: 384),
-        rows: 1_000_000, indexRows: 1_000_000
+        rows: 1_000_000, indexRows: 1_000_000, usesDevice: usesDevice
       ).bytes(within: nil)
     }
     let flat = try bytes(.flat)
     #expect(flat < 64 << 20)
     #expect(try bytes(.automatic) == bytes(.defaultHNSW))
     #expect(try bytes(.hnsw(m: 16, efConstruction: 128)) > 1_000_000 * 2 * 16 * 8)
+    // Of a device lists of 64 with their scores, 32 links, and what it pins.
+    #expect(
+      try bytes(.defaultHNSW, usesDevice: true) - bytes(.defaultHNSW)
+        == 1_000_000 * (64 * 8 + 32 * 4) + (64 << 20))
+    #expect(try bytes(.flat, usesDevice: true) == flat)
     #expect(try bytes(.defaultIVF) == bytes(.ivf(lists: 4_000)))
     let sample = 64 * 4_000 * 384 * 4
     let listed = try bytes(.ivf(lists: 4_000))

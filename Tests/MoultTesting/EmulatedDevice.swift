@@ -43,7 +43,9 @@ public enum EmulatedDevice {
       defer { for fault in faults.keys { set(fault, fault.none) } }
       for (fault, value) in faults { set(fault, value) }
       if let launch = faults[.lostAtLaunch] {
-        // Opening launches something itself.
+        // Opening launches something itself, and more the first time.
+        set(.lostAtLaunch, 0)
+        _ = try open(copy.path)
         let first = (1...100).first { launch in
           set(.lostAtLaunch, launch)
           return (try? open(copy.path)) != nil

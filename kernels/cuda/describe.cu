@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include <functional>
+#include <map>
+#include <mutex>
+#include <tuple>
 #include <vector>
 
 #include "matrix.h"
@@ -152,14 +155,14 @@ void measure(moult_device *device, moult_device_info *info) {
 
 namespace {
 
-/// Some queries and rows, codes and values; three lines, so that stages come around.
+/// Some queries and rows, codes and values; more lines than stages.
 struct MatrixSample {
-  static constexpr uint32_t queries = query_tile + 40, rows = 2 * row_tile, lines = 6;
+  static constexpr uint32_t queries = query_tile + 40, rows = row_tile, lines = 6;
   static constexpr uint32_t values = 64 * lines;
   std::vector<float> query_values = std::vector<float>(size_t(queries) * values);
   std::vector<float> row_values = std::vector<float>(size_t(rows) * values);
   std::vector<unsigned char> query_codes = std::vector<unsigned char>(2 * lines * query_line_bytes);
-  std::vector<unsigned char> row_codes = std::vector<unsigned char>(2 * lines * row_line_bytes);
+  std::vector<unsigned char> row_codes = std::vector<unsigned char>(lines * row_line_bytes);
   uint64_t state = 1;
 
   uint32_t next() {
@@ -221,7 +224,7 @@ bool is_right(moult_device *device, MatrixPath path) {
     const StoreProducts store = {products.get(), MatrixSample::rows, MatrixSample::queries, MatrixSample::rows};
     try {
       multiply(device, path, "the check of matrix products", {query_codes.get(), 2, MatrixSample::lines},
-               {row_codes.get(), 2, MatrixSample::lines}, store, device->work);
+               {row_codes.get(), 1, MatrixSample::lines}, store, device->work);
     } catch (const Failure &failure) {
       if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
       return false;
@@ -241,12 +244,25 @@ MatrixPath checked_path(moult_device *device) {
   const auto most = wanted && strcmp(wanted, "plain") == 0 ? MatrixPath::plain
                     : wanted && strcmp(wanted, "mma") == 0 ? MatrixPath::mma_sync
                                                            : MatrixPath::wgmma;
+  // What was found out once holds for the process.
+  static std::mutex mutex;
+  static std::map<std::tuple<int, int, MatrixPath>, MatrixPath> known;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto key = std::make_tuple(device->ordinal, 10 * device->properties.major + device->properties.minor, most);
+  const auto found = known.find(key);
+  if (found != known.end()) return found->second;
   // wgmma is compute capability 9.0's own; the code for 8.0 runs on all that came later.
   const bool is_hopper = device->properties.major == 9 && device->properties.minor == 0;
-  if (most >= MatrixPath::wgmma && is_hopper && is_right(device, MatrixPath::wgmma)) return MatrixPath::wgmma;
-  if (most >= MatrixPath::mma_sync && is_right(device, MatrixPath::mma_sync)) return MatrixPath::mma_sync;
-  if (!is_right(device, MatrixPath::plain)) throw Failure{MOULT_DEVICE_ABSENT, "the device computes wrong products"};
-  return MatrixPath::plain;
+  MatrixPath path = MatrixPath::plain;
+  if (most >= MatrixPath::wgmma && is_hopper && is_right(device, MatrixPath::wgmma)) {
+    path = MatrixPath::wgmma;
+  } else if (most >= MatrixPath::mma_sync && is_right(device, MatrixPath::mma_sync)) {
+    path = MatrixPath::mma_sync;
+  } else if (!is_right(device, MatrixPath::plain)) {
+    throw Failure{MOULT_DEVICE_ABSENT, "the device computes wrong products"};
+  }
+  known[key] = path;
+  return path;
 }
 
 }  // namespace moult

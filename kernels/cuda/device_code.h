@@ -67,34 +67,69 @@ __device__ __forceinline__ bool is_live(const uint64_t *live, uint64_t row) {
 
 // MARK: Warps
 
+#ifdef MOULT_EMULATED
+namespace emulated {
+/// What lane 0 has after folding 16, 8, 4, 2, 1, for all lanes at once: a fifth of the waiting of five shuffles.
+template <typename T, T (*combine)(T, T)>
+T fold(T value) {
+  T result;
+  machine().collective(0xffffffffu, "a fold", &value, &result, [](Thread *const *lanes, unsigned, const void *) {
+    T values[32];
+    for (unsigned i = 0; i < 32; i++) values[i] = *static_cast<const T *>(lanes[i]->operand);
+    for (unsigned half = 16; half > 0; half /= 2) {
+      for (unsigned i = 0; i < half; i++) values[i] = combine(values[i], values[i + half]);
+    }
+    for (unsigned i = 0; i < 32; i++) *static_cast<T *>(lanes[i]->result) = values[0];
+  }, nullptr);
+  return result;
+}
+}  // namespace emulated
+#endif
+
 /// The sum over the lanes, folded 16, 8, 4, 2, 1, in all lanes: with one sum a lane the order of `dot_f32_f64`.
 /// (a + b = b + a: both lanes of a pair have the same bits, and lane 0's are the ones of the CPU.)
 template <typename T>
 __device__ __forceinline__ T warp_sum(T value) {
+#ifdef MOULT_EMULATED
+  return emulated::fold<T, emulated::sum_of<T>>(value);
+#else
   MOULT_UNROLL
   for (int half = 16; half > 0; half /= 2) value += __shfl_xor_sync(full_warp, value, half);
   return value;
+#endif
 }
 
 template <typename T>
 __device__ __forceinline__ T warp_max(T value) {
+#ifdef MOULT_EMULATED
+  return emulated::fold<T, emulated::largest_of<T>>(value);
+#else
   MOULT_UNROLL
   for (int half = 16; half > 0; half /= 2) {
     const T other = __shfl_xor_sync(full_warp, value, half);
     value = other > value ? other : value;
   }
   return value;
+#endif
 }
 
 template <typename T>
 __device__ __forceinline__ T warp_min(T value) {
+#ifdef MOULT_EMULATED
+  return emulated::fold<T, emulated::least_of<T>>(value);
+#else
   MOULT_UNROLL
   for (int half = 16; half > 0; half /= 2) {
     const T other = __shfl_xor_sync(full_warp, value, half);
     value = other < value ? other : value;
   }
   return value;
+#endif
 }
+
+/// The number of the calling warp, from a lane: so the compiler knows that all lanes go the same way through loops over
+/// rows, and shuffles need no meeting point.
+__device__ __forceinline__ uint32_t uniform_warp() { return __shfl_sync(full_warp, warp_index(), 0); }
 
 // MARK: The sums in double of kernels.h: one warp is the 32 lanes
 

@@ -82,10 +82,6 @@ void encode_u8(moult_device *device, const EncodeU8Work &work, cudaStream_t stre
 
 // MARK: Arithmetic that both share
 
-/// The number of the calling warp, from a lane: so the compiler knows that all lanes go the same way through loops over
-/// rows, and shuffles need no meeting point.
-__device__ __forceinline__ uint32_t uniform_warp() { return __shfl_sync(full_warp, warp_index(), 0); }
-
 /// sum + a·b, the product of two floats exact in double: one operation that rounds as two do.
 __device__ __forceinline__ double add_product(double sum, float a, float b) {
 #ifdef MOULT_EMULATED

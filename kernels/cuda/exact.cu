@@ -21,7 +21,7 @@ __global__ __launch_bounds__(256) void code_queries_kernel(const float *floats, 
                                                            uint32_t *residual) {
   const uint32_t units = lines * 16;
   const bool is_distance = metric == MOULT_DEVICE_SQUARED_L2;
-  for (uint64_t q = global_warp(); q < padded; q += warp_count()) {
+  for (uint64_t q = uint64_t(blockIdx.x) * 8 + uniform_warp(); q < padded; q += gridDim.x * 8) {
     const bool is_there = q < count;
     const float *const query = floats + q * dimension;
     double norm = 0, square = 0, product = 0;
@@ -99,6 +99,7 @@ struct Collect {
   uint32_t *counts, *found;
   uint32_t room;
 
+  static constexpr bool marks = true;
   struct Query {
     float bar, gamma;
   };
@@ -108,16 +109,15 @@ struct Collect {
     return {__ldg(bars + q), is_distance ? __ldg(gammas + q) : 0};
   }
   __device__ __forceinline__ RowPair pair(uint32_t row) const { return __ldg(upper + row / 2); }
-  __device__ __forceinline__ void take(uint32_t q, const Query &query, uint32_t row, const RowPair &pair, float first,
-                                       float second) const {
+  __device__ __forceinline__ uint32_t passes(const Query &query, const RowPair &pair, float first,
+                                             float second) const {
     float a = __fadd_rn(first, pair.x), b = __fadd_rn(second, pair.z);
     if (is_distance) {
       a = __fsub_rn(a, __fmul_rn(pair.y, query.gamma));
       b = __fsub_rn(b, __fmul_rn(pair.w, query.gamma));
     }
     // NaN never passes: rows that are not live, queries that are not there.
-    if (a >= query.bar) keep(q, row);
-    if (b >= query.bar) keep(q, row + 1);
+    return (a >= query.bar ? 1u : 0u) | (b >= query.bar ? 2u : 0u);
   }
   __device__ void keep(uint32_t q, uint32_t row) const {
     // Where there is no room any more nobody needs to queue up.
@@ -233,7 +233,7 @@ struct Scores {
 
 /// Scores the survivors of a chunk of rows, keeps the k best, and raises the bar: a block a query. `room_entries`, a
 /// power of two of at least k + 1, is what fits into shared memory at once.
-__global__ __launch_bounds__(256) void score_kernel(Scores scores, uint32_t queries, const float *floats,
+__global__ __launch_bounds__(256, 4) void score_kernel(Scores scores, uint32_t queries, const float *floats,
                                                     const QueryTerms *terms, float *bars, uint32_t *counts,
                                                     const uint32_t *found, uint32_t room, uint32_t k,
                                                     moult_device_hit *best, uint32_t *best_counts, uint8_t *loose,
@@ -268,7 +268,7 @@ __global__ __launch_bounds__(256) void score_kernel(Scores scores, uint32_t quer
       const uint64_t last_key = is_full ? keys[k - 1] : 0;
       const int64_t last_row = is_full ? rows[k - 1] : 0;
       const uint64_t end = base + batch < total ? base + batch : total;
-      for (uint64_t i = base + warp_index(); i < end; i += 8) {
+      for (uint64_t i = base + uniform_warp(); i < end; i += 8) {
         const uint64_t row = is_loose ? i : found[size_t(q) * room + i];
         if (!scores.rows.live[row]) continue;
         // + 0: −0 and 0 are one score.

@@ -51,7 +51,8 @@ template <typename PlaceOf, typename Take>
 __device__ __forceinline__ void score_rows(const GraphRows &rows, const float *vector, float inverse_norm,
                                            uint32_t count, PlaceOf place_of, Take take) {
   const uint32_t lane = lane_index(), warps = blockDim.x / 32, pieces = rows.row_floats / 4;
-  for (uint32_t i = warp_index(); i < count; i += warps) {
+  // From a shuffle, so that the compiler knows that the lanes of a warp go through rows alike.
+  for (uint32_t i = __shfl_sync(full_warp, warp_index(), 0); i < count; i += warps) {
     const uint32_t place = place_of(i);
     if (place == no_place) continue;
     const float4 *const row = reinterpret_cast<const float4 *>(rows.row(place));

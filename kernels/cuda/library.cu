@@ -103,6 +103,10 @@ moult_device_status cuda_describe(moult_device *device, moult_device_info *info)
     if (!device->is_described) {
       memset(&known, 0, sizeof known);
       snprintf(known.name, sizeof known.name, "%s", device->properties.name);
+#ifdef MOULT_EMULATED
+      const char *const paths[] = {"plain", "mma.sync", "wgmma"};
+      snprintf(known.name, sizeof known.name, "%s, %s", device->properties.name, paths[int(device->path)]);
+#endif
       snprintf(known.matrix_path, sizeof known.matrix_path, "%s", path_name(device->path));
       known.major = device->properties.major;
       known.minor = device->properties.minor;

@@ -58,6 +58,24 @@ constexpr uint32_t wgmma_stages = 4;
 constexpr size_t wgmma_shared_bytes = size_t(wgmma_stages) * stage_bytes + 2 * wgmma_stages * sizeof(uint64_t);
 
 /// Warpgroup 0 brings tiles, one thread of it with bulk copies; warpgroups 1 and 2 multiply 64 queries each.
+/// An Epilogue that `marks` only says which sums pass (bit 0 the first row's, bit 1 the second's):
+/// uint32_t passes(const Query &, const RowPair &, float first, float second), and keep(q, row) is called for those once
+/// all are looked at: without branches among the sums.
+template <typename Epilogue, typename = void>
+struct Marks : std::false_type {};
+template <typename Epilogue>
+struct Marks<Epilogue, std::void_t<decltype(Epilogue::marks)>> : std::true_type {};
+
+/// Bits 2i and 2i + 1 are of rows `first_row + 8·i` and the one after.
+template <typename Marked, typename Epilogue>
+__device__ __forceinline__ void keep_marked(const Epilogue &epilogue, uint32_t query, uint32_t first_row, Marked marked) {
+  while (marked) {
+    const uint32_t bit = uint32_t(sizeof marked > 4 ? __ffsll(static_cast<long long>(marked)) : __ffs(int(marked))) - 1;
+    epilogue.keep(query, first_row + bit / 2 * 8 + bit % 2);
+    marked &= marked - 1;
+  }
+}
+
 template <typename Epilogue>
 __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows, Epilogue epilogue) {
 #ifdef MOULT_HAS_WGMMA
@@ -143,12 +161,24 @@ __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows
         epilogue.settle(first_query, low, 4);
         epilogue.settle(first_query + 8, high, 4);
       }
-      MOULT_UNROLL
-      for (uint32_t i = 0; i < 32; i++) {
-        const uint32_t row = first_row + 8 * i;
-        const typename Epilogue::RowPair pair = epilogue.pair(row);
-        epilogue.take(first_query, low, row, pair, sums[4 * i], sums[4 * i + 1]);
-        epilogue.take(first_query + 8, high, row, pair, sums[4 * i + 2], sums[4 * i + 3]);
+      if constexpr (Marks<Epilogue>::value) {
+        uint64_t low_marked = 0, high_marked = 0;
+        MOULT_UNROLL
+        for (uint32_t i = 0; i < 32; i++) {
+          const typename Epilogue::RowPair pair = epilogue.pair(first_row + 8 * i);
+          low_marked |= uint64_t(epilogue.passes(low, pair, sums[4 * i], sums[4 * i + 1])) << 2 * i;
+          high_marked |= uint64_t(epilogue.passes(high, pair, sums[4 * i + 2], sums[4 * i + 3])) << 2 * i;
+        }
+        keep_marked(epilogue, first_query, first_row, low_marked);
+        keep_marked(epilogue, first_query + 8, first_row, high_marked);
+      } else {
+        MOULT_UNROLL
+        for (uint32_t i = 0; i < 32; i++) {
+          const uint32_t row = first_row + 8 * i;
+          const typename Epilogue::RowPair pair = epilogue.pair(row);
+          epilogue.take(first_query, low, row, pair, sums[4 * i], sums[4 * i + 1]);
+          epilogue.take(first_query + 8, high, row, pair, sums[4 * i + 2], sums[4 * i + 3]);
+        }
       }
     }
   }
@@ -159,9 +189,9 @@ __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows
 
 // MARK: mma.sync
 
-/// Eight warps, 2 × 4, each 64 queries × 64 rows. As many stages as the shared memory has room for, at least two.
-template <uint32_t stages, typename Epilogue>
-__global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, Epilogue epilogue) {
+/// Eight warps, 2 × 4, each 64 queries × 64 rows. Two or three stages, as the shared memory has room for.
+template <typename Epilogue>
+__global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, uint32_t stages, Epilogue epilogue) {
   MOULT_SHARED_BYTES(memory);
   const uint32_t lines = rows.lines;
   const uint64_t tiles = uint64_t(queries.tiles) * rows.tiles;
@@ -189,7 +219,6 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
       // Groups are counted, so empty ones too.
       copy_async_commit();
     };
-    MOULT_UNROLL
     for (uint32_t line = 0; line < stages - 1; line++) bring(line);
     float sums[4][8][4];
     MOULT_UNROLL
@@ -201,7 +230,8 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
       }
     }
     for (uint32_t line = 0; line < lines; line++) {
-      copy_async_wait<int(stages) - 2>();
+      if (stages == 2) copy_async_wait<0>();
+      else copy_async_wait<1>();
       // Everybody's part of this line is there, and nobody reads the line before it any more.
       __syncthreads();
       bring(line + stages - 1);
@@ -250,12 +280,24 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
         epilogue.settle(query, low, 4);
         epilogue.settle(query + 8, high, 4);
       }
-      MOULT_UNROLL
-      for (int j = 0; j < 8; j++) {
-        const uint32_t row = first_row + 8 * j;
-        const typename Epilogue::RowPair pair = epilogue.pair(row);
-        epilogue.take(query, low, row, pair, sums[i][j][0], sums[i][j][1]);
-        epilogue.take(query + 8, high, row, pair, sums[i][j][2], sums[i][j][3]);
+      if constexpr (Marks<Epilogue>::value) {
+        uint32_t low_marked = 0, high_marked = 0;
+        MOULT_UNROLL
+        for (int j = 0; j < 8; j++) {
+          const typename Epilogue::RowPair pair = epilogue.pair(first_row + 8 * j);
+          low_marked |= epilogue.passes(low, pair, sums[i][j][0], sums[i][j][1]) << 2 * j;
+          high_marked |= epilogue.passes(high, pair, sums[i][j][2], sums[i][j][3]) << 2 * j;
+        }
+        keep_marked(epilogue, query, first_row, low_marked);
+        keep_marked(epilogue, query + 8, first_row, high_marked);
+      } else {
+        MOULT_UNROLL
+        for (int j = 0; j < 8; j++) {
+          const uint32_t row = first_row + 8 * j;
+          const typename Epilogue::RowPair pair = epilogue.pair(row);
+          epilogue.take(query, low, row, pair, sums[i][j][0], sums[i][j][1]);
+          epilogue.take(query + 8, high, row, pair, sums[i][j][2], sums[i][j][3]);
+        }
       }
     }
   }
@@ -294,7 +336,11 @@ __global__ __launch_bounds__(256) void plain_kernel(Panel queries, Panel rows, E
       epilogue.look(known, epilogue.pair(row), first, second);
       epilogue.settle(query, known, 1);
     }
-    epilogue.take(query, known, row, epilogue.pair(row), first, second);
+    if constexpr (Marks<Epilogue>::value) {
+      keep_marked(epilogue, query, row, epilogue.passes(known, epilogue.pair(row), first, second));
+    } else {
+      epilogue.take(query, known, row, epilogue.pair(row), first, second);
+    }
   }
 }
 
@@ -311,13 +357,12 @@ void multiply(moult_device *device, MatrixPath path, const char *name, Panel que
     case MatrixPath::wgmma:
       device->launch(name, wgmma_kernel<Epilogue>, blocks, 384, wgmma_shared_bytes, stream, queries, rows, epilogue);
       return;
-    case MatrixPath::mma_sync:
-      if (device->properties.sharedMemPerBlockOptin >= 3 * stage_bytes) {
-        device->launch(name, mma_kernel<3, Epilogue>, blocks, 256, 3 * stage_bytes, stream, queries, rows, epilogue);
-      } else {
-        device->launch(name, mma_kernel<2, Epilogue>, blocks, 256, 2 * stage_bytes, stream, queries, rows, epilogue);
-      }
+    case MatrixPath::mma_sync: {
+      const uint32_t stages = device->properties.sharedMemPerBlockOptin >= 3 * stage_bytes ? 3 : 2;
+      device->launch(name, mma_kernel<Epilogue>, blocks, 256, stages * stage_bytes, stream, queries, rows, stages,
+                     epilogue);
       return;
+    }
     case MatrixPath::plain:
       device->launch(name, plain_kernel<Epilogue>, device->grid(tiles * (query_tile * row_tile / 2), 256), 256, 0,
                      stream, queries, rows, epilogue);

@@ -24,7 +24,7 @@ __global__ __launch_bounds__(256) void code_rows_kernel(const float *floats, uin
   const double length_max = metric == MOULT_DEVICE_SQUARED_L2 ? 1e15 : 1e30;
   const double roundings = double(64 * lines + 16) * 0x1p-22 + 0x1p-20;
   const uint32_t units = lines * 16;
-  for (uint64_t i = global_warp(); i < padded; i += warp_count()) {
+  for (uint64_t i = uint64_t(blockIdx.x) * 8 + uniform_warp(); i < padded; i += gridDim.x * 8) {
     const uint64_t place = first_row + i;
     const bool is_there = i < count && live[i];
     const float *const row = floats + i * row_floats;

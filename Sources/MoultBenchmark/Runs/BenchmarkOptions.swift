@@ -45,7 +45,7 @@ package struct BenchmarkOptions: Sendable {
     else {
       return nil
     }
-    return device.device?.name
+    return device.device?.info()?.name ?? "a device that does not say what it is"
   }
 
   /// For benchmarks that do not calibrate.

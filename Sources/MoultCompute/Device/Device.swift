@@ -28,7 +28,13 @@ public final class Device: @unchecked Sendable {
     /// Kinds whose last call failed.
     var failing: Set<DeviceWork.Kind> = []
     var info: DeviceInfo?
+    /// Whether the last try to measure it failed.
+    var isUnmeasured = false
+    /// Sets to give back as soon as it is somebody's turn.
+    var unwanted: [Unwanted] = []
   }
+
+  private struct Unwanted: @unchecked Sendable { let set: OpaquePointer }
 
   private var handle: moult_device_handle
   private let turns = Mutex<Void>(())
@@ -51,10 +57,10 @@ public final class Device: @unchecked Sendable {
     libraryPath = answer
   }
 
-  deinit { moult_device_close(&handle) }
-
-  /// As `info` has it.
-  public var name: String { info()?.name ?? "a device that does not say what it is" }
+  deinit {
+    giveBack()
+    moult_device_close(&handle)
+  }
 
   /// Whether the device is gone. It is not asked any more then.
   public var isLost: Bool { lost.load(ordering: .relaxed) }
@@ -69,10 +75,25 @@ public final class Device: @unchecked Sendable {
   }
 
   /// What the device is and does; measured at the first call, which takes some tenths of a second.
-  public func info() -> DeviceInfo? {
-    if let info = record.withLock(\.info) { return info }
+  ///
+  /// - Parameter waits: without, it is `nil` while others use the device, and once measuring has failed.
+  public func info(waits: Bool = true) -> DeviceInfo? {
+    let (info, isUnmeasured) = record.withLock { ($0.info, $0.isUnmeasured) }
+    return info ?? (isUnmeasured && !waits ? nil : describe(waits: waits))
+  }
+
+  /// Of the device's memory, now; `nil` as above.
+  func freeBytes(waits: Bool) -> Int? { describe(waits: waits)?.freeBytes }
+
+  /// The library measures once.
+  private func describe(waits: Bool) -> DeviceInfo? {
     var info = moult_device_info()
-    guard perform(.measuring, { $0.table.describe($0.device, &info) }) else { return nil }
+    let isDone = perform(.measuring, waits: waits) { calls in
+      let status = calls.table.describe(calls.device, &info)
+      record.withLock { $0.isUnmeasured = status != MOULT_DEVICE_OK }
+      return status
+    }
+    guard isDone else { return nil }
     let found = DeviceInfo(info)
     record.withLock { $0.info = found }
     return found
@@ -82,13 +103,18 @@ public final class Device: @unchecked Sendable {
 
   /// Makes one call of the library.
   ///
-  /// - Parameter waits: whether to wait for others who use the device; without, it is left to them.
+  /// - Parameters:
+  ///   - waits: whether to wait for others who use the device; without, it is left to them.
+  ///   - prepares: whether the work itself is still to come: a success is no sign yet that such work succeeds again.
   /// - Returns: whether the work was done.
-  func perform(_ kind: DeviceWork.Kind, waits: Bool = true, _ call: (Calls) -> moult_device_status) -> Bool {
+  func perform(
+    _ kind: DeviceWork.Kind, waits: Bool = true, prepares: Bool = false,
+    _ call: (Calls) -> moult_device_status
+  ) -> Bool {
     var (isDone, event): (Bool, DeviceEvent?) = (false, nil)
     if waits {
-      (isDone, event) = turns.withLock { _ in attempt(kind, call) }
-    } else if let attempted = turns.withLockIfAvailable({ _ in attempt(kind, call) }) {
+      (isDone, event) = turns.withLock { _ in attempt(kind, prepares: prepares, call) }
+    } else if let attempted = turns.withLockIfAvailable({ _ in attempt(kind, prepares: prepares, call) }) {
       (isDone, event) = attempted
     }
     if let event { record.withLock(\.observer)?(event) }
@@ -97,16 +123,19 @@ public final class Device: @unchecked Sendable {
 
   /// In turn.
   private func attempt(
-    _ kind: DeviceWork.Kind, _ call: (Calls) -> moult_device_status
+    _ kind: DeviceWork.Kind, prepares: Bool, _ call: (Calls) -> moult_device_status
   ) -> (isDone: Bool, event: DeviceEvent?) {
+    giveBack()
+    // Of those who came meanwhile and could not wait.
+    defer { giveBack() }
     guard !isLost else { return (false, nil) }
-    let calls = Calls(functions: handle.library, device: handle.device)
+    let calls = calls
     let status = call(calls)
     let isNews = record.withLock { record in
       // Measuring is nobody's work.
       let count = kind == .measuring ? 0 : 1
       record.callCount += count
-      if status == MOULT_DEVICE_OK { record.failing.remove(kind) }
+      if status == MOULT_DEVICE_OK, !prepares { record.failing.remove(kind) }
       guard status != MOULT_DEVICE_OK, status != MOULT_DEVICE_STOPPED else { return false }
       record.fallbackCount += count
       return record.failing.insert(kind).inserted
@@ -123,11 +152,22 @@ public final class Device: @unchecked Sendable {
     calls.table.message(calls.device).map { String(cString: $0) } ?? "it does not say why"
   }
 
-  /// Gives back what a call made, unless the device is gone with it.
-  func release(_ body: (Calls) -> Void) {
-    turns.withLock { _ in
-      if !isLost { body(Calls(functions: handle.library, device: handle.device)) }
+  private var calls: Calls { Calls(functions: handle.library, device: handle.device) }
+
+  /// Gives a set back: now, or in the turn of whoever uses the device. It does not wait.
+  func release(_ set: OpaquePointer) {
+    let unwanted = Unwanted(set: set)
+    record.withLock { $0.unwanted.append(unwanted) }
+    _ = turns.withLockIfAvailable { _ in giveBack() }
+  }
+
+  /// In turn. Of a device that is lost the host's part goes.
+  private func giveBack() {
+    let unwanted = record.withLock { record in
+      defer { record.unwanted = [] }
+      return record.unwanted
     }
+    for one in unwanted { calls.table.release(calls.device, one.set) }
   }
 }
 

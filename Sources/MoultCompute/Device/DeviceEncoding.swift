@@ -83,7 +83,7 @@ extension ScalarQuantizer: DeviceCoded {
       for done in Swift.stride(from: 0, to: count, by: block) {
         let rowsNow = min(block, count - done)
         let source = vectors + done * stride
-        let isDone = use.perform(.bytes) { calls in
+        let isDone = use.perform(.bytes, isBegun: done > 0) { calls in
           // The same members in the same order: device_abi.h says so.
           sums.withMemoryRebound(to: moult_device_u8_row.self, capacity: rowsNow) { sums in
             calls.table.encode_u8(

@@ -43,12 +43,12 @@ public struct DeviceSelection: Sendable {
     device.map { DeviceUse($0, isForced: choice == .cuda, threads: threads) }
   }
 
-  /// One line for a log.
+  /// One line for a log. It asks the device nothing.
   public var summary: String {
     if let device {
       return choice == .cuda
-        ? "batch work runs on \(device.name), as \(DeviceChoice.variable)=cuda asks"
-        : "batch work runs on \(device.name) where that is sooner"
+        ? "batch work runs on the device of '\(device.libraryPath)', as \(DeviceChoice.variable)=cuda asks"
+        : "batch work runs on the device of '\(device.libraryPath)' where that is sooner"
     }
     guard let refusal else { return "batch work runs on the CPU" }
     return choice == .cuda

@@ -35,7 +35,7 @@ public final class DeviceSet: @unchecked Sendable {
         live: segment.live.words, first_row: segment.firstRow)
     }
     var set: OpaquePointer?
-    let isHeld = use.perform(kind) {
+    let isHeld = use.perform(kind, prepares: true) {
       $0.table.hold($0.device, rows, rows.count, UInt32(dimension), metric.onDevice, &set)
     }
     guard isHeld, let set else { return nil }
@@ -50,12 +50,12 @@ public final class DeviceSet: @unchecked Sendable {
     self.rowCount = rowCount
   }
 
-  deinit { use.device.release { $0.table.release($0.device, set) } }
+  deinit { use.device.release(set) }
 
   // MARK: Exact search
 
   /// Hits that come back at once, 64 MiB.
-  private static let hitsMax = (64 << 20) / 16
+  static let hitsMax = (64 << 20) / 16
 
   /// The answer of `ExactSearch`.
   ///
@@ -73,7 +73,7 @@ public final class DeviceSet: @unchecked Sendable {
     for first in stride(from: 0, to: count, by: group) {
       let now = min(group, count - first)
       var own = moult_device_exact_report()
-      let isDone = use.perform(.exact) {
+      let isDone = use.perform(.exact, isBegun: true) {
         $0.table.exact(
           $0.device, set, queries + first * dimension, now, UInt32(k), nil, &hits, &counts, &own)
       }
@@ -103,7 +103,7 @@ public final class DeviceSet: @unchecked Sendable {
     var neighbors = [UInt32](repeating: .max, count: rowCount * degree)
     var scores = [Float](repeating: 0, count: rowCount * degree)
     let isDone = DeviceStop.with(isStopped) { stop in
-      use.perform(.graph) {
+      use.perform(.graph, isBegun: true) {
         $0.table.neighbour_lists($0.device, set, UInt32(degree), seed, stop, &neighbors, &scores)
       }
     }
@@ -119,7 +119,7 @@ public final class DeviceSet: @unchecked Sendable {
     precondition(neighbors.count == rowCount * degree)
     var links = [UInt32](repeating: .max, count: rowCount * linkCount)
     let isDone = DeviceStop.with(isStopped) { stop in
-      use.perform(.graph) {
+      use.perform(.graph, isBegun: true) {
         $0.table.prune($0.device, set, neighbors, UInt32(degree), UInt32(linkCount), stop, &links)
       }
     }

@@ -10,37 +10,47 @@ extension DeviceUse {
     let k = min(wanted, rows.count)
     guard count > 1, k > 0, k <= DeviceSet.neighborsMax else { return nil }
     let bytes = Double(rows.count) * Double(rows.rowBytes)
+    let group = min(count, DeviceSet.hitsMax / k)
     let isTaken = takes(
       DeviceWork(
-        .bits, bytesToDevice: bytes, bytesFromDevice: 8 * Double(count) * Double(k),
-        operations: bytes * Double(count)))
+        .bits, bytesToDevice: bytes * Double((count + group - 1) / group),
+        bytesFromDevice: 8 * Double(count) * Double(k), operations: bytes * Double(count)))
     guard isTaken else { return nil }
-    var hits = [moult_device_bit_hit](repeating: moult_device_bit_hit(), count: count * k)
-    var counts = [UInt32](repeating: 0, count: count)
-    let isDone = perform(.bits) {
-      $0.table.hamming(
-        $0.device, rows.rows.assumingMemoryBound(to: UInt8.self), rows.stride, UInt64(rows.count), live.words,
-        UInt32(rows.rowBytes), queries, count, UInt32(k), nil, &hits, &counts)
-    }
-    guard isDone else { return nil }
-    return (0..<count).map { query in
-      hits[query * k..<query * k + Int(counts[query])].map {
-        Neighbor(row: $0.row, score: 0 - Float($0.distance))
+    var found: [[Neighbor]] = []
+    found.reserveCapacity(count)
+    var hits = [moult_device_bit_hit](repeating: moult_device_bit_hit(), count: group * k)
+    var counts = [UInt32](repeating: 0, count: group)
+    for first in stride(from: 0, to: count, by: group) {
+      let now = min(group, count - first)
+      let isDone = perform(.bits, isBegun: first > 0) {
+        $0.table.hamming(
+          $0.device, rows.rows.assumingMemoryBound(to: UInt8.self), rows.stride, UInt64(rows.count),
+          live.words, UInt32(rows.rowBytes), queries + first * rows.rowBytes, now, UInt32(k), nil, &hits,
+          &counts)
+      }
+      guard isDone else { return nil }
+      for query in 0..<now {
+        found.append(
+          hits[query * k..<query * k + Int(counts[query])].map {
+            Neighbor(row: $0.row, score: 0 - Float($0.distance))
+          })
       }
     }
+    return found
   }
 
   /// The nearest centroid of each vector, as `NearestCentroids` finds it.
   ///
   /// - Parameters:
+  ///   - isBegun: whether others of the same vectors have been assigned.
   ///   - nearest: room for `count` numbers.
   /// - Returns: whether it was done.
   func assign(
     _ vectors: UnsafePointer<Float>, count: Int, to centroids: [Float], dimension: Int,
-    isStopped: @escaping @Sendable () -> Bool, into nearest: UnsafeMutablePointer<UInt32>
+    isBegun: Bool, isStopped: @escaping @Sendable () -> Bool, into nearest: UnsafeMutablePointer<UInt32>
   ) -> Bool {
     DeviceStop.with(isStopped) { stop in
-      perform(.nearest) {
+      perform(.nearest, isBegun: isBegun) {
         $0.table.nearest(
           $0.device, centroids, UInt32(centroids.count / dimension), UInt32(dimension), vectors,
           UInt64(count),

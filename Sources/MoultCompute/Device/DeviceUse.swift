@@ -14,16 +14,21 @@ public struct DeviceUse: Sendable {
     self.threads = threads
   }
 
-  /// Whether to try the device. Without force nobody waits for his turn either: `perform` is told so.
+  /// Whether to try the device. Without force nobody waits for his turn, neither here nor where work begins.
   func takes(_ work: @autoclosure () -> DeviceWork) -> Bool {
     if device.isLost { return false }
     if isForced { return true }
-    guard let info = device.info() else { return false }
+    guard let info = device.info(waits: false) else { return false }
     return DeviceCost(info, instructionSet: InstructionSet.current, threads: threads).prefersDevice(work())
   }
 
   /// `Device.perform` for work that `takes` took.
-  func perform(_ kind: DeviceWork.Kind, _ call: (Device.Calls) -> DeviceStatus) -> Bool {
-    device.perform(kind, waits: isForced, call)
+  ///
+  /// - Parameter isBegun: whether some of it is done, which would be in vain: it waits for its turn then.
+  func perform(
+    _ kind: DeviceWork.Kind, isBegun: Bool = false, prepares: Bool = false,
+    _ call: (Device.Calls) -> DeviceStatus
+  ) -> Bool {
+    device.perform(kind, waits: isForced || isBegun, prepares: prepares, call)
   }
 }

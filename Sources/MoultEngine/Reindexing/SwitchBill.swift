@@ -90,7 +90,7 @@ struct SwitchBill: Sendable {
   private func memory(indexRows: Int, queryCount: Int) -> SwitchMemory {
     SwitchMemory(
       specification, schema: collection.schema, rows: collection.snapshot.liveCount, indexRows: indexRows,
-      queryCount: queryCount)
+      queryCount: queryCount, usesDevice: resources.configuration.device.device != nil)
   }
 
   // MARK: Indexes

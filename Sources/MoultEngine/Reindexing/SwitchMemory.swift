@@ -16,6 +16,8 @@ struct SwitchMemory: Sendable {
   private static let shared = 12 << 20
   /// A node of a graph that is built, its links aside: locks, levels, counts, and 64 bytes of guides.
   private static let bytesPerNode = 96
+  /// Buffers of a device that cannot be swapped out.
+  private static let pinned = 64 << 20
 
   private let specification: EncodingSpecification
   private let dimension: Int
@@ -23,16 +25,19 @@ struct SwitchMemory: Sendable {
   /// Rows of the largest segment whose index may have to be made; 0 without any.
   private let indexRows: Int
   private let queryCount: Int
+  private let usesDevice: Bool
 
+  /// - Parameter usesDevice: whether there is a device, to which graphs may go.
   init(
     _ specification: EncodingSpecification, schema: CollectionSchema, rows: Int, indexRows: Int = 0,
-    queryCount: Int = 0
+    queryCount: Int = 0, usesDevice: Bool = false
   ) {
     self.specification = specification
     dimension = schema.dimension
     self.rows = rows
     self.indexRows = indexRows
     self.queryCount = queryCount
+    self.usesDevice = usesDevice
   }
 
   private var learnsDirections: Bool {
@@ -75,9 +80,13 @@ struct SwitchMemory: Sendable {
 
   private var indexing: Int {
     switch specification.index.kind(rowCount: indexRows) {
-    case .hnsw(let m, _):
+    case .hnsw(let m, let efConstruction):
       // Links with their scores while it is built, and the file's bytes.
-      return indexRows * (2 * m * 12 + Self.bytesPerNode)
+      let onThreads = indexRows * (2 * m * 12 + Self.bytesPerNode)
+      guard usesDevice else { return onThreads }
+      // What a device finds stands beside the graph that is filled with it: neighbours with their scores, and links.
+      let found = 8 * GraphIndexBuilder.degree(m: m, efConstruction: efConstruction) + 4 * 2 * m
+      return onThreads + indexRows * found + Self.pinned
     case .ivf(let wanted):
       let lists = Self.listCount(wanted, rowCount: indexRows)
       // The sample; centroids as they are, were, are compared and are written; lists of rows, and the file's bytes.

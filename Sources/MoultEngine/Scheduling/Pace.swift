@@ -82,7 +82,8 @@ final class Pace: Sendable {
     wait(until: due, under: change)
   }
 
-  /// The same loop with rests between its rounds while searches suffer. What its device does takes nothing from them.
+  /// The same loop with rests between its rounds while searches suffer. What its device does goes on meanwhile: it
+  /// takes one or two threads that copy, and memory bandwidth.
   func paced(_ parallel: ParallelFor) -> ParallelFor {
     ParallelFor(device: parallel.device) { [self] count, body in
       parallel.run(count) { round in

@@ -292,7 +292,7 @@ void Machine::collective(unsigned mask, const char *name, const void *operand, v
     place++;
   }
   if (place == pending.size()) pending.push_back({name, mask, 0});
-  if (std::strcmp(pending[place].name, name) != 0) fail("lanes meet in %s and %s", name, pending[place].name);
+  if (pending[place].name != name && std::strcmp(pending[place].name, name) != 0) fail("lanes meet in %s and %s", name, pending[place].name);
   pending[place].arrived |= bit;
   if (pending[place].arrived != mask) return suspend();
   pending.erase(pending.begin() + place);

@@ -28,28 +28,41 @@ public enum GraphIndexBuilder {
     isCancelled: @escaping @Sendable () -> Bool = { false },
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> [UInt8] {
-    let found = try neighbors?.neighbors(
-      degree: degree(m: m, efConstruction: efConstruction), linkCount: 2 * m, seed: seed,
-      isCancelled: isCancelled)
-    let construction = GraphConstruction(
-      scorer: GraphScorer(encoder: encoder, codes: codes, parallel: parallel), rowCount: codes.count, m: m,
-      efConstruction: efConstruction, seed: seed)
-    if let found {
-      // Level 0 has the most of the work behind it, the source's; its rows count when their links are there.
-      try construction.insertAll(
-        from: 1, parallel: parallel, isCancelled: isCancelled, progress: { _ in })
-      try construction.fill(from: found, parallel: parallel, isCancelled: isCancelled)
-      progress(codes.count)
-    } else {
-      try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
+    let search = neighbors.map {
+      NeighborSearch(
+        $0, degree: degree(m: m, efConstruction: efConstruction), linkCount: 2 * m, seed: seed,
+        isCancelled: isCancelled)
     }
+    let scorer = GraphScorer(encoder: encoder, codes: codes, parallel: parallel)
+    func empty() -> GraphConstruction {
+      GraphConstruction(
+        scorer: scorer, rowCount: codes.count, m: m, efConstruction: efConstruction, seed: seed)
+    }
+    if let search {
+      let construction = empty()
+      let upper = Result {
+        if search.isInVain { return }
+        try construction.insertAll(
+          from: 1, parallel: parallel, isCancelled: isCancelled, progress: { _ in })
+      }
+      let found = try search.wait()
+      try upper.get()
+      if let found {
+        try construction.fill(from: found, parallel: parallel, isCancelled: isCancelled)
+        progress(codes.count)
+        construction.connectAll()
+        return construction.bytes()
+      }
+    }
+    let construction = empty()
+    try construction.insertAll(parallel: parallel, isCancelled: isCancelled, progress: progress)
     construction.connectAll()
     return construction.bytes()
   }
 
   /// Places of the lists from which links are chosen. With twice as many as links, recall is that of a graph whose
   /// rows were inserted (10,000 × 384 embeddings, m = 16: 0.992 both with ef = 64; with as many as links, 0.984).
-  static func degree(m: Int, efConstruction: Int) -> Int {
+  public static func degree(m: Int, efConstruction: Int) -> Int {
     max(2 * m, min(efConstruction, max(4 * m, 64)))
   }
 }

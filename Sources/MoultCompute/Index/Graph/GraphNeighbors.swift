@@ -50,6 +50,9 @@ public struct NeighborTable: Sendable {
 
 /// Finds what is near each row of a graph to be.
 public protocol GraphNeighborSource: Sendable {
+  /// Whether it leaves the threads of a build alone, so that they can work meanwhile.
+  var worksBeside: Bool { get }
+
   /// - Parameters:
   ///   - degree: places of a list.
   ///   - linkCount: links of a row on level 0.
@@ -59,4 +62,8 @@ public protocol GraphNeighborSource: Sendable {
   func neighbors(
     degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
   ) throws -> GraphNeighbors?
+}
+
+extension GraphNeighborSource {
+  public var worksBeside: Bool { false }
 }

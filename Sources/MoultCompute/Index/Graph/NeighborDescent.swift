@@ -6,6 +6,9 @@ internal import MoultModel
 /// within these; three such trees give each row a list. Then lists are made better out of each other: a neighbour of
 /// a neighbour is likely to be one (NN-descent, Dong, Charikar and Li 2011).
 ///
+/// Builds do not use it: 50,000 × 128 took 8.6 s on one thread for the lists and 2.0 s for the graph of them, where
+/// inserting the rows took 7.1 s.
+///
 /// Lists depend on the seed alone, not on the number of threads.
 public struct NeighborDescent: GraphNeighborSource {
   private let encoder: VectorEncoder

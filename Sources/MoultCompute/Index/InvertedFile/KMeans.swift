@@ -127,8 +127,8 @@ struct KMeans: Sendable {
       stride(from: 0, to: count, by: chunk).allSatisfy { first in
         let now = min(chunk, count - first)
         return device.assign(
-          vectors(first, now), count: now, to: centroids, dimension: dimension, isStopped: watch.isStopped,
-          into: found.baseAddress! + first)
+          vectors(first, now), count: now, to: centroids, dimension: dimension, isBegun: first > 0,
+          isStopped: watch.isStopped, into: found.baseAddress! + first)
       }
     }
     return isDone ? Sets(found, count: centroidCount) : nil
