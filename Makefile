@@ -27,6 +27,8 @@ build: setup ## Build the release binary .build/release/moult.
 
 cuda: ## Build the library for NVIDIA GPUs (nvcc from PATH, CUDA_HOME or PyPI) and print what its kernels take.
 	kernels/cuda/build.sh
+	@# `moult` takes no library that others could have written.
+	@chmod go-w $(CUDA_LIBRARY)
 	@if [ -e $(MOULT) ]; then cp -p $(CUDA_LIBRARY) $(dir $(MOULT)); fi
 
 demo: build ## Import the sample, switch its quantization under load, verify, roll back, reindex.
@@ -55,6 +57,7 @@ test: ## Run every check and test; .ci/run calls this.
 	kernels/check-neon
 	kernels/check-emulated
 	kernels/cuda/check --emulated
+	$(MAKE) cuda
 
 soak: ## The reliability tests for SOAK minutes (default 5); table into Benchmarks/Results and RELIABILITY.md.
 	@scripts/setup tests
