@@ -234,6 +234,86 @@ static void check_exact_order(Check &check) {
   expect_exact(check, data, query, 25, "ascending rows");
 }
 
+/// What bfloat16 has of a value.
+static float as_bf16(double value) {
+  float near = float(value);
+  uint32_t bits;
+  memcpy(&bits, &near, sizeof bits);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+  memcpy(&near, &bits, sizeof bits);
+  return near;
+}
+
+/// Rows and their negatives, so that the centre is 0.
+static void add_symmetric(ExactData &data, const std::vector<float> &rows) {
+  std::vector<float> both;
+  for (size_t i = 0; i < rows.size(); i += data.dimension) {
+    both.insert(both.end(), rows.begin() + i, rows.begin() + i + data.dimension);
+    for (uint32_t j = 0; j < data.dimension; j++) both.push_back(-rows[i + j]);
+  }
+  data.add(both, 0);
+}
+
+/// Errors that reach their bounds: one term each, the others as good as 0.
+static void check_exact_bounds(Check &check) {
+  Random random(10);
+  const uint32_t dimension = 64;
+  for (int round = 0; round < 20; round++) {
+    // B·‖v‖: the best row lies along what is lost of the query, another one across is a little worse. Both are exact in
+    // bfloat16, and the scan sees the best one lower by all of B.
+    const std::vector<float> query = random.normals(dimension);
+    const double norm = sqrt(dot_f64(query.data(), query.data(), dimension));
+    std::vector<double> lost(dimension), across(dimension);
+    double rest = 0, along = 0;
+    for (uint32_t j = 0; j < dimension; j++) {
+      lost[j] = query[j] / norm - as_bf16(query[j] / norm);
+      rest += lost[j] * lost[j];
+    }
+    rest = sqrt(rest);
+    std::vector<float> rows;
+    for (uint32_t j = 0; j < dimension; j++) {
+      lost[j] /= rest;
+      rows.push_back(as_bf16(lost[j]));
+      along += query[j] / norm * rows[j];
+    }
+    double square = 0;
+    for (uint32_t j = 0; j < dimension; j++) {
+      across[j] = query[j] / norm - along * lost[j];
+      square += across[j] * query[j] / norm;
+    }
+    for (const double behind : {0.15, 0.3, 0.5, 0.7}) {
+      for (uint32_t j = 0; j < dimension; j++) {
+        rows.push_back(as_bf16(across[j] * (along - behind * rest) / square));
+      }
+    }
+    ExactData data(dimension, MOULT_DEVICE_INNER_PRODUCT);
+    add_symmetric(data, rows);
+    for (const uint32_t k : {1u, 2u, 3u, 4u, 5u}) expect_exact(check, data, query, k, "the query's rest");
+  }
+  // A·ρ: the query is exact, and all values of the best row are rounded towards 0.
+  std::vector<float> query, rows;
+  for (uint32_t j = 0; j < dimension; j++) query.push_back(random.next() % 2 ? 1 : -1);
+  for (uint32_t j = 0; j < dimension; j++) rows.push_back(query[j] * (1 + 0.98f * 0x1p-8f));
+  for (const uint32_t raised : {5u, 20u, 30u}) {
+    for (uint32_t j = 0; j < dimension; j++) rows.push_back(query[j] * (j < raised ? 1 + 0x1p-7f : 1));
+  }
+  ExactData rounded(dimension, MOULT_DEVICE_INNER_PRODUCT);
+  add_symmetric(rounded, rows);
+  for (const uint32_t k : {1u, 2u, 3u}) expect_exact(check, rounded, query, k, "a row's rest");
+  // ‖v‖²/G: all is exact, and a long row is as near as a short one; the smaller number is the hit.
+  for (const float far : {1.0f, 3.0f, 5.0f, 7.0f}) {
+    rows.clear();
+    for (uint32_t j = 0; j < dimension; j++) {
+      // Across the query, in pairs, and as long as `far` queries: then (far·q + p) − q is as long as the second row − q.
+      rows.push_back(query[j] + far * (j % 2 ? -1.0f : 1.0f) * query[j]);
+    }
+    for (uint32_t j = 0; j < dimension; j++) rows.push_back(query[j] * (1 - far));
+    ExactData data(dimension, MOULT_DEVICE_SQUARED_L2);
+    add_symmetric(data, rows);
+    for (const uint32_t k : {1u, 2u, 3u}) expect_exact(check, data, query, k, "squares");
+  }
+}
+
 static int stop_at_once(void *context) { return ++*static_cast<int *>(context) > 0; }
 static int stop_later(void *context) { return ++*static_cast<int *>(context) > 3; }
 
@@ -268,6 +348,15 @@ static void check_exact_faults(Check &check) {
   data.add(exact_rows(random, 4000, 32, 1), 0, [](uint64_t i) { return i % 5 != 1; });
   data.add(exact_rows(random, 1000, 32, 1), 10000);
   const std::vector<float> queries = exact_rows(random, 40, 32, 1);
+  // So many that tiles take turns with their memory.
+  ExactData many(32, MOULT_DEVICE_INNER_PRODUCT);
+  many.add(exact_rows(random, 16000, 32, 1), 0);
+  {
+    Environment memory("MOULT_EMULATED_MEMORY", std::to_string(2200 << 10));
+    Handle handle(check);
+    const std::vector<float> few(queries.begin(), queries.begin() + 32 * 6);
+    expect_exact(check, many, few, 10, "many tiles", handle.device);
+  }
   for (const int kilobytes : {1200, 1600, 2200, 4000}) {
     Environment memory("MOULT_EMULATED_MEMORY", std::to_string(kilobytes << 10));
     Handle handle(check);
@@ -369,6 +458,7 @@ static void check_exact(Check &check) {
   check_exact_ties(check);
   check_exact_sizes(check);
   check_exact_order(check);
+  check_exact_bounds(check);
   check_exact_stop(check);
   check_exact_paths(check);
   check_exact_faults(check);

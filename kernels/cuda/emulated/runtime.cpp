@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "cuda_runtime.h"
@@ -16,6 +17,8 @@ struct Event {
   uint64_t recorded = 0, reached = 0;
   Stream *stream = nullptr;
   std::chrono::steady_clock::time_point at;
+  /// Its own until it is destroyed: work that names it may come later.
+  std::shared_ptr<Event> own;
 };
 
 struct Stream {
@@ -347,12 +350,14 @@ void reach(Event *event, uint64_t count) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   Lock lock(device().mutex);
   const uint64_t count = event->recorded;
-  if (count) put(stream, [=] { reach(event, count); });
+  if (count) put(stream, [own = event->own, count] { reach(own.get(), count); });
   return answer(state());
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t *event) {
-  *event = new Event;
+  auto own = std::make_shared<Event>();
+  own->own = own;
+  *event = own.get();
   return cudaSuccess;
 }
 
@@ -360,8 +365,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) { return cuda
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   Lock lock(device().mutex);
-  drain_all();
-  delete event;
+  if (event) event->own.reset();
   return cudaSuccess;
 }
 
@@ -370,9 +374,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (state() != cudaSuccess) return answer(state());
   const uint64_t count = ++event->recorded;
   event->stream = stream;
-  put(stream, [=] {
-    event->reached = count;
-    event->at = std::chrono::steady_clock::now();
+  put(stream, [own = event->own, count] {
+    own->reached = count;
+    own->at = std::chrono::steady_clock::now();
   });
   return answer(state());
 }
