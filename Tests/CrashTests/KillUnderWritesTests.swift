@@ -55,8 +55,10 @@ struct KillUnderWritesTests {
   @Test("control: writes that are counted as acknowledged before the answer came are missed", .tags(.control))
   func control() async throws {
     // The twin believes in every batch that it sends, and sends one in five nowhere.
-    let outcome = try await run(cycles: 2, forgetsEvery: 5)
-    #expect(outcome.lost > 0)
+    var lost = 0
+    // On a busy machine a server may be killed before it has been sent five.
+    for _ in 0..<10 where lost == 0 { lost = try await run(cycles: 2, forgetsEvery: 5).lost }
+    #expect(lost > 0)
   }
 
   @Test(

@@ -85,15 +85,18 @@ struct EmbeddingCacheTests {
     let directory = try DataDirectory(path: temporary.path)
     defer { directory.close() }
     var ends: [Int] = []
-    let first = try EmbeddingCache(in: directory)
-    for number in 0..<3 {
-      let entries = (0..<4).map {
-        (key: Self.key(number * 4 + $0), entry: EmbeddingCache.Entry.vector(random.floats(count: 2)))
+    do {
+      // None is closed here: that would tell the database of what is stored, and a crash does not.
+      let cache = try EmbeddingCache(in: directory)
+      for number in 0..<3 {
+        let entries = (0..<4).map {
+          (key: Self.key(number * 4 + $0), entry: EmbeddingCache.Entry.vector(random.floats(count: 2)))
+        }
+        try await cache.store(entries, job: 1, spent: Spent(texts: 4, requests: 1))
+        ends.append(
+          try FileManager.default.contents(atPath: #require(Self.logs(in: temporary).first))!.count)
       }
-      try await first.store(entries, job: 1, spent: Spent(texts: 4, requests: 1))
-      ends.append(try FileManager.default.contents(atPath: #require(Self.logs(in: temporary).first))!.count)
     }
-    first.close()
     let log = try #require(Self.logs(in: temporary).first)
     let whole = try Data(contentsOf: URL(fileURLWithPath: log))
     for cut in stride(from: whole.count, through: 0, by: -1) {
@@ -111,7 +114,6 @@ struct EmbeddingCacheTests {
       #expect(try await cache.spent(by: 1).requests == Int64(count))
       try await cache.store([(Self.key(99), .vector([1, 2]))], job: 1)
       #expect(try cache.entries(of: [Self.key(99)], dimension: 2, job: 1) == [.vector([1, 2])])
-      cache.close()
     }
   }
 
