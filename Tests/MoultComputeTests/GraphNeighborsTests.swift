@@ -161,7 +161,9 @@ struct GraphNeighborsTests {
   func allIdentical(entry: Float) throws {
     let fixture = try GraphFixture([Float](repeating: entry, count: 900 * 8), dimension: 8)
     for kind in NeighborSourceKind.allCases {
-      #expect(try fixture.graph(of: kind.source(fixture)).graph.reachableRowCount() == 900, "\(kind)")
+      let file = try fixture.graph(of: kind.source(fixture))
+      // The graph reads the file's memory.
+      #expect(withExtendedLifetime(file) { $0.graph.reachableRowCount() } == 900, "\(kind)")
     }
   }
 
