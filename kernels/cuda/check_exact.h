@@ -228,7 +228,9 @@ static void check_exact_sizes(Check &check) {
   }
   ExactData data(8, MOULT_DEVICE_SQUARED_L2);
   data.add(exact_rows(random, 7000, 8, 1), 0);
-  expect_exact(check, data, exact_rows(random, 2, 8, 1), 4096, "k = 4096");
+  // 4096 hits are sorted in 128 KiB of shared memory; parts with 99 KiB refuse them.
+  const uint32_t most = check.device->properties.sharedMemPerBlockOptin >= (132 << 10) ? 4096 : 2048;
+  expect_exact(check, data, exact_rows(random, 2, 8, 1), most, "many hits");
 }
 
 /// Rows in the order of their nearness to the queries, the worst first: every chunk has more survivors than the last.
