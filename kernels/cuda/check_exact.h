@@ -3,6 +3,7 @@
 #define MOULT_DEVICE_CHECK_EXACT_H
 
 #include "check.h"
+#include "runtime.h"
 
 namespace check {
 
