@@ -317,6 +317,8 @@ static void check_all(Check &check) {
     for (uint64_t i = 0; i < 70; i++) dead.kill(i);
     check_data(check, check.device, dead, 4, 4, 1, what);
   }
+  // Shared memory of the launch is 48 KiB, with the kernel's own above.
+  check_data(check, check.device, Data(40, 3584, MOULT_DEVICE_COSINE, 18), 96, 16, 0.99, "40 × 3584");
   if (check.is_emulated) {
     Environment clusters("MOULT_EMULATED_GRAPH_CLUSTERS", "24"), probed("MOULT_EMULATED_GRAPH_PROBED", "4");
     for (moult_device_metric metric : metrics) {

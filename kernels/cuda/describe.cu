@@ -157,12 +157,13 @@ namespace {
 
 /// Some queries and rows, codes and values; more lines than stages.
 struct MatrixSample {
-  static constexpr uint32_t queries = query_tile + 40, rows = row_tile, lines = 6;
+  static constexpr uint32_t queries = query_tile + 40, rows = row_tile + 8, lines = 6;
+  static constexpr uint32_t query_tiles = 2, row_tiles = 2;
   static constexpr uint32_t values = 64 * lines;
   std::vector<float> query_values = std::vector<float>(size_t(queries) * values);
   std::vector<float> row_values = std::vector<float>(size_t(rows) * values);
-  std::vector<unsigned char> query_codes = std::vector<unsigned char>(2 * lines * query_line_bytes);
-  std::vector<unsigned char> row_codes = std::vector<unsigned char>(lines * row_line_bytes);
+  std::vector<unsigned char> query_codes = std::vector<unsigned char>(query_tiles * lines * query_line_bytes);
+  std::vector<unsigned char> row_codes = std::vector<unsigned char>(row_tiles * lines * row_line_bytes);
   uint64_t state = 1;
 
   uint32_t next() {
@@ -220,18 +221,26 @@ bool is_right(moult_device *device, MatrixPath path) {
     row_codes.allocate(sample.row_codes.size());
     upload(device, device->work, query_codes.get(), sample.query_codes.data(), sample.query_codes.size());
     upload(device, device->work, row_codes.get(), sample.row_codes.data(), sample.row_codes.size());
-    check(cudaMemsetAsync(products.get(), 0xff, products.count() * sizeof(float), device->work), "memory");
     const StoreProducts store = {products.get(), MatrixSample::rows, MatrixSample::queries, MatrixSample::rows};
-    try {
-      multiply(device, path, "the check of matrix products", {query_codes.get(), 2, MatrixSample::lines},
-               {row_codes.get(), 1, MatrixSample::lines}, store, device->work);
-    } catch (const Failure &failure) {
-      if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
-      return false;
+    std::vector<float> found(products.count()), again(products.count());
+    // A block a tile; then one block that takes all tiles, where stages and phases go round and accumulators are used
+    // again: the same bits.
+    for (const bool is_alone : {false, true}) {
+      check(cudaMemsetAsync(products.get(), 0xff, products.count() * sizeof(float), device->work), "memory");
+      try {
+        multiply(device, path, "the check of matrix products",
+                 {query_codes.get(), MatrixSample::query_tiles, MatrixSample::lines},
+                 {row_codes.get(), MatrixSample::row_tiles, MatrixSample::lines}, store, device->work,
+                 is_alone ? 1 : UINT32_MAX);
+      } catch (const Failure &failure) {
+        if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
+        return false;
+      }
+      std::vector<float> &target = is_alone ? again : found;
+      download(device, device->work, target.data(), products.get(), target.size() * sizeof(float));
     }
-    std::vector<float> found(products.count());
-    download(device, device->work, found.data(), products.get(), found.size() * sizeof(float));
     if (!sample.is_right(found, is_whole)) return false;
+    if (memcmp(found.data(), again.data(), found.size() * sizeof(float)) != 0) return false;
   }
   return true;
 }

@@ -309,8 +309,13 @@ __global__ void __launch_bounds__(32 * warps_max, blocks_least(columns)) encode_
 template <int columns>
 void launch_columns(moult_device *device, const EncodeLevelsWork &work, cudaStream_t stream) {
   const size_t row_bytes = 4 * size_t(work.rotated);
-  const uint32_t warps = uint32_t(std::max<size_t>(1, std::min<size_t>(warps_max, (96 << 10) / row_bytes)));
-  const size_t shared_bytes = row_bytes * (warps + (columns ? 1 : 0));
+  // Less the runs, and 1 KiB that the device takes of every block.
+  static_assert(sizeof(LevelRun) * level_runs_max + 1024 <= 6 << 10, "shared memory of a kernel's own");
+  const size_t centre_bytes = columns ? row_bytes : 0;
+  const size_t room = std::min(device->properties.sharedMemPerBlockOptin - (6 << 10), (size_t(96) << 10) + centre_bytes);
+  const size_t fitting = room > centre_bytes ? (room - centre_bytes) / row_bytes : 0;
+  const uint32_t warps = uint32_t(std::max<size_t>(1, std::min<size_t>(warps_max, fitting)));
+  const size_t shared_bytes = row_bytes * warps + centre_bytes;
   const unsigned per_multiprocessor = unsigned(std::max<size_t>(1, std::min<size_t>(6, (220 << 10) / shared_bytes)));
   device->launch("encode_levels", encode_levels_kernel<columns>,
                  dim3(device->grid(work.count, warps, per_multiprocessor)), dim3(32 * warps), shared_bytes, stream,

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "code.h"
 #include "families.h"
 
@@ -231,13 +233,76 @@ struct Scores {
   }
 };
 
+/// Loose queries of a chunk that have a slot: their scores with all its rows, by many blocks.
+struct LooseRows {
+  uint32_t *slots;  ///< of each query; no_slot for those that are not loose, or came too late
+  uint64_t *keys;   ///< `stride` a slot: a row's score; 0 for those that are not live
+  uint32_t count;   ///< slots
+  uint64_t stride;
+};
+
+constexpr uint32_t loose_slots_max = 64, no_slot = UINT32_MAX;
+
+/// Whether a query is to be scored against all rows of the chunk. Under cosine not a zero vector: all its scores are 0,
+/// and the host knows its hits.
+__device__ __forceinline__ bool is_query_loose(moult_device_metric metric, float bar, const QueryTerms &terms,
+                                               uint32_t count, uint32_t room) {
+  if (bar == bar) return count > room;
+  return metric != MOULT_DEVICE_COSINE || terms.norm != 0;
+}
+
+/// Gives slots to loose queries, the first ones, and fills them. Every block finds the same ones.
+__global__ __launch_bounds__(256, 4) void loose_scores_kernel(Scores scores, uint32_t queries, const float *floats,
+                                                              const QueryTerms *terms, const float *bars,
+                                                              const uint32_t *counts, uint32_t room, LooseRows loose) {
+  MOULT_SHARED(uint8_t, flags, [256]);
+  MOULT_SHARED(uint32_t, chosen, [loose_slots_max]);
+  MOULT_SHARED(uint32_t, chosen_count, [1]);
+  int is_any = 0;
+  for (uint32_t q = threadIdx.x; q < queries; q += 256) {
+    is_any |= is_query_loose(scores.metric, bars[q], terms[q], counts[q], room);
+    if (blockIdx.x == 0) loose.slots[q] = no_slot;
+  }
+  if (threadIdx.x == 0) *chosen_count = 0;
+  if (!__syncthreads_or(is_any)) return;
+  for (uint32_t first = 0; first < queries; first += 256) {
+    const uint32_t q = first + threadIdx.x;
+    flags[threadIdx.x] = q < queries && is_query_loose(scores.metric, bars[q], terms[q], counts[q], room);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      for (uint32_t i = 0; i < 256 && *chosen_count < loose.count; i++) {
+        if (!flags[i]) continue;
+        const uint32_t slot = (*chosen_count)++;
+        chosen[slot] = first + i;
+        if (blockIdx.x == 0) loose.slots[first + i] = slot;
+      }
+    }
+    __syncthreads();
+  }
+  // Warps beside each other have the same row.
+  const uint32_t slots = *chosen_count;
+  const uint64_t total = slots * scores.rows.count;
+  for (uint64_t i = uint64_t(blockIdx.x) * 8 + uniform_warp(); i < total; i += gridDim.x * 8) {
+    const uint64_t row = i / slots;
+    const uint32_t slot = uint32_t(i % slots), q = chosen[slot];
+    uint64_t key = 0;
+    if (scores.rows.live[row]) {
+      // + 0: −0 and 0 are one score.
+      key = ordered(__dadd_rn(scores.score(floats + size_t(q) * scores.dimension, terms[q].norm,
+                                           scores.rows.floats + row * scores.row_floats), 0.0));
+    }
+    if (lane_index() == 0) loose.keys[slot * loose.stride + row] = key;
+  }
+}
+
 /// Scores the survivors of a chunk of rows, keeps the k best, and raises the bar: a block a query. `room_entries`, a
 /// power of two of at least k + 1, is what fits into shared memory at once.
 __global__ __launch_bounds__(256, 4) void score_kernel(Scores scores, uint32_t queries, const float *floats,
                                                     const QueryTerms *terms, float *bars, uint32_t *counts,
                                                     const uint32_t *found, uint32_t room, uint32_t k,
                                                     moult_device_hit *best, uint32_t *best_counts, uint8_t *loose,
-                                                    unsigned long long *scored, uint32_t room_entries) {
+                                                    unsigned long long *scored, uint32_t room_entries,
+                                                    LooseRows loose_rows) {
   MOULT_SHARED_BYTES(memory);
   uint64_t *const keys = reinterpret_cast<uint64_t *>(memory);
   int64_t *const rows = reinterpret_cast<int64_t *>(keys + room_entries);
@@ -246,9 +311,10 @@ __global__ __launch_bounds__(256, 4) void score_kernel(Scores scores, uint32_t q
   for (uint32_t q = blockIdx.x; q < queries; q += gridDim.x) {
     const uint32_t count = counts[q];
     const float bar = bars[q];
-    const bool is_loose = count > room || bar != bar;
+    const bool is_loose = is_query_loose(scores.metric, bar, terms[q], count, room);
     const uint64_t total = is_loose ? scores.rows.count : count;
     if (total == 0) continue;
+    const uint32_t slot = is_loose && loose_rows.count > 0 ? loose_rows.slots[q] : no_slot;
     moult_device_hit *const own = best + size_t(q) * k;
     uint32_t kept = best_counts[q];
     // Nobody reads what the query before left.
@@ -268,19 +334,27 @@ __global__ __launch_bounds__(256, 4) void score_kernel(Scores scores, uint32_t q
       const uint64_t last_key = is_full ? keys[k - 1] : 0;
       const int64_t last_row = is_full ? rows[k - 1] : 0;
       const uint64_t end = base + batch < total ? base + batch : total;
-      for (uint64_t i = base + uniform_warp(); i < end; i += 8) {
+      const auto offer = [&](uint64_t key, uint64_t row) {
+        atomicAdd(done, 1u);
+        if (is_full && key < last_key) return;
+        const int64_t number = scores.row_number(scores.rows.first_place + row);
+        if (is_full && !is_before(key, number, last_key, last_row)) return;
+        const uint32_t place = kept + atomicAdd(entered, 1u);
+        keys[place] = key;
+        rows[place] = number;
+      };
+      if (slot != no_slot) {
+        for (uint64_t i = base + threadIdx.x; i < end; i += 256) {
+          const uint64_t key = loose_rows.keys[slot * loose_rows.stride + i];
+          if (key) offer(key, i);
+        }
+      } else for (uint64_t i = base + uniform_warp(); i < end; i += 8) {
         const uint64_t row = is_loose ? i : found[size_t(q) * room + i];
         if (!scores.rows.live[row]) continue;
         // + 0: −0 and 0 are one score.
         const uint64_t key = ordered(
             __dadd_rn(scores.score(query, norm, scores.rows.floats + row * scores.row_floats), 0.0));
-        if (lane_index() != 0) continue;
-        atomicAdd(done, 1u);
-        const int64_t number = scores.row_number(scores.rows.first_place + row);
-        if (is_full && !is_before(key, number, last_key, last_row)) continue;
-        const uint32_t place = kept + atomicAdd(entered, 1u);
-        keys[place] = key;
-        rows[place] = number;
+        if (lane_index() == 0) offer(key, row);
       }
       __syncthreads();
       const uint32_t filled = kept + *entered;
@@ -399,12 +473,42 @@ class Search {
     device_->synchronize(device_->work, "exact search");
     download(device_, device_->work, hits, group_.best.get(), size_t(count) * k_ * sizeof *hits);
     download(device_, device_->work, counts, group_.best_counts.get(), size_t(count) * sizeof *counts);
+    if (set_.metric == MOULT_DEVICE_COSINE) answer_zeros(queries, count, hits, counts);
     std::vector<uint8_t> loose(count);
     download(device_, device_->work, loose.data(), group_.loose.get(), count);
     for (const uint8_t is_loose : loose) report->loose_queries += is_loose;
     unsigned long long scored = 0;
     download(device_, device_->work, &scored, group_.scored.get(), sizeof scored);
     report->scored += scored;
+  }
+
+  /// Zero vectors have no direction, and score 0 with all rows: theirs are the live rows of smallest numbers.
+  void answer_zeros(const float *queries, uint32_t count, moult_device_hit *hits, uint32_t *counts) {
+    for (uint32_t q = 0; q < count; q++) {
+      const float *const query = queries + size_t(q) * set_.dimension;
+      if (std::any_of(query, query + set_.dimension, [](float value) { return value != 0; })) continue;
+      if (zero_hits_.empty()) find_zero_hits();
+      std::copy(zero_hits_.begin(), zero_hits_.end(), hits + size_t(q) * k_);
+      counts[q] = uint32_t(zero_hits_.size());
+    }
+  }
+  void find_zero_hits() {
+    std::vector<int64_t> numbers;
+    for (const moult_device_rows &segment : set_.segments) {
+      uint32_t taken = 0;
+      for (uint64_t row = 0; row < segment.count && taken < k_; row++) {
+        if (!is_live(segment.live, row)) continue;
+        numbers.push_back(segment.first_row + int64_t(row));
+        taken++;
+      }
+    }
+    std::sort(numbers.begin(), numbers.end());
+    numbers.resize(std::min<size_t>(numbers.size(), k_));
+    for (const int64_t number : numbers) {
+      moult_device_hit hit{};
+      hit.row = number;
+      zero_hits_.push_back(hit);
+    }
   }
 
   void prepare(const float *queries, uint32_t count) {
@@ -424,6 +528,13 @@ class Search {
     group_.best.allocate(size_t(count) * k_);
     group_.best_counts.allocate(count);
     group_.loose.allocate(count);
+    // Slots for what is left over at ease; without any a loose query has one block.
+    group_.loose_stride = std::min(set_.count, chunk_rows_max);
+    const size_t slot_bytes = group_.loose_stride * sizeof(uint64_t);
+    const size_t slots = std::min<size_t>(std::min(loose_slots_max, count), device_->free_bytes() / 8 / slot_bytes);
+    group_.loose_count = uint32_t(slots);
+    group_.loose_slots.allocate(count);
+    group_.loose_keys.allocate(std::max<size_t>(1, slots * group_.loose_stride));
     group_.scored.allocate(1);
     group_.residual.allocate(1);
     cudaStream_t work = device_->work;
@@ -493,10 +604,17 @@ class Search {
       multiply(device_, device_->path, "scan", queries, panel, epilogue, device_->work);
     }
     const Scores scores = {rows, set_.runs.get(), set_.run_count, set_.row_floats, set_.dimension, set_.metric};
+    const LooseRows loose = {group_.loose_slots.get(), group_.loose_keys.get(), group_.loose_count,
+                             group_.loose_stride};
+    if (loose.count > 0) {
+      device_->launch("scores of loose queries", loose_scores_kernel, device_->grid(rows.count * loose.count, 8, 4), 256,
+                      0, device_->work, scores, group_.count, group_.floats.get(), group_.terms.get(),
+                      group_.bars.get(), group_.counts.get(), room_, loose);
+    }
     device_->launch("scores", score_kernel, group_.count, 256, size_t(entries_) * 16, device_->work, scores,
                     group_.count, group_.floats.get(), group_.terms.get(), group_.bars.get(), group_.counts.get(),
                     group_.found.get(), room_, k_, group_.best.get(), group_.best_counts.get(), group_.loose.get(),
-                    group_.scored.get(), entries_);
+                    group_.scored.get(), entries_, loose);
     seen_ += rows.count;
   }
 
@@ -556,6 +674,7 @@ class Search {
   uint32_t k_;
   const Stop &stop_;
   uint32_t room_, entries_;
+  std::vector<moult_device_hit> zero_hits_;
   QueryGroup group_;
   uint64_t seen_ = 0, chunk_ = 0;
   cudaEvent_t worked_[2] = {};

@@ -29,7 +29,7 @@
 // of the rows) in these units, less the margin, rounded down: then its score in double is lower than those of k rows.
 // Equal scores always pass. Rows without a code (‖v‖ beyond 10³⁰, 10¹⁵ for distances) have u = ∞. Queries for which the
 // units make no sense (zero vectors, q = c) are scored against all rows in double, and so are those whose survivors
-// outgrow their room, for that part of the rows.
+// outgrow their room, for that part of the rows. Under cosine zero vectors score 0 with every row: nothing is scanned.
 #ifndef MOULT_DEVICE_EXACT_H
 #define MOULT_DEVICE_EXACT_H
 
@@ -61,6 +61,11 @@ struct QueryGroup {
   DeviceBuffer<moult_device_hit> best;
   DeviceBuffer<uint32_t> best_counts;
   DeviceBuffer<uint8_t> loose;
+  /// Of some queries that are scored against all rows of a chunk: slots, and the scores by slot and row.
+  DeviceBuffer<uint32_t> loose_slots;
+  DeviceBuffer<uint64_t> loose_keys;
+  uint32_t loose_count = 0;
+  uint64_t loose_stride = 0;
   DeviceBuffer<unsigned long long> scored;
   /// The largest B, as bits of a float.
   DeviceBuffer<uint32_t> residual;

@@ -82,10 +82,10 @@ __global__ __launch_bounds__(graph_threads) void lenders_kernel(ScanSource order
 
 /// Lists out of lists: a block a row. With `breadth` 0 the row's own list is scored anew; else its `breadth` nearest,
 /// and the rows of `reverse` that have it among theirs, lend their first `lent`, and what is new of these is scored.
-__global__ __launch_bounds__(graph_threads) void descend_kernel(GraphRows rows, ScanSource order, uint64_t count,
-                                                                uint32_t breadth, uint32_t lent, uint32_t width,
-                                                                const uint64_t *lists,
-                                                                const unsigned long long *reverse, uint64_t *next) {
+__global__ __launch_bounds__(graph_threads, 5) void descend_kernel(GraphRows rows, ScanSource order, uint64_t count,
+                                                                   uint32_t breadth, uint32_t lent, uint32_t width,
+                                                                   const uint64_t *lists,
+                                                                   const unsigned long long *reverse, uint64_t *next) {
   MOULT_SHARED_BYTES(memory);
   MOULT_SHARED(uint32_t, found, [1]);
   float *const vector = reinterpret_cast<float *>(memory);

@@ -50,6 +50,8 @@ struct GraphRows {
 template <typename PlaceOf, typename Take>
 __device__ __forceinline__ void score_rows(const GraphRows &rows, const float *vector, float inverse_norm,
                                            uint32_t count, PlaceOf place_of, Take take) {
+  // Float4 that a lane has under way: 768 dimensions are six.
+  constexpr uint32_t ahead = 6;
   const uint32_t lane = lane_index(), warps = blockDim.x / 32, pieces = rows.row_floats / 4;
   // From a shuffle, so that the compiler knows that the lanes of a warp go through rows alike.
   for (uint32_t i = __shfl_sync(full_warp, warp_index(), 0); i < count; i += warps) {
@@ -57,19 +59,29 @@ __device__ __forceinline__ void score_rows(const GraphRows &rows, const float *v
     if (place == no_place) continue;
     const float4 *const row = reinterpret_cast<const float4 *>(rows.row(place));
     float sum = 0;
-    for (uint32_t piece = lane; piece < pieces; piece += 32) {
-      const float4 a = reinterpret_cast<const float4 *>(vector)[piece], b = row[piece];
-      if (rows.metric == MOULT_DEVICE_SQUARED_L2) {
-        const float x = a.x - b.x, y = a.y - b.y, z = a.z - b.z, w = a.w - b.w;
-        sum += x * x;
-        sum += y * y;
-        sum += z * z;
-        sum += w * w;
-      } else {
-        sum += a.x * b.x;
-        sum += a.y * b.y;
-        sum += a.z * b.z;
-        sum += a.w * b.w;
+    for (uint32_t first = lane; first < pieces; first += 32 * ahead) {
+      // All loads are under way before the first is waited for.
+      float4 loaded[ahead];
+      MOULT_UNROLL
+      for (uint32_t l = 0; l < ahead; l++) {
+        if (first + 32 * l < pieces) loaded[l] = row[first + 32 * l];
+      }
+      MOULT_UNROLL
+      for (uint32_t l = 0; l < ahead; l++) {
+        if (first + 32 * l >= pieces) break;
+        const float4 a = reinterpret_cast<const float4 *>(vector)[first + 32 * l], b = loaded[l];
+        if (rows.metric == MOULT_DEVICE_SQUARED_L2) {
+          const float x = a.x - b.x, y = a.y - b.y, z = a.z - b.z, w = a.w - b.w;
+          sum += x * x;
+          sum += y * y;
+          sum += z * z;
+          sum += w * w;
+        } else {
+          sum += a.x * b.x;
+          sum += a.y * b.y;
+          sum += a.z * b.z;
+          sum += a.w * b.w;
+        }
       }
     }
     sum = warp_sum(sum);

@@ -70,32 +70,43 @@ __global__ __launch_bounds__(graph_threads) inline void round_kernel(ScanSource 
   }
 }
 
-/// Keeps what is above a query's bar.
+/// Keeps what reaches a query's bar: of equal scores the place decides, when lists are merged. So lists do not depend on
+/// the order in which rows come.
 struct CollectAbove {
-  const float *bars;     ///< of queries; ∞ for those that fill up
+  const float *bars;     ///< of queries; NaN for those that fill up: nothing reaches it
   const float *offsets;  ///< of rows
   uint32_t *counts;
   uint64_t *found;  ///< `room` keys a query, of numbers of rows in the panel
   uint32_t room;
   float factor;
 
+  static constexpr bool looks_first = true;
   struct Query {
     float bar;
+    uint32_t place;  ///< how many pass; then where the next one goes
   };
   struct RowPair {
     float first, second;
   };
-  __device__ Query query(uint32_t q) const { return {bars[q]}; }
+  __device__ Query query(uint32_t q) const { return {bars[q], 0}; }
   __device__ RowPair pair(uint32_t row) const { return {offsets[row], offsets[row + 1]}; }
-  __device__ __forceinline__ void take(uint32_t q, const Query &query, uint32_t row, const RowPair &pair, float first,
-                                       float second) const {
-    offer(q, query.bar, row, first * factor + pair.first);
-    offer(q, query.bar, row + 1, second * factor + pair.second);
+  /// Sums become scores. Those of rows that fill up are −∞, and pass never.
+  __device__ __forceinline__ void look(Query &query, const RowPair &pair, float &first, float &second) const {
+    first = first * factor + pair.first;
+    second = second * factor + pair.second;
+    query.place += (passes(query, first) ? 1 : 0) + (passes(query, second) ? 1 : 0);
   }
-  __device__ __forceinline__ void offer(uint32_t q, float bar, uint32_t row, float score) const {
-    if (!(score > bar)) return;
-    // There is room for all rows of a panel.
-    found[uint64_t(q) * room + atomicAdd(counts + q, 1u)] = make_key(row, score);
+  /// One atomic operation for all that a thread keeps. There is room for all rows of a panel, and each comes once.
+  __device__ __forceinline__ void settle(uint32_t q, Query &query, uint32_t) const {
+    if (query.place) query.place = atomicAdd(counts + q, query.place);
+  }
+  __device__ __forceinline__ void take(uint32_t q, Query &query, uint32_t row, const RowPair &, float first,
+                                       float second) const {
+    if (passes(query, first)) found[uint64_t(q) * room + query.place++] = make_key(row, first);
+    if (passes(query, second)) found[uint64_t(q) * room + query.place++] = make_key(row + 1, second);
+  }
+  __device__ static __forceinline__ bool passes(const Query &query, float score) {
+    return score >= query.bar && score > -INFINITY;
   }
 };
 
@@ -105,10 +116,9 @@ __global__ __launch_bounds__(graph_threads) inline void start_kernel(ScanSource 
                                                                       uint32_t width, float *bars, uint32_t *counts) {
   for (uint64_t q = global_thread(); q < padded; q += thread_count()) {
     counts[q] = 0;
-    float bar = INFINITY;
+    float bar = __uint_as_float(0x7fffffffu);
     if (q < count) {
       const uint64_t last = lists[uint64_t(queries.place(uint32_t(q))) * width + width - 1];
-      // Whatever is a number is above it.
       bar = last ? key_score(last) : -INFINITY;
     }
     bars[q] = bar;
@@ -162,8 +172,10 @@ class Scan {
   /// Rows of a panel: as many keys have room beside each query, so that none is lost.
   static constexpr uint32_t panel_rows = 2 * row_tile;
 
+  /// With clusters of 1024 rows of which 32 are probed, 32,768 queries come to one on average: with twice as many most
+  /// clusters are scanned once.
   Scan(moult_device *device, uint32_t row_floats, uint64_t queries) : device_(device), lines_(lines_of(row_floats)) {
-    with_size((std::min<uint64_t>(queries, 1 << 15) + query_tile - 1) / query_tile, 1, [&](uint64_t tiles) {
+    with_size((std::min<uint64_t>(queries, 1 << 16) + query_tile - 1) / query_tile, 1, [&](uint64_t tiles) {
       tiles_ = uint32_t(tiles);
       found_.free();
       const uint64_t room = tiles * query_tile;

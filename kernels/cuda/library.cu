@@ -61,8 +61,9 @@ moult_device_status cuda_open(int32_t ordinal, moult_device **result, char *mess
     create(device, ordinal);
   } catch (const Failure &failure) {
     status = failure.status;
-    // A device that cannot even be opened is as good as none.
-    if (status == MOULT_DEVICE_UNSUPPORTED) status = MOULT_DEVICE_ABSENT;
+    // A device that cannot even be opened is as good as none: also one whose driver cannot compile the PTX, which the
+    // run time tells by errors that look like a loss.
+    if (status == MOULT_DEVICE_UNSUPPORTED || status == MOULT_DEVICE_LOST) status = MOULT_DEVICE_ABSENT;
     if (message && message_bytes) snprintf(message, message_bytes, "%s", failure.message.c_str());
   } catch (const std::exception &error) {
     status = MOULT_DEVICE_ABSENT;

@@ -346,13 +346,14 @@ __global__ __launch_bounds__(256) void plain_kernel(Panel queries, Panel rows, E
 
 // MARK: Launches
 
-/// All queries × all rows on the path that this device takes.
+/// All queries × all rows on the path that this device takes; `blocks_most` only for checks.
 template <typename Epilogue>
 void multiply(moult_device *device, MatrixPath path, const char *name, Panel queries, Panel rows, Epilogue epilogue,
-              cudaStream_t stream) {
+              cudaStream_t stream, unsigned blocks_most = UINT32_MAX) {
   const uint64_t tiles = uint64_t(queries.tiles) * rows.tiles;
   if (tiles == 0) return;
-  const unsigned blocks = unsigned(std::min<uint64_t>(tiles, uint64_t(device->properties.multiProcessorCount)));
+  const uint64_t multiprocessors = uint64_t(device->properties.multiProcessorCount);
+  const unsigned blocks = std::min(unsigned(std::min(tiles, multiprocessors)), blocks_most);
   switch (path) {
     case MatrixPath::wgmma:
       device->launch(name, wgmma_kernel<Epilogue>, blocks, 384, wgmma_shared_bytes, stream, queries, rows, epilogue);

@@ -82,11 +82,14 @@ void PinnedPair::free() {
 
 unsigned char *PinnedPair::next() {
   turn_ ^= 1;
+  // Either may fail, and what there is then stays for the next call.
+  if (!events_[turn_]) {
+    moult::check(cudaEventCreateWithFlags(&events_[turn_], cudaEventDisableTiming), "an event");
+  }
   if (!parts_[turn_]) {
     void *part = nullptr;
     moult::check(cudaHostAlloc(&part, part_bytes, cudaHostAllocDefault), "pinned memory");
     parts_[turn_] = static_cast<unsigned char *>(part);
-    moult::check(cudaEventCreateWithFlags(&events_[turn_], cudaEventDisableTiming), "an event");
   }
   if (is_used_[turn_]) moult::check(cudaEventSynchronize(events_[turn_]), "a transfer");
   is_used_[turn_] = false;

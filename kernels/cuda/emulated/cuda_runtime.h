@@ -4,7 +4,7 @@
 // at once (otherwise). Kernels run as `machine.h` says. From the environment, read when a device is asked for its
 // properties:
 //
-//   MOULT_EMULATED_CAPABILITY=80|90       compute capability (90)
+//   MOULT_EMULATED_CAPABILITY=80|86|90    compute capability (90); shared memory a block as it has: 163, 99, 227 KiB
 //   MOULT_EMULATED_MEMORY=bytes           device memory (1 GiB)
 //   MOULT_EMULATED_FAIL_ALLOCATION=n      the n-th allocation from then on fails, and only that one
 //   MOULT_EMULATED_LOSE_LAUNCH=n          the device is lost at the n-th launch from then on
@@ -108,9 +108,15 @@ cudaError_t cudaPeekAtLastError();
 const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
 
+namespace moult::emulated {
+/// Lets a kernel have so much dynamic shared memory; and what it may have in all when it is launched with so much.
+cudaError_t allow_shared(const void *kernel, size_t bytes);
+size_t allowed_shared(const void *kernel, size_t bytes);
+}  // namespace moult::emulated
+
 template <typename Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel *, cudaFuncAttribute, int bytes) {
-  return size_t(bytes) > moult::emulated::shared_bytes_per_block ? cudaErrorInvalidValue : cudaSuccess;
+cudaError_t cudaFuncSetAttribute(Kernel *kernel, cudaFuncAttribute, int bytes) {
+  return moult::emulated::allow_shared(reinterpret_cast<const void *>(kernel), size_t(bytes));
 }
 
 namespace moult::emulated {
@@ -119,9 +125,11 @@ template <typename... Parameters, typename... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
                    Arguments &&...arguments) {
   std::tuple<std::decay_t<Parameters>...> copies(std::forward<Arguments>(arguments)...);
+  const size_t allowed = allowed_shared(reinterpret_cast<const void *>(kernel), shared_bytes);
+  if (shared_bytes > allowed) return cudaErrorInvalidValue;
   return submit(
       stream,
-      [=] { Machine::here().run(grid, block, shared_bytes, [&] { std::apply(kernel, copies); }); }, true);
+      [=] { Machine::here().run(grid, block, shared_bytes, allowed, [&] { std::apply(kernel, copies); }); }, true);
 }
 }  // namespace moult::emulated
 

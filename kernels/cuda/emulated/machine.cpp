@@ -115,14 +115,15 @@ Machine::~Machine() {
   if (stacks_) munmap(stacks_, stack_count_ * (stack_bytes + guard_bytes));
 }
 
-void Machine::run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body) {
+void Machine::run(dim3 grid, dim3 block, size_t shared_bytes, size_t shared_most,
+                  const std::function<void()> &body) {
   const size_t count = size_t(block.x) * block.y * block.z;
   if (thread) fail("a kernel launches a kernel");
   if (count == 0 || count > 1024 || block.z > 64) fail("a block of %zu threads", count);
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) {
     fail("a grid of %u × %u × %u", grid.x, grid.y, grid.z);
   }
-  if (shared_bytes > shared_bytes_per_block) fail("%zu bytes of shared memory", shared_bytes);
+  if (shared_bytes > shared_most) fail("%zu bytes of shared memory", shared_bytes);
   if (stack_count_ < count) {
     if (stacks_) munmap(stacks_, stack_count_ * (stack_bytes + guard_bytes));
     stack_count_ = count <= 256 ? 256 : 1024;
@@ -141,6 +142,7 @@ void Machine::run(dim3 grid, dim3 block, size_t shared_bytes, const std::functio
   block_size = block;
   grid_size = grid;
   dynamic_bytes_ = shared_bytes;
+  shared_most_ = shared_most;
   current_machine = this;
   const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
   for (uint64_t i = 0; i < blocks; i++) {
@@ -162,6 +164,7 @@ void Machine::run_block(const std::function<void()> &body) {
   std::memset(memory_, 0xA5, dynamic_end);
   dynamic_offset_ = 0;
   static_end_ = dynamic_end + 64;
+  static_bytes_ = 0;
 #ifdef MOULT_ADDRESS_SANITIZER
   __asan_poison_memory_region(memory_ + dynamic_bytes_, shared_bytes_max - dynamic_bytes_);
 #endif
@@ -337,6 +340,14 @@ void *Machine::static_shared(const void *key, size_t bytes) {
   const size_t offset = (static_end_ + 127) / 128 * 128;
   if (offset + bytes > shared_bytes_max || bytes > 48 * 1024) fail("static shared memory of %zu bytes", bytes);
   static_end_ = offset + bytes + 64;
+  // The hardware knows before the launch; here a variable is known once it is reached. Dynamic shared memory comes after
+  // the static, aligned to 1024 bytes.
+  static_bytes_ += (bytes + 15) / 16 * 16;
+  const size_t own = dynamic_bytes_ ? (static_bytes_ + 1023) / 1024 * 1024 : static_bytes_;
+  if (dynamic_bytes_ + own > shared_most_) {
+    fail("%zu bytes of shared memory at launch and %zu of the kernel's: %zu are allowed", dynamic_bytes_, own,
+         shared_most_);
+  }
   statics_.push_back({key, offset});
 #ifdef MOULT_ADDRESS_SANITIZER
   __asan_unpoison_memory_region(memory_ + offset, bytes);

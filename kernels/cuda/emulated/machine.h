@@ -28,8 +28,6 @@ namespace moult::emulated {
 
 /// A block's shared memory; offsets are what the hardware calls shared addresses, 18 bits in matrix descriptors.
 constexpr size_t shared_bytes_max = 1 << 18;
-/// What a block may have in all, as on Hopper.
-constexpr size_t shared_bytes_per_block = 227 * 1024;
 
 struct Thread {
   uint3 index;
@@ -70,7 +68,8 @@ class Machine {
   /// Of the calling OS thread.
   static Machine &here();
 
-  void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
+  /// `shared_most`: what dynamic and static shared memory may be together.
+  void run(dim3 grid, dim3 block, size_t shared_bytes, size_t shared_most, const std::function<void()> &body);
 
   Thread *thread = nullptr;
   uint3 block_index{};
@@ -112,7 +111,7 @@ class Machine {
   unsigned char *memory_;
   unsigned char *stacks_ = nullptr;
   size_t stack_count_ = 0;
-  size_t dynamic_offset_ = 0, dynamic_bytes_ = 0, static_end_ = 0;
+  size_t dynamic_offset_ = 0, dynamic_bytes_ = 0, static_end_ = 0, static_bytes_ = 0, shared_most_ = 0;
   std::vector<Place> statics_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;

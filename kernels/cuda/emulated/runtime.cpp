@@ -35,6 +35,7 @@ struct Device {
   bool is_lost = false, is_absent = false, is_protected = false, is_late = false;
   int running = 0;
   std::map<void *, size_t> allocations, host_allocations;
+  std::map<const void *, size_t> allowed_shared;  ///< of kernels that asked
   std::vector<Stream *> streams;
   Stream standard;
   cudaError_t last = cudaSuccess;
@@ -134,6 +135,29 @@ void check_copy(void *target, const void *source, size_t bytes, cudaMemcpyKind k
 
 }  // namespace
 
+namespace {
+
+size_t shared_most() {
+  const int capability = device().capability;
+  return (capability >= 90 ? 227 : capability == 86 || capability == 89 ? 99 : 163) * size_t(1024);
+}
+
+}  // namespace
+
+cudaError_t allow_shared(const void *kernel, size_t bytes) {
+  Lock lock(device().mutex);
+  if (bytes > shared_most()) return answer(cudaErrorInvalidValue);
+  device().allowed_shared[kernel] = bytes;
+  return cudaSuccess;
+}
+
+size_t allowed_shared(const void *kernel, size_t bytes) {
+  Lock lock(device().mutex);
+  const auto found = device().allowed_shared.find(kernel);
+  const bool is_allowed = found != device().allowed_shared.end() && bytes <= found->second;
+  return is_allowed ? shared_most() : 48 * 1024;
+}
+
 cudaError_t submit(Stream *stream, std::function<void()> work, bool is_launch) {
   Lock lock(device().mutex);
   if (state() != cudaSuccess) return answer(state());
@@ -175,7 +199,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int ordinal) {
   std::memset(properties, 0, sizeof *properties);
   std::snprintf(properties->name, sizeof properties->name, "emulated device");
   properties->totalGlobalMem = device().total;
-  properties->sharedMemPerBlockOptin = device().capability >= 90 ? 227 * 1024 : 163 * 1024;
+  properties->sharedMemPerBlockOptin = shared_most();
   properties->major = device().capability / 10;
   properties->minor = device().capability % 10;
   properties->multiProcessorCount = 2;
@@ -184,7 +208,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int ordinal) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
-  *value = attribute == cudaDevAttrMultiProcessorCount ? 2 : device().capability >= 90 ? 227 * 1024 : 163 * 1024;
+  *value = attribute == cudaDevAttrMultiProcessorCount ? 2 : int(shared_most());
   return cudaSuccess;
 }
 
