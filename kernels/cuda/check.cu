@@ -7,6 +7,7 @@
 #include "check_library.h"
 #if __has_include("check_exact.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_exact))
 #include "check_exact.h"
+#include "check_exact_int8.h"
 #endif
 #if __has_include("check_hamming.h") && (!defined(MOULT_CHECK_ONLY) || defined(MOULT_CHECK_hamming))
 #include "check_hamming.h"

@@ -519,7 +519,13 @@ static void rate_exact(Check &check) {
     std::vector<moult_device_hit> hits(query_count * k);
     std::vector<uint32_t> counts(query_count);
     moult_device_exact_report report{};
-    for (const uint64_t q : {query_count, uint64_t(1000), uint64_t(100), uint64_t(1)}) {
+    // As it chooses, then as it is told.
+    const std::pair<uint64_t, const char *> runs[] = {{query_count, ""}, {1000, ""},          {100, ""},
+                                                      {1, ""},           {query_count, "bf16"}, {query_count, "int8"}};
+    for (const auto &run : runs) {
+      const uint64_t q = run.first;
+      const char *const scan = run.second;
+      Environment wanted("MOULT_DEVICE_SCAN", scan);
       moult_device_status status = MOULT_DEVICE_OK;
       const double seconds = Check::seconds(5, [&] {
         status = check.library->exact(check.device, set, queries.data(), q, k, nullptr, hits.data(), counts.data(),
@@ -528,10 +534,12 @@ static void rate_exact(Check &check) {
       if (!check.expect_status(status, MOULT_DEVICE_OK, "exact")) break;
       const double macs = double(count) * double(q) * dimension / seconds;
       char note[160];
-      snprintf(note, sizeof note, "%.2f ms, %.1f rows scored a query, %llu loose", seconds * 1e3,
-               double(report.scored) / double(q), static_cast<unsigned long long>(report.loose_queries));
-      check.rate({"exact", std::string(name) + ", " + std::to_string(q) + " queries, k = 10", 2 * macs / 1e12,
-                  "TFLOP/s", macs / check.info.bf16_macs_per_s, "the bf16 matrix rate", note});
+      snprintf(note, sizeof note, "%.2f ms, %d bits, %.1f rows scored a query, %llu loose", seconds * 1e3,
+               report.precision, double(report.scored) / double(q),
+               static_cast<unsigned long long>(report.loose_queries));
+      const std::string what = std::string(name) + ", " + std::to_string(q) + " queries, k = 10";
+      check.rate({"exact", *scan ? what + ", " + scan : what, 2 * macs / 1e12, "TFLOP/s",
+                  macs / check.info.bf16_macs_per_s, "the bf16 matrix rate", note});
     }
     // Some of the answers against brute force.
     ExactData data(dimension, metric);

@@ -57,17 +57,19 @@ __global__ __launch_bounds__(256) void fill_codes_kernel(uint32_t *words, uint64
   }
 }
 
-/// Of products that are computed and hardly kept: the largest of some.
+/// Of products that are computed and hardly kept: those that are `wanted`.
+template <typename Sum>
 struct DropProducts {
-  float *sums;
+  Sum *sums;
+  Sum wanted;
 
   struct Query {};
   struct RowPair {};
   __device__ Query query(uint32_t) const { return {}; }
   __device__ RowPair pair(uint32_t) const { return {}; }
-  __device__ __forceinline__ void take(uint32_t q, const Query &, uint32_t, const RowPair &, float first,
-                                       float second) const {
-    if (first > 1e30f || second > 1e30f) sums[q] = first;
+  __device__ __forceinline__ void take(uint32_t q, const Query &, uint32_t, const RowPair &, Sum first,
+                                       Sum second) const {
+    if (first == wanted || second == wanted) sums[q] = first;
   }
 };
 
@@ -143,11 +145,17 @@ void measure(moult_device *device, moult_device_info *info) {
     device->launch("fill", fill_codes_kernel, device->grid(bytes / 4, 256), 256, 0, stream,
                    reinterpret_cast<uint32_t *>(source.get()), uint64_t(bytes / 4));
     const Panel queries = {source.get(), query_tiles, lines}, rows = {source.get() + query_bytes, row_tiles, lines};
-    const DropProducts drop = {reinterpret_cast<float *>(target.get())};
+    const double macs = double(query_tiles) * query_tile * double(row_tiles) * row_tile * lines;
+    const DropProducts<float> drop = {reinterpret_cast<float *>(target.get()), -1e30f};
     const double bf16 = best_seconds(
         device, rounds, [&] { multiply(device, device->path, "products", queries, rows, drop, stream); });
-    info->bf16_macs_per_s =
-        double(query_tiles) * query_tile * double(row_tiles) * row_tile * lines * 64 / bf16;
+    info->bf16_macs_per_s = macs * Bf16Codes::line_values / bf16;
+    if (device->has_int8) {
+      const DropProducts<int32_t> drop = {reinterpret_cast<int32_t *>(target.get()), INT32_MIN};
+      const double int8 = best_seconds(
+          device, rounds, [&] { multiply<Int8Codes>(device, device->path, "products", queries, rows, drop, stream); });
+      info->int8_macs_per_s = macs * Int8Codes::line_values / int8;
+    }
   }
 }
 
@@ -155,11 +163,50 @@ void measure(moult_device *device, moult_device_info *info) {
 
 namespace {
 
+/// What the kinds of a sample have of their own: values of bfloat16, as small whole numbers whose sums are exact in any
+/// order or of any size and sign; of int8.
+struct WholeValues {
+  using Codes = Bf16Codes;
+  using Code = uint16_t;
+  static float value(uint32_t first, uint32_t, uint32_t) { return float(int(first % 31) - 15); }
+  static uint16_t code(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return uint16_t(bits >> 16);
+  }
+  /// Of Σ|a[j]·b[j]| how much a sum may be off.
+  static double bound(uint32_t) { return 0; }
+};
+struct AnyValues : WholeValues {
+  static float value(uint32_t first, uint32_t second, uint32_t third) {
+    const float value = ldexpf(WholeValues::value(first, 0, 0) + float(second % 256) * 0x1p-8f, int(third % 24) - 12);
+    // What bfloat16 has of it.
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits &= 0xffff0000u;
+    float rounded;
+    memcpy(&rounded, &bits, sizeof rounded);
+    return rounded;
+  }
+  /// What `exact.h` counts on.
+  static double bound(uint32_t values) { return double(values + 16) * 0x1p-22; }
+};
+struct Int8Values {
+  using Codes = Int8Codes;
+  using Code = int8_t;
+  static float value(uint32_t first, uint32_t, uint32_t) { return float(int(first % 255) - 127); }
+  static int8_t code(float value) { return int8_t(value); }
+  static double bound(uint32_t) { return 0; }
+};
+
 /// Some queries and rows, codes and values; more lines than stages.
+template <typename Values>
 struct MatrixSample {
+  using Codes = typename Values::Codes;
+  using Sum = typename Codes::Sum;
   static constexpr uint32_t queries = query_tile + 40, rows = row_tile + 8, lines = 6;
   static constexpr uint32_t query_tiles = 2, row_tiles = 2;
-  static constexpr uint32_t values = 64 * lines;
+  static constexpr uint32_t values = Codes::line_values * lines;
   std::vector<float> query_values = std::vector<float>(size_t(queries) * values);
   std::vector<float> row_values = std::vector<float>(size_t(rows) * values);
   std::vector<unsigned char> query_codes = std::vector<unsigned char>(query_tiles * lines * query_line_bytes);
@@ -171,31 +218,25 @@ struct MatrixSample {
     return uint32_t(state >> 33);
   }
 
-  /// Small whole numbers, whose sums are exact in any order; or numbers of any size and sign.
-  explicit MatrixSample(bool is_whole) {
-    fill(query_values, query_codes, queries, query_tile, is_whole);
-    fill(row_values, row_codes, rows, row_tile, is_whole);
+  MatrixSample() {
+    fill(query_values, query_codes, queries, query_tile);
+    fill(row_values, row_codes, rows, row_tile);
   }
 
-  void fill(std::vector<float> &target, std::vector<unsigned char> &codes, uint32_t count, uint32_t tile,
-            bool is_whole) {
+  void fill(std::vector<float> &target, std::vector<unsigned char> &codes, uint32_t count, uint32_t tile) {
+    constexpr uint32_t piece_values = 16 / sizeof(typename Values::Code);
     for (uint32_t i = 0; i < count; i++) {
       for (uint32_t j = 0; j < values; j++) {
-        float value = float(int(next() % 31) - 15);
-        if (!is_whole) value = ldexpf(value + float(next() % 256) * 0x1p-8f, int(next() % 24) - 12);
-        // What bfloat16 has of it.
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        bits &= 0xffff0000u;
-        memcpy(&target[size_t(i) * values + j], &bits, sizeof bits);
-        const uint16_t code = uint16_t(bits >> 16);
-        memcpy(&codes[code_offset(tile, lines, i, j / 8) + j % 8 * 2], &code, sizeof code);
+        const uint32_t first = next(), second = next(), third = next();
+        const float value = target[size_t(i) * values + j] = Values::value(first, second, third);
+        const typename Values::Code code = Values::code(value);
+        memcpy(&codes[code_offset(tile, lines, i, j / piece_values) + j % piece_values * sizeof code], &code,
+               sizeof code);
       }
     }
   }
 
-  /// Whether products are within the bound that `exact.h` counts on.
-  bool is_right(const std::vector<float> &products, bool is_whole) const {
+  bool is_right(const std::vector<Sum> &products) const {
     for (uint32_t q = 0; q < queries; q++) {
       for (uint32_t r = 0; r < rows; r++) {
         double sum = 0, magnitude = 0;
@@ -204,50 +245,50 @@ struct MatrixSample {
           sum += product;
           magnitude += fabs(product);
         }
-        const double bound = is_whole ? 0 : double(values + 16) * 0x1p-22 * magnitude;
-        if (!(fabs(products[size_t(q) * rows + r] - sum) <= bound)) return false;
+        if (!(fabs(double(products[size_t(q) * rows + r]) - sum) <= Values::bound(values) * magnitude)) return false;
       }
     }
     return true;
   }
 };
 
+template <typename Values>
 bool is_right(moult_device *device, MatrixPath path) {
-  DeviceBuffer<unsigned char> query_codes, row_codes;
-  DeviceBuffer<float> products(size_t(MatrixSample::queries) * MatrixSample::rows);
-  for (const bool is_whole : {true, false}) {
-    const MatrixSample sample(is_whole);
-    query_codes.allocate(sample.query_codes.size());
-    row_codes.allocate(sample.row_codes.size());
-    upload(device, device->work, query_codes.get(), sample.query_codes.data(), sample.query_codes.size());
-    upload(device, device->work, row_codes.get(), sample.row_codes.data(), sample.row_codes.size());
-    const StoreProducts store = {products.get(), MatrixSample::rows, MatrixSample::queries, MatrixSample::rows};
-    std::vector<float> found(products.count()), again(products.count());
-    // A block a tile; then one block that takes all tiles, where stages and phases go round and accumulators are used
-    // again: the same bits.
-    for (const bool is_alone : {false, true}) {
-      check(cudaMemsetAsync(products.get(), 0xff, products.count() * sizeof(float), device->work), "memory");
-      try {
-        multiply(device, path, "the check of matrix products",
-                 {query_codes.get(), MatrixSample::query_tiles, MatrixSample::lines},
-                 {row_codes.get(), MatrixSample::row_tiles, MatrixSample::lines}, store, device->work,
-                 is_alone ? 1 : UINT32_MAX);
-      } catch (const Failure &failure) {
-        if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
-        return false;
-      }
-      std::vector<float> &target = is_alone ? again : found;
-      download(device, device->work, target.data(), products.get(), target.size() * sizeof(float));
+  using Sample = MatrixSample<Values>;
+  using Sum = typename Sample::Sum;
+  const Sample sample;
+  DeviceBuffer<unsigned char> query_codes(sample.query_codes.size()), row_codes(sample.row_codes.size());
+  DeviceBuffer<Sum> products(size_t(Sample::queries) * Sample::rows);
+  upload(device, device->work, query_codes.get(), sample.query_codes.data(), sample.query_codes.size());
+  upload(device, device->work, row_codes.get(), sample.row_codes.data(), sample.row_codes.size());
+  const StoreProducts<Sum> store = {products.get(), Sample::rows, Sample::queries, Sample::rows};
+  std::vector<Sum> found(products.count()), again(products.count());
+  // A block a tile; then one block that takes all tiles, where stages and phases go round and accumulators are used
+  // again: the same bits.
+  for (const bool is_alone : {false, true}) {
+    check(cudaMemsetAsync(products.get(), 0xff, products.count() * sizeof(Sum), device->work), "memory");
+    try {
+      multiply<typename Sample::Codes>(device, path, "the check of matrix products",
+                                       {query_codes.get(), Sample::query_tiles, Sample::lines},
+                                       {row_codes.get(), Sample::row_tiles, Sample::lines}, store, device->work,
+                                       is_alone ? 1 : UINT32_MAX);
+    } catch (const Failure &failure) {
+      if (failure.status != MOULT_DEVICE_UNSUPPORTED) throw;
+      return false;
     }
-    if (!sample.is_right(found, is_whole)) return false;
-    if (memcmp(found.data(), again.data(), found.size() * sizeof(float)) != 0) return false;
+    std::vector<Sum> &target = is_alone ? again : found;
+    download(device, device->work, target.data(), products.get(), target.size() * sizeof(Sum));
   }
-  return true;
+  return sample.is_right(found) && memcmp(found.data(), again.data(), found.size() * sizeof(Sum)) == 0;
+}
+
+bool is_right(moult_device *device, MatrixPath path) {
+  return is_right<WholeValues>(device, path) && is_right<AnyValues>(device, path);
 }
 
 }  // namespace
 
-MatrixPath checked_path(moult_device *device) {
+void choose_path(moult_device *device) {
   // A way to order a lower path.
   const char *const wanted = getenv("MOULT_DEVICE_MATRIX");
   const auto most = wanted && strcmp(wanted, "plain") == 0 ? MatrixPath::plain
@@ -255,11 +296,14 @@ MatrixPath checked_path(moult_device *device) {
                                                            : MatrixPath::wgmma;
   // What was found out once holds for the process.
   static std::mutex mutex;
-  static std::map<std::tuple<int, int, MatrixPath>, MatrixPath> known;
+  static std::map<std::tuple<int, int, MatrixPath>, std::pair<MatrixPath, bool>> known;
   const std::lock_guard<std::mutex> lock(mutex);
   const auto key = std::make_tuple(device->ordinal, 10 * device->properties.major + device->properties.minor, most);
   const auto found = known.find(key);
-  if (found != known.end()) return found->second;
+  if (found != known.end()) {
+    std::tie(device->path, device->has_int8) = found->second;
+    return;
+  }
   // wgmma is compute capability 9.0's own; the code for 8.0 runs on all that came later.
   const bool is_hopper = device->properties.major == 9 && device->properties.minor == 0;
   MatrixPath path = MatrixPath::plain;
@@ -270,8 +314,9 @@ MatrixPath checked_path(moult_device *device) {
   } else if (!is_right(device, MatrixPath::plain)) {
     throw Failure{MOULT_DEVICE_ABSENT, "the device computes wrong products"};
   }
-  known[key] = path;
-  return path;
+  device->path = path;
+  device->has_int8 = is_right<Int8Values>(device, path);
+  known[key] = {device->path, device->has_int8};
 }
 
 }  // namespace moult

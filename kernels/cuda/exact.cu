@@ -1,11 +1,14 @@
 #include "exact.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <algorithm>
 
 #include "code.h"
+#include "exact_int8.h"
+#include "exact_scores.h"
 #include "families.h"
 
 namespace moult {
@@ -92,74 +95,7 @@ __global__ __launch_bounds__(256) void bounds_kernel(RowBounds bounds, uint64_t 
   }
 }
 
-// MARK: The scan
-
-template <bool is_distance>
-struct Collect {
-  const float4 *upper;  ///< of pairs of rows
-  const float *bars, *gammas;
-  uint32_t *counts, *found;
-  uint32_t room;
-
-  static constexpr bool marks = true;
-  struct Query {
-    float bar, gamma;
-  };
-  using RowPair = float4;
-
-  __device__ __forceinline__ Query query(uint32_t q) const {
-    return {__ldg(bars + q), is_distance ? __ldg(gammas + q) : 0};
-  }
-  __device__ __forceinline__ RowPair pair(uint32_t row) const { return __ldg(upper + row / 2); }
-  __device__ __forceinline__ uint32_t passes(const Query &query, const RowPair &pair, float first,
-                                             float second) const {
-    float a = __fadd_rn(first, pair.x), b = __fadd_rn(second, pair.z);
-    if (is_distance) {
-      a = __fsub_rn(a, __fmul_rn(pair.y, query.gamma));
-      b = __fsub_rn(b, __fmul_rn(pair.w, query.gamma));
-    }
-    // NaN never passes: rows that are not live, queries that are not there.
-    return (a >= query.bar ? 1u : 0u) | (b >= query.bar ? 2u : 0u);
-  }
-  __device__ void keep(uint32_t q, uint32_t row) const {
-    // Where there is no room any more nobody needs to queue up.
-    if (__ldcg(counts + q) > room) return;
-    const uint32_t place = atomicAdd(counts + q, 1u);
-    if (place < room) found[size_t(q) * room + place] = row;
-  }
-};
-
-/// Lower bounds, for the first bars.
-struct LowerBounds {
-  const float4 *upper;
-  const float *gammas;
-  float *lower;
-  uint32_t stride, rows, queries;
-
-  struct Query {
-    float gamma;
-  };
-  using RowPair = float4;
-
-  __device__ __forceinline__ Query query(uint32_t q) const { return {__ldg(gammas + q)}; }
-  __device__ __forceinline__ RowPair pair(uint32_t row) const { return __ldg(upper + row / 2); }
-  __device__ __forceinline__ void take(uint32_t q, const Query &query, uint32_t row, const RowPair &pair, float first,
-                                       float second) const {
-    if (q >= queries) return;
-    const float gamma = query.gamma * (1 + 0x1p-18f);
-    if (row < rows) {
-      lower[size_t(q) * stride + row] = __fsub_rn(__fsub_rn(first, pair.x), __fmul_rn(pair.y, gamma));
-    }
-    if (row + 1 < rows) {
-      lower[size_t(q) * stride + row + 1] = __fsub_rn(__fsub_rn(second, pair.z), __fmul_rn(pair.w, gamma));
-    }
-  }
-};
-
-/// What a row's bound must reach for its score to possibly be one that in the scan's units is `bound`.
-__device__ __forceinline__ float lowered(double bound, double magnitude, const QueryTerms &terms) {
-  return __double2float_rd(bound - terms.margin - 1e-13 * magnitude);
-}
+// MARK: First bars
 
 /// The k-th largest lower bound of each query becomes its bar: a block a query, eight bits at a time.
 __global__ __launch_bounds__(256) void first_bars_kernel(const float *lower, uint32_t stride, uint32_t rows,
@@ -199,216 +135,6 @@ __global__ __launch_bounds__(256) void first_bars_kernel(const float *lower, uin
   }
 }
 
-// MARK: Scores in double
-
-/// Before others: higher scores, of equal ones smaller rows.
-__device__ __forceinline__ bool is_before(uint64_t key, int64_t row, uint64_t other_key, int64_t other_row) {
-  return key > other_key || (key == other_key && row < other_row);
-}
-
-struct Scores {
-  RowChunk rows;
-  const RowRun *runs;
-  uint32_t run_count;
-  uint32_t row_floats, dimension;
-  moult_device_metric metric;
-
-  /// As ExactQuery.score: a warp, all its lanes have the result.
-  __device__ double score(const float *query, double norm, const float *row) const {
-    if (metric == MOULT_DEVICE_SQUARED_L2) return -warp_squared_l2_f64(query, row, dimension);
-    const double product = warp_dot_f64(query, row, dimension);
-    if (metric == MOULT_DEVICE_INNER_PRODUCT) return product;
-    const double norms = __dmul_rn(norm, __dsqrt_rn(warp_dot_f64(row, row, dimension)));
-    return norms > 0 ? __ddiv_rn(product, norms) : 0;
-  }
-
-  __device__ int64_t row_number(uint64_t place) const {
-    uint32_t low = 0, high = run_count;
-    while (high - low > 1) {
-      const uint32_t middle = (low + high) / 2;
-      if (runs[middle].first_place <= place) low = middle;
-      else high = middle;
-    }
-    return runs[low].first_row + int64_t(place - runs[low].first_place);
-  }
-};
-
-/// Loose queries of a chunk that have a slot: their scores with all its rows, by many blocks.
-struct LooseRows {
-  uint32_t *slots;  ///< of each query; no_slot for those that are not loose, or came too late
-  uint64_t *keys;   ///< `stride` a slot: a row's score; 0 for those that are not live
-  uint32_t count;   ///< slots
-  uint64_t stride;
-};
-
-constexpr uint32_t loose_slots_max = 64, no_slot = UINT32_MAX;
-
-/// Whether a query is to be scored against all rows of the chunk. Under cosine not a zero vector: all its scores are 0,
-/// and the host knows its hits.
-__device__ __forceinline__ bool is_query_loose(moult_device_metric metric, float bar, const QueryTerms &terms,
-                                               uint32_t count, uint32_t room) {
-  if (bar == bar) return count > room;
-  return metric != MOULT_DEVICE_COSINE || terms.norm != 0;
-}
-
-/// Gives slots to loose queries, the first ones, and fills them. Every block finds the same ones.
-__global__ __launch_bounds__(256, 4) void loose_scores_kernel(Scores scores, uint32_t queries, const float *floats,
-                                                              const QueryTerms *terms, const float *bars,
-                                                              const uint32_t *counts, uint32_t room, LooseRows loose) {
-  MOULT_SHARED(uint8_t, flags, [256]);
-  MOULT_SHARED(uint32_t, chosen, [loose_slots_max]);
-  MOULT_SHARED(uint32_t, chosen_count, [1]);
-  int is_any = 0;
-  for (uint32_t q = threadIdx.x; q < queries; q += 256) {
-    is_any |= is_query_loose(scores.metric, bars[q], terms[q], counts[q], room);
-    if (blockIdx.x == 0) loose.slots[q] = no_slot;
-  }
-  if (threadIdx.x == 0) *chosen_count = 0;
-  if (!__syncthreads_or(is_any)) return;
-  for (uint32_t first = 0; first < queries; first += 256) {
-    const uint32_t q = first + threadIdx.x;
-    flags[threadIdx.x] = q < queries && is_query_loose(scores.metric, bars[q], terms[q], counts[q], room);
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      for (uint32_t i = 0; i < 256 && *chosen_count < loose.count; i++) {
-        if (!flags[i]) continue;
-        const uint32_t slot = (*chosen_count)++;
-        chosen[slot] = first + i;
-        if (blockIdx.x == 0) loose.slots[first + i] = slot;
-      }
-    }
-    __syncthreads();
-  }
-  // Warps beside each other have the same row.
-  const uint32_t slots = *chosen_count;
-  const uint64_t total = slots * scores.rows.count;
-  for (uint64_t i = uint64_t(blockIdx.x) * 8 + uniform_warp(); i < total; i += gridDim.x * 8) {
-    const uint64_t row = i / slots;
-    const uint32_t slot = uint32_t(i % slots), q = chosen[slot];
-    uint64_t key = 0;
-    if (scores.rows.live[row]) {
-      // + 0: −0 and 0 are one score.
-      key = ordered(__dadd_rn(scores.score(floats + size_t(q) * scores.dimension, terms[q].norm,
-                                           scores.rows.floats + row * scores.row_floats), 0.0));
-    }
-    if (lane_index() == 0) loose.keys[slot * loose.stride + row] = key;
-  }
-}
-
-/// Scores the survivors of a chunk of rows, keeps the k best, and raises the bar: a block a query. `room_entries`, a
-/// power of two of at least k + 1, is what fits into shared memory at once.
-__global__ __launch_bounds__(256, 4) void score_kernel(Scores scores, uint32_t queries, const float *floats,
-                                                    const QueryTerms *terms, float *bars, uint32_t *counts,
-                                                    const uint32_t *found, uint32_t room, uint32_t k,
-                                                    moult_device_hit *best, uint32_t *best_counts, uint8_t *loose,
-                                                    unsigned long long *scored, uint32_t room_entries,
-                                                    LooseRows loose_rows) {
-  MOULT_SHARED_BYTES(memory);
-  uint64_t *const keys = reinterpret_cast<uint64_t *>(memory);
-  int64_t *const rows = reinterpret_cast<int64_t *>(keys + room_entries);
-  MOULT_SHARED(uint32_t, entered, [1]);
-  MOULT_SHARED(uint32_t, done, [1]);
-  for (uint32_t q = blockIdx.x; q < queries; q += gridDim.x) {
-    const uint32_t count = counts[q];
-    const float bar = bars[q];
-    const bool is_loose = is_query_loose(scores.metric, bar, terms[q], count, room);
-    const uint64_t total = is_loose ? scores.rows.count : count;
-    if (total == 0) continue;
-    const uint32_t slot = is_loose && loose_rows.count > 0 ? loose_rows.slots[q] : no_slot;
-    moult_device_hit *const own = best + size_t(q) * k;
-    uint32_t kept = best_counts[q];
-    // Nobody reads what the query before left.
-    __syncthreads();
-    for (uint32_t i = threadIdx.x; i < kept; i += 256) {
-      keys[i] = ordered(own[i].score);
-      rows[i] = own[i].row;
-    }
-    if (threadIdx.x == 0) *done = 0;
-    const uint32_t batch = room_entries - k;
-    const double norm = terms[q].norm;
-    const float *const query = floats + size_t(q) * scores.dimension;
-    for (uint64_t base = 0; base < total; base += batch) {
-      if (threadIdx.x == 0) *entered = 0;
-      __syncthreads();
-      const bool is_full = kept == k;
-      const uint64_t last_key = is_full ? keys[k - 1] : 0;
-      const int64_t last_row = is_full ? rows[k - 1] : 0;
-      const uint64_t end = base + batch < total ? base + batch : total;
-      const auto offer = [&](uint64_t key, uint64_t row) {
-        atomicAdd(done, 1u);
-        if (is_full && key < last_key) return;
-        const int64_t number = scores.row_number(scores.rows.first_place + row);
-        if (is_full && !is_before(key, number, last_key, last_row)) return;
-        const uint32_t place = kept + atomicAdd(entered, 1u);
-        keys[place] = key;
-        rows[place] = number;
-      };
-      if (slot != no_slot) {
-        for (uint64_t i = base + threadIdx.x; i < end; i += 256) {
-          const uint64_t key = loose_rows.keys[slot * loose_rows.stride + i];
-          if (key) offer(key, i);
-        }
-      } else for (uint64_t i = base + uniform_warp(); i < end; i += 8) {
-        const uint64_t row = is_loose ? i : found[size_t(q) * room + i];
-        if (!scores.rows.live[row]) continue;
-        // + 0: −0 and 0 are one score.
-        const uint64_t key = ordered(
-            __dadd_rn(scores.score(query, norm, scores.rows.floats + row * scores.row_floats), 0.0));
-        if (lane_index() == 0) offer(key, row);
-      }
-      __syncthreads();
-      const uint32_t filled = kept + *entered;
-      if (filled > kept) {
-        uint32_t size = 2;
-        while (size < filled) size *= 2;
-        for (uint32_t i = filled + threadIdx.x; i < size; i += 256) {
-          keys[i] = 0;
-          rows[i] = INT64_MAX;
-        }
-        __syncthreads();
-        // A bitonic sort, best first.
-        for (uint32_t width = 2; width <= size; width *= 2) {
-          for (uint32_t distance = width / 2; distance > 0; distance /= 2) {
-            for (uint32_t i = threadIdx.x; i < size / 2; i += 256) {
-              const uint32_t low = i / distance * 2 * distance + i % distance, high = low + distance;
-              const bool is_descending = (low & width) == 0;
-              if (is_before(keys[high], rows[high], keys[low], rows[low]) == is_descending) {
-                const uint64_t key = keys[low];
-                keys[low] = keys[high];
-                keys[high] = key;
-                const int64_t row = rows[low];
-                rows[low] = rows[high];
-                rows[high] = row;
-              }
-            }
-            __syncthreads();
-          }
-        }
-        kept = filled < k ? filled : k;
-      }
-      // The counter is set to 0 again.
-      __syncthreads();
-    }
-    for (uint32_t i = threadIdx.x; i < kept; i += 256) {
-      own[i].score = unordered(keys[i]);
-      own[i].row = rows[i];
-    }
-    if (threadIdx.x == 0) {
-      best_counts[q] = kept;
-      counts[q] = 0;
-      if (is_loose) loose[q] = 1;
-      atomicAdd(scored, static_cast<unsigned long long>(*done));
-      if (kept == k && bar == bar) {
-        const QueryTerms &own_terms = terms[q];
-        const double product = unordered(keys[k - 1]) * own_terms.factor;
-        const float reached =
-            lowered(product + own_terms.shift, fabs(product) + fabs(own_terms.shift), own_terms);
-        if (reached > bar) bars[q] = reached;
-      }
-    }
-  }
-}
-
 // MARK: A call
 
 /// Rows of a chunk at most: a few milliseconds of work.
@@ -425,6 +151,10 @@ class Search {
     if (size_t(entries_) * 16 + 1024 > device->properties.sharedMemPerBlockOptin) {
       throw Failure{MOULT_DEVICE_UNSUPPORTED, "k = " + std::to_string(k) + " on this device"};
     }
+    // A way to order one.
+    const char *const wanted = getenv("MOULT_DEVICE_SCAN");
+    is_int8_wanted_ = wanted && strcmp(wanted, "int8") == 0;
+    is_bf16_wanted_ = wanted && strcmp(wanted, "bf16") == 0;
     for (auto &event : worked_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
   }
   ~Search() {
@@ -449,7 +179,7 @@ class Search {
         done += count;
       });
     }
-    report->precision = 16;
+    report->precision = used_int8_ ? 8 : 16;
   }
 
  private:
@@ -459,13 +189,20 @@ class Search {
     chunk_ = 0;
     is_worked_[0] = is_worked_[1] = false;
     seen_ = first_bars();
+    int8_rows_ = 0;
+    next_choice_ = is_int8_wanted_ ? 0 : chunk_rows_max;
     for (uint64_t first = 0; first < set_.resident;) {
+      if (int8_rows_ == 0 && first >= next_choice_) choose(set_.resident - first);
       const uint64_t rows = std::min(next_rows(), set_.resident - first);
       begin_chunk();
-      const Panel panel = {set_.coded.codes.get() + first / row_tile * set_.coded.lines * row_line_bytes,
-                           uint32_t((rows + row_tile - 1) / row_tile), set_.coded.lines};
-      scan(panel, set_.coded.upper.get() + 2 * first,
-           {set_.floats.get() + first * set_.row_floats, set_.live.get() + first, first, rows});
+      const RowChunk chunk = {set_.floats.get() + first * set_.row_floats, set_.live.get() + first, first, rows};
+      if (int8_rows_ > 0) {
+        scan_int8(chunk);
+      } else {
+        const Panel panel = {set_.coded.codes.get() + first / row_tile * set_.coded.lines * row_line_bytes,
+                             uint32_t((rows + row_tile - 1) / row_tile), set_.coded.lines};
+        scan(panel, set_.coded.upper.get() + 2 * first, chunk);
+      }
       end_chunk();
       first += rows;
     }
@@ -587,22 +324,49 @@ class Search {
 
   /// So many rows that the survivors of a chunk, k·rows/seen of them if rows come in no order, have room.
   uint64_t next_rows() const {
-    const uint64_t rows = seen_ * room_ / (4 * k_);
-    return std::min(chunk_rows_max, std::max<uint64_t>(rows, room_) / row_tile * row_tile);
+    const uint64_t rows = std::max<uint64_t>(seen_ * room_ / (4 * k_), room_) / row_tile * row_tile;
+    return std::min(int8_rows_ > 0 ? int8_rows_ : chunk_rows_max, rows);
+  }
+
+  Survivors survivors() const { return {group_.counts.get(), group_.found.get(), room_}; }
+
+  /// Of rows whose bounds are `upper`, or in int8 `bounds`.
+  template <bool is_distance>
+  Collect<is_distance> collect(const float *upper, const Survivors &survivors) const {
+    return {survivors, reinterpret_cast<const float4 *>(upper), group_.bars.get(), group_.gammas.get()};
+  }
+  template <bool is_distance>
+  CollectInt8<is_distance> collect(const float4 *bounds, const Survivors &survivors) const {
+    return {survivors, bounds, group_.int8_terms.get(), group_.bars.get()};
+  }
+
+  template <typename Codes, typename Bounds>
+  void multiply_by(const Panel &panel, const DeviceBuffer<unsigned char> &codes, const Bounds *bounds,
+                   const Survivors &survivors) {
+    const Panel queries = {codes.get(), group_.tiles, panel.lines};
+    if (set_.metric == MOULT_DEVICE_SQUARED_L2) {
+      multiply<Codes>(device_, device_->path, "scan", queries, panel, collect<true>(bounds, survivors), device_->work);
+    } else {
+      multiply<Codes>(device_, device_->path, "scan", queries, panel, collect<false>(bounds, survivors), device_->work);
+    }
   }
 
   void scan(const Panel &panel, const float *upper, const RowChunk &rows) {
-    const Panel queries = {group_.codes.get(), group_.tiles, panel.lines};
-    const float4 *const pairs = reinterpret_cast<const float4 *>(upper);
-    if (set_.metric == MOULT_DEVICE_SQUARED_L2) {
-      const Collect<true> epilogue = {pairs, group_.bars.get(), group_.gammas.get(), group_.counts.get(),
-                                      group_.found.get(), room_};
-      multiply(device_, device_->path, "scan", queries, panel, epilogue, device_->work);
-    } else {
-      const Collect<false> epilogue = {pairs, group_.bars.get(), group_.gammas.get(), group_.counts.get(),
-                                       group_.found.get(), room_};
-      multiply(device_, device_->path, "scan", queries, panel, epilogue, device_->work);
-    }
+    multiply_by<Bf16Codes>(panel, group_.codes, upper, survivors());
+    score(rows);
+  }
+
+  void scan_int8(const RowChunk &rows) {
+    const uint32_t lines = set_.int8.lines;
+    const Panel panel = {set_.int8.codes.get() + rows.first_place / row_tile * lines * row_line_bytes,
+                         uint32_t((rows.count + row_tile - 1) / row_tile), lines};
+    multiply_by<Int8Codes>(panel, group_.int8_codes, set_.int8.bounds.get() + rows.first_place, survivors());
+    used_int8_ = true;
+    score(rows);
+  }
+
+  /// Scores the survivors of a chunk.
+  void score(const RowChunk &rows) {
     const Scores scores = {rows, set_.runs.get(), set_.run_count, set_.row_floats, set_.dimension, set_.metric};
     const LooseRows loose = {group_.loose_slots.get(), group_.loose_keys.get(), group_.loose_count,
                              group_.loose_stride};
@@ -616,6 +380,77 @@ class Search {
                     group_.found.get(), room_, k_, group_.best.get(), group_.best_counts.get(), group_.loose.get(),
                     group_.scored.get(), entries_, loose);
     seen_ += rows.count;
+  }
+
+  // MARK: int8 or not
+
+  /// What lets through how many rows of the sample, a query.
+  struct Tally {
+    double mean, most;  ///< shares of the sample's rows: of all queries, of the one with the most
+  };
+
+  Tally tally(bool is_int8) {
+    DeviceBuffer<unsigned long long> sums(2);
+    check(cudaMemsetAsync(sums.get(), 0, 2 * sizeof(unsigned long long), device_->work), "memory");
+    const Survivors counted = {group_.counts.get(), nullptr, UINT32_MAX};
+    const uint32_t tiles = uint32_t(set_.sample.rows / row_tile);
+    if (is_int8) {
+      multiply_by<Int8Codes>({set_.int8_sample.codes.get(), tiles, set_.int8_sample.lines}, group_.int8_codes,
+                             set_.int8_sample.bounds.get(), counted);
+    } else {
+      multiply_by<Bf16Codes>({set_.sample.codes.get(), tiles, set_.sample.lines}, group_.codes,
+                             set_.sample.upper.get(), counted);
+    }
+    device_->launch("tally", tally_kernel, device_->grid(group_.count, 256), 256, 0, device_->work, group_.counts.get(),
+                    group_.count, sums.get(), sums.get() + 1);
+    unsigned long long found[2];
+    download(device_, device_->work, found, sums.get(), sizeof found);
+    const double rows = set_.sample_count;
+    return {double(found[0]) / (rows * group_.count), double(found[1]) / rows};
+  }
+
+  /// Measured by `describe`, or an H200's: only their ratios matter.
+  struct Rates {
+    double bytes, bf16_macs, int8_macs;
+  };
+  Rates rates() const {
+    const moult_device_info &info = device_->info;
+    if (info.copy_bytes_per_s > 0 && info.bf16_macs_per_s > 0 && info.int8_macs_per_s > 0) {
+      return {info.copy_bytes_per_s, info.bf16_macs_per_s, info.int8_macs_per_s};
+    }
+    return {4e12, 4e14, 8e14};
+  }
+
+  /// Decides whether the `left` rows that are left are scanned in int8: where that saves time by the model (bytes over
+  /// the memory's rate, products over the matrix rate, survivors in float32 at half the memory's rate), with what the
+  /// sample shows of how many rows each lets through. Bars only rise, so a no is asked again later.
+  void choose(uint64_t left) {
+    next_choice_ = std::max<uint64_t>(4 * next_choice_, chunk_rows_max);
+    if (!device_->has_int8 || is_bf16_wanted_ || !set_.is_resident() || set_.int8_sample.rows == 0) return;
+    const Rates own = rates();
+    const double values = 64.0 * set_.coded.lines, queries = group_.count, rows = double(left);
+    const double bf16 = std::max(2 * values / own.bytes, queries * values / own.bf16_macs);
+    const double int8 = std::max(values / own.bytes, queries * values / own.int8_macs);
+    const double coding = set_.int8.rows > 0 ? 0 : double(set_.count) * 5 * values / own.bytes;
+    // A tenth of a millisecond for asking.
+    const double spent = coding + 1e-4;
+    if (!is_int8_wanted_ && (bf16 - int8) * rows < 2 * spent) return;
+    if (group_.int8_terms.count() == 0) code_queries_int8(device_, set_, group_);
+    const Tally wide = tally(true), narrow = tally(false);
+    const double survivors = queries * (wide.mean - narrow.mean) * 4 * values / (own.bytes / 2);
+    // Room for twice as many as the sample shows of the worst query; many small chunks are not worth it.
+    const double fit = double(room_) / (2 * std::max(wide.most, 1.0 / set_.sample_count));
+    const uint64_t chunk = uint64_t(std::min(double(chunk_rows_max), fit)) / row_tile * row_tile;
+    if (!is_int8_wanted_ && ((bf16 - int8 - survivors) * rows < 2 * spent || chunk < chunk_rows_max / 8)) return;
+    if (set_.int8.rows == 0) {
+      // What a search may still need is left alone.
+      const size_t bytes = size_t(set_.count) * (size_t(set_.int8_sample.lines) * line_bytes + sizeof(float4));
+      if (bytes > device_->free_bytes() / 2 ||
+          !set_.int8.try_code(device_, set_, set_.floats.get(), set_.live.get(), set_.count)) {
+        return;
+      }
+    }
+    int8_rows_ = std::max<uint64_t>(chunk, row_tile);
   }
 
   /// At most two chunks are under way, so that a stop is heeded.
@@ -677,6 +512,9 @@ class Search {
   std::vector<moult_device_hit> zero_hits_;
   QueryGroup group_;
   uint64_t seen_ = 0, chunk_ = 0;
+  /// Rows of a chunk that is scanned in int8; 0: bfloat16. When it is asked next.
+  uint64_t int8_rows_ = 0, next_choice_ = 0;
+  bool is_int8_wanted_ = false, is_bf16_wanted_ = false, used_int8_ = false;
   cudaEvent_t worked_[2] = {};
   bool is_worked_[2] = {};
   DeviceBuffer<float> streamed_floats_[2];

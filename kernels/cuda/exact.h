@@ -1,5 +1,5 @@
 // Exact search with a certificate: all rows as bfloat16 on the tensor cores, in double those that can belong to the
-// hits.
+// hits. Where that is quicker most rows are scanned in int8: `exact_int8.h`.
 //
 // With a centre c (any vector) scores are a monotone function of ĝ·v and of what depends on the row or the query alone:
 //
@@ -16,7 +16,7 @@
 // The tensor cores' sum s of a·b has exact products; its additions are in float32, some of them truncating, in an order
 // of their own: |s − a·b| ≤ ε·Σ|a[j]·b[j]| ≤ ε·A·(‖v‖ + ρ) with ε = (d + 16)·2⁻²², d the padded dimension (each of d
 // additions loses at most 2⁻²³ of the largest magnitude, by truncation of what is aligned to it 2⁻²²; what underflows
-// is below 10⁻³⁰). `checked_path` measures this when a device is opened. So with
+// is below 10⁻³⁰). `choose_path` measures this when a device is opened. So with
 //
 //     width  = A·ρ + ε·A·(‖v‖ + ρ) + 2⁻²⁰·A·(‖v‖ + ρ) + 10⁻¹¹·(‖v‖ + ‖c‖) + 10⁻³⁰     u = width + B·‖v‖
 //
@@ -54,6 +54,9 @@ struct QueryGroup {
   DeviceBuffer<unsigned char> codes;
   DeviceBuffer<QueryTerms> terms;
   DeviceBuffer<float> gammas, bars;  ///< for whole tiles; a bar that is NaN finds nothing
+  /// In int8, once it was asked whether that pays.
+  DeviceBuffer<unsigned char> int8_codes;
+  DeviceBuffer<float4> int8_terms;
   /// Survivors of a chunk of rows: how many there were, and the first `room` of them, as rows of the chunk.
   DeviceBuffer<uint32_t> counts, found;
   uint32_t room = 0;
@@ -71,7 +74,8 @@ struct QueryGroup {
   DeviceBuffer<uint32_t> residual;
 
   static size_t bytes_per_query(uint32_t dimension, uint32_t lines, uint32_t k, uint32_t room) {
-    return size_t(dimension) * 4 + size_t(lines) * line_bytes + sizeof(QueryTerms) + 24 + size_t(room) * 4 +
+    // Codes in bfloat16, and half of that in int8.
+    return size_t(dimension) * 4 + size_t(lines) * line_bytes * 2 + sizeof(QueryTerms) + 40 + size_t(room) * 4 +
            size_t(k) * sizeof(moult_device_hit);
   }
 };

@@ -39,7 +39,7 @@ void create(moult_device *device, int32_t ordinal) {
   check(cudaStreamCreateWithFlags(&device->work, cudaStreamNonBlocking), "a stream");
   check(cudaStreamCreateWithFlags(&device->copies, cudaStreamNonBlocking), "a stream");
   check(cudaStreamCreateWithFlags(&device->results, cudaStreamNonBlocking), "a stream");
-  device->path = moult::checked_path(device);
+  moult::choose_path(device);
 }
 
 void destroy(moult_device *device) {

@@ -1,18 +1,19 @@
-// Products of all queries with all rows in bfloat16, and something done with each of them while it is in registers.
+// Products of all queries with all rows in bfloat16 or int8, and something done with each of them while it is in
+// registers.
 //
 // One tile is 128 queries × 256 rows; blocks take tiles in turn, those of the same rows after each other, so that rows
 // come from device memory once and queries from the second-level cache. Bounds, for d dimensions a tile: 128·256·d
-// multiply-adds, 768·d bytes from the second-level cache.
+// multiply-adds, 768·d bytes from the second-level cache (384·d of int8).
 //
-// An Epilogue is a struct that the kernel gets by value:
+// An Epilogue is a struct that the kernel gets by value; a Sum is a float, or int32_t for int8:
 //
 //     struct Query {…};  struct RowPair {…};
 //     Query query(uint32_t q);                  what it wants to know of a query (all of a tile exist as memory)
 //     RowPair pair(uint32_t row);               of rows `row` (even) and `row + 1`
-//     void take(uint32_t q, const Query &, uint32_t row, const RowPair &, float first, float second);
+//     void take(uint32_t q, const Query &, uint32_t row, const RowPair &, Sum first, Sum second);
 //
 // One that has `looks_first` sees all sums of a query that the warp has, before any is taken, and may change them:
-// look(Query &, const RowPair &, float &first, float &second), then settle(q, Query &, lanes): the `lanes` (4 or 1)
+// look(Query &, const RowPair &, Sum &first, Sum &second), then settle(q, Query &, lanes): the `lanes` (4 or 1)
 // neighbouring lanes have the same query.
 #ifndef MOULT_DEVICE_MATRIX_H
 #define MOULT_DEVICE_MATRIX_H
@@ -30,7 +31,7 @@ template <typename Epilogue>
 struct LooksFirst<Epilogue, std::void_t<decltype(Epilogue::looks_first)>> : std::true_type {};
 
 constexpr uint32_t query_tile = 128, row_tile = 256;
-constexpr uint32_t line_bytes = 128;  ///< 64 values of bfloat16
+constexpr uint32_t line_bytes = 128;  ///< 64 values of bfloat16, 128 of int8
 constexpr uint32_t query_line_bytes = query_tile * line_bytes, row_line_bytes = row_tile * line_bytes;
 constexpr uint32_t stage_bytes = query_line_bytes + row_line_bytes;
 
@@ -38,12 +39,53 @@ constexpr uint32_t stage_bytes = query_line_bytes + row_line_bytes;
 struct Panel {
   const unsigned char *codes;
   uint32_t tiles;
-  uint32_t lines;  ///< of 64 values a vector
+  uint32_t lines;  ///< a vector
 };
 
-__host__ __device__ inline uint32_t lines_of(uint32_t dimension) { return (dimension + 63) / 64; }
+/// bfloat16, summed up in float32.
+struct Bf16Codes {
+  using Sum = float;
+  static constexpr uint32_t line_values = 64;
 
-/// Where the eight values from `8·piece` on of a vector lie.
+#ifdef MOULT_HAS_WGMMA
+  static __device__ __forceinline__ void multiply_async(Sum (&d)[128], uint64_t a, uint64_t b, bool adds) {
+    multiply_bf16_async(d, a, b, adds);
+  }
+#endif
+  static __device__ __forceinline__ void multiply(Sum (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    multiply_bf16(d, a, b0, b1);
+  }
+  /// Of four bytes of each, without tensor cores.
+  static __device__ __forceinline__ Sum multiply(uint32_t a, uint32_t b, Sum sum) {
+    sum += __uint_as_float(a << 16) * __uint_as_float(b << 16);
+    return sum + __uint_as_float(a & 0xffff0000u) * __uint_as_float(b & 0xffff0000u);
+  }
+};
+
+/// int8, summed up in int32: exact for up to 133,000 values.
+struct Int8Codes {
+  using Sum = int32_t;
+  static constexpr uint32_t line_values = 128;
+
+#ifdef MOULT_HAS_WGMMA
+  static __device__ __forceinline__ void multiply_async(Sum (&d)[128], uint64_t a, uint64_t b, bool adds) {
+    multiply_s8_async(d, a, b, adds);
+  }
+#endif
+  static __device__ __forceinline__ void multiply(Sum (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    multiply_s8(d, a, b0, b1);
+  }
+  static __device__ __forceinline__ Sum multiply(uint32_t a, uint32_t b, Sum sum) {
+    return __dp4a(int(a), int(b), sum);
+  }
+};
+
+template <typename Codes = Bf16Codes>
+__host__ __device__ inline uint32_t lines_of(uint32_t dimension) {
+  return (dimension + Codes::line_values - 1) / Codes::line_values;
+}
+
+/// Where piece `piece` of a vector lies, 16 bytes: eight values of bfloat16, 16 of int8.
 __host__ __device__ __forceinline__ uint64_t code_offset(uint32_t tile_vectors, uint32_t lines, uint64_t vector,
                                                          uint32_t piece) {
   const uint64_t tile = vector / tile_vectors;
@@ -59,7 +101,7 @@ constexpr size_t wgmma_shared_bytes = size_t(wgmma_stages) * stage_bytes + 2 * w
 
 /// Warpgroup 0 brings tiles, one thread of it with bulk copies; warpgroups 1 and 2 multiply 64 queries each.
 /// An Epilogue that `marks` only says which sums pass (bit 0 the first row's, bit 1 the second's):
-/// uint32_t passes(const Query &, const RowPair &, float first, float second), and keep(q, row) is called for those once
+/// uint32_t passes(const Query &, const RowPair &, Sum first, Sum second), and keep(q, row) is called for those once
 /// all are looked at: without branches among the sums.
 template <typename Epilogue, typename = void>
 struct Marks : std::false_type {};
@@ -76,7 +118,7 @@ __device__ __forceinline__ void keep_marked(const Epilogue &epilogue, uint32_t q
   }
 }
 
-template <typename Epilogue>
+template <typename Codes, typename Epilogue>
 __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows, Epilogue epilogue) {
 #ifdef MOULT_HAS_WGMMA
   MOULT_SHARED_BYTES(memory);
@@ -120,7 +162,7 @@ __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows
     registers_take<232>();
     const uint32_t memory_address = shared_address(memory);
     const uint32_t lane = threadIdx.x & 31, warp = threadIdx.x / 32 % 4;
-    float sums[128];
+    typename Codes::Sum sums[128];
     for (uint64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
       uint32_t last = 0;
       for (uint32_t line = 0; line < lines; line++) {
@@ -131,8 +173,8 @@ __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows
         products_fence();
         MOULT_UNROLL
         for (uint32_t step = 0; step < 4; step++) {
-          // 16 values are 32 bytes: 2 in the descriptor's units.
-          multiply_bf16_async(sums, a + 2 * step, b + 2 * step, line > 0 || step > 0);
+          // 16 values of bfloat16, 32 of int8 are 32 bytes: 2 in the descriptor's units.
+          Codes::multiply_async(sums, a + 2 * step, b + 2 * step, line > 0 || step > 0);
         }
         products_commit();
         // The stage before this one has been read.
@@ -190,7 +232,7 @@ __global__ __launch_bounds__(384, 1) void wgmma_kernel(Panel queries, Panel rows
 // MARK: mma.sync
 
 /// Eight warps, 2 × 4, each 64 queries × 64 rows. Two or three stages, as the shared memory has room for.
-template <typename Epilogue>
+template <typename Codes, typename Epilogue>
 __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, uint32_t stages, Epilogue epilogue) {
   MOULT_SHARED_BYTES(memory);
   const uint32_t lines = rows.lines;
@@ -220,7 +262,7 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
       copy_async_commit();
     };
     for (uint32_t line = 0; line < stages - 1; line++) bring(line);
-    float sums[4][8][4];
+    typename Codes::Sum sums[4][8][4];
     MOULT_UNROLL
     for (int i = 0; i < 4; i++) {
       MOULT_UNROLL
@@ -255,8 +297,8 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
         for (int i = 0; i < 4; i++) {
           MOULT_UNROLL
           for (int j = 0; j < 4; j++) {
-            multiply_bf16(sums[i][2 * j], a[i], b[j][0], b[j][1]);
-            multiply_bf16(sums[i][2 * j + 1], a[i], b[j][2], b[j][3]);
+            Codes::multiply(sums[i][2 * j], a[i], b[j][0], b[j][1]);
+            Codes::multiply(sums[i][2 * j + 1], a[i], b[j][2], b[j][3]);
           }
         }
       }
@@ -305,18 +347,15 @@ __global__ __launch_bounds__(256, 1) void mma_kernel(Panel queries, Panel rows, 
 
 // MARK: Plain
 
-__device__ __forceinline__ float bf16_low(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float bf16_high(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
-
 /// Without tensor cores: a thread takes a query and two rows. Where the others are not right, and what they are
 /// compared with.
-template <typename Epilogue>
+template <typename Codes, typename Epilogue>
 __global__ __launch_bounds__(256) void plain_kernel(Panel queries, Panel rows, Epilogue epilogue) {
   const uint32_t pairs = rows.tiles * (row_tile / 2);
   const uint64_t count = uint64_t(queries.tiles) * query_tile * pairs;
   for (uint64_t i = global_thread(); i < count; i += thread_count()) {
     const uint32_t query = uint32_t(i / pairs), row = uint32_t(i % pairs) * 2;
-    float first = 0, second = 0;
+    typename Codes::Sum first = 0, second = 0;
     for (uint32_t piece = 0; piece < 8 * rows.lines; piece++) {
       const uint4 q =
           *reinterpret_cast<const uint4 *>(queries.codes + code_offset(query_tile, queries.lines, query, piece));
@@ -325,10 +364,8 @@ __global__ __launch_bounds__(256) void plain_kernel(Panel queries, Panel rows, E
       const uint32_t qs[4] = {q.x, q.y, q.z, q.w}, as[4] = {a.x, a.y, a.z, a.w}, bs[4] = {b.x, b.y, b.z, b.w};
       MOULT_UNROLL
       for (int j = 0; j < 4; j++) {
-        first += bf16_low(qs[j]) * bf16_low(as[j]);
-        first += bf16_high(qs[j]) * bf16_high(as[j]);
-        second += bf16_low(qs[j]) * bf16_low(bs[j]);
-        second += bf16_high(qs[j]) * bf16_high(bs[j]);
+        first = Codes::multiply(qs[j], as[j], first);
+        second = Codes::multiply(qs[j], bs[j], second);
       }
     }
     typename Epilogue::Query known = epilogue.query(query);
@@ -347,7 +384,7 @@ __global__ __launch_bounds__(256) void plain_kernel(Panel queries, Panel rows, E
 // MARK: Launches
 
 /// All queries × all rows on the path that this device takes; `blocks_most` only for checks.
-template <typename Epilogue>
+template <typename Codes = Bf16Codes, typename Epilogue>
 void multiply(moult_device *device, MatrixPath path, const char *name, Panel queries, Panel rows, Epilogue epilogue,
               cudaStream_t stream, unsigned blocks_most = UINT32_MAX) {
   const uint64_t tiles = uint64_t(queries.tiles) * rows.tiles;
@@ -356,24 +393,25 @@ void multiply(moult_device *device, MatrixPath path, const char *name, Panel que
   const unsigned blocks = std::min(unsigned(std::min(tiles, multiprocessors)), blocks_most);
   switch (path) {
     case MatrixPath::wgmma:
-      device->launch(name, wgmma_kernel<Epilogue>, blocks, 384, wgmma_shared_bytes, stream, queries, rows, epilogue);
+      device->launch(name, wgmma_kernel<Codes, Epilogue>, blocks, 384, wgmma_shared_bytes, stream, queries, rows, epilogue);
       return;
     case MatrixPath::mma_sync: {
       const uint32_t stages = device->properties.sharedMemPerBlockOptin >= 3 * stage_bytes ? 3 : 2;
-      device->launch(name, mma_kernel<Epilogue>, blocks, 256, stages * stage_bytes, stream, queries, rows, stages,
+      device->launch(name, mma_kernel<Codes, Epilogue>, blocks, 256, stages * stage_bytes, stream, queries, rows, stages,
                      epilogue);
       return;
     }
     case MatrixPath::plain:
-      device->launch(name, plain_kernel<Epilogue>, device->grid(tiles * (query_tile * row_tile / 2), 256), 256, 0,
+      device->launch(name, plain_kernel<Codes, Epilogue>, device->grid(tiles * (query_tile * row_tile / 2), 256), 256, 0,
                      stream, queries, rows, epilogue);
       return;
   }
 }
 
-/// Writes every product to a matrix of `stride` floats a query.
+/// Writes every product to a matrix of `stride` sums a query.
+template <typename Sum>
 struct StoreProducts {
-  float *products;
+  Sum *products;
   uint64_t stride;
   uint32_t queries, rows;
 
@@ -381,8 +419,8 @@ struct StoreProducts {
   struct RowPair {};
   __device__ Query query(uint32_t) const { return {}; }
   __device__ RowPair pair(uint32_t) const { return {}; }
-  __device__ __forceinline__ void take(uint32_t q, const Query &, uint32_t row, const RowPair &, float first,
-                                       float second) const {
+  __device__ __forceinline__ void take(uint32_t q, const Query &, uint32_t row, const RowPair &, Sum first,
+                                       Sum second) const {
     if (q >= queries) return;
     if (row < rows) products[q * stride + row] = first;
     if (row + 1 < rows) products[q * stride + row + 1] = second;

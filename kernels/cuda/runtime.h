@@ -81,6 +81,7 @@ struct moult_device {
   int ordinal = 0;
   cudaDeviceProp properties{};
   moult::MatrixPath path = moult::MatrixPath::plain;
+  bool has_int8 = false;  ///< whether that path gives right products of int8 too
   /// Kernels run on `work`; rows come in on `copies`, results leave on `results`.
   cudaStream_t work = nullptr, copies = nullptr, results = nullptr;
   moult::PinnedPair upload, download;

@@ -204,6 +204,7 @@ void hold_sample(moult_device *device, moult_device_set &set, const std::vector<
               size_t(set.dimension) * 4, places.size());
   check(cudaMemsetAsync(live.get(), 1, places.size(), device->work), "memory");
   code_rows(device, set, device->work, floats.get(), live.get(), places.size(), set.sample);
+  set.int8_sample.try_code(device, set, floats.get(), live.get(), places.size());
   device->synchronize(device->work, "codes of the sample");
 }
 

@@ -30,6 +30,18 @@ struct CodedRows {
   RowBounds row_bounds() const { return {bounds.get(), bounds.get() + rows, bounds.get() + 2 * rows}; }
 };
 
+/// Codes in int8, and what bounds their sums, for whole tiles. `exact_int8.h` has the proof.
+struct Int8Rows {
+  DeviceBuffer<unsigned char> codes;
+  DeviceBuffer<float4> bounds;  ///< of a row 1/s, ρ/s, ‖v‖/s, ‖v‖²/s
+  uint64_t rows = 0;            ///< 0: there are none
+  uint32_t lines = 0;
+
+  /// Codes rows that lie on the device. false: there is no room.
+  bool try_code(moult_device *device, const moult_device_set &set, const float *floats, const uint8_t *live,
+                uint64_t count);
+};
+
 /// A run of rows with consecutive numbers.
 struct RowRun {
   uint64_t first_place;
@@ -59,7 +71,11 @@ struct moult_device_set {
   double centre_length = 0;
   /// Live rows at even distances, coded: they give the first bars.
   moult::CodedRows sample;
+  moult::Int8Rows int8_sample;
   uint32_t sample_count = 0;
+
+  /// Of all rows, once a search has found that they pay.
+  moult::Int8Rows int8;
 
   /// On the device: the runs of places, for row numbers.
   moult::DeviceBuffer<moult::RowRun> runs;

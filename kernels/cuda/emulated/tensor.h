@@ -36,37 +36,62 @@ inline void load_matrices_work(Thread *const *lanes, unsigned, const void *) {
   }
 }
 
+/// What multiplies: how many values 16 bits are, and their sums.
+struct Bf16 {
+  using Sum = float;
+  static constexpr unsigned values = 1;
+  static float value(uint16_t bits, unsigned) { return bf16_value(bits); }
+  static float dot(const float *a, const float *b) { return dot16(a, b); }
+};
+struct S8 {
+  using Sum = int32_t;
+  static constexpr unsigned values = 2;
+  static int32_t value(uint16_t bits, unsigned i) { return int8_t(bits >> 8 * i); }
+  static int32_t dot(const int32_t *a, const int32_t *b) {
+    int32_t sum = 0;
+    for (unsigned k = 0; k < 32; k++) sum += a[k] * b[k];
+    return sum;
+  }
+};
+
+template <typename Sum>
 struct MmaOperands {
   uint32_t a[4], b[2];
-  float c[4];
+  Sum c[4];
 };
 
 /// mma.m16n8k16 for 16-bit floats, with group g = l / 4 and t = l % 4:
 ///   a: register i has columns 2t and 2t + 1 (+ 8 for i ≥ 2) of row g (+ 8 for odd i)
 ///   b: register i has rows 2t and 2t + 1 (+ 8 for i = 1) of column g
 ///   c, d: element i has column 2t + i % 2 of row g (+ 8 for i ≥ 2)
-inline void mma_work(Thread *const *lanes, unsigned, const void *) {
-  float a[16][16], b[8][16];
+/// mma.m16n8k32 for 8-bit integers: a register has columns (rows of b) 4t … 4t + 3, + 16 where it was + 8.
+template <typename Values>
+void mma_work(Thread *const *lanes, unsigned, const void *) {
+  using Sum = typename Values::Sum;
+  constexpr unsigned each = Values::values;
+  Sum a[16][16 * each], b[8][16 * each];
   for (unsigned l = 0; l < 32; l++) {
-    const MmaOperands &own = *static_cast<const MmaOperands *>(lanes[l]->operand);
+    const MmaOperands<Sum> &own = *static_cast<const MmaOperands<Sum> *>(lanes[l]->operand);
     const unsigned g = l / 4, t = l % 4;
     for (unsigned i = 0; i < 4; i++) {
-      for (unsigned half = 0; half < 2; half++) {
-        a[g + i % 2 * 8][2 * t + half + i / 2 * 8] = bf16_value(uint16_t(own.a[i] >> 16 * half));
-        if (i < 2) b[g][2 * t + half + i * 8] = bf16_value(uint16_t(own.b[i] >> 16 * half));
+      for (unsigned part = 0; part < 2 * each; part++) {
+        const unsigned half = part / each;
+        a[g + i % 2 * 8][2 * each * t + part + i / 2 * 8 * each] =
+            Values::value(uint16_t(own.a[i] >> 16 * half), part % each);
+        if (i < 2) {
+          b[g][2 * each * t + part + i * 8 * each] = Values::value(uint16_t(own.b[i] >> 16 * half), part % each);
+        }
       }
     }
   }
-  float products[16][8];
+  Sum products[16][8];
   for (unsigned m = 0; m < 16; m++) {
-    for (unsigned n = 0; n < 8; n++) {
-      products[m][n] = dot16(a[m], b[n]);
-    }
+    for (unsigned n = 0; n < 8; n++) products[m][n] = Values::dot(a[m], b[n]);
   }
   for (unsigned l = 0; l < 32; l++) {
-    const MmaOperands &own = *static_cast<const MmaOperands *>(lanes[l]->operand);
+    const MmaOperands<Sum> &own = *static_cast<const MmaOperands<Sum> *>(lanes[l]->operand);
     for (unsigned i = 0; i < 4; i++) {
-      static_cast<float *>(lanes[l]->result)[i] = own.c[i] + products[l / 4 + i / 2 * 8][2 * (l % 4) + i % 2];
+      static_cast<Sum *>(lanes[l]->result)[i] = own.c[i] + products[l / 4 + i / 2 * 8][2 * (l % 4) + i % 2];
     }
   }
 }
@@ -112,30 +137,41 @@ inline const uint16_t *descriptor_piece(uint64_t descriptor, uint32_t line, uint
   return reinterpret_cast<const uint16_t *>(machine().shared(address));
 }
 
-/// This thread's part of wgmma.m64n256k16: with warp w of the warpgroup, g = l / 4 and t = l % 4, element i is of row
-/// 16w + g (+ 8 for i % 4 ≥ 2) and column 8·(i / 4) + 2t + i % 2.
-inline void wgmma(float *d, uint64_t a, uint64_t b, bool adds, unsigned linear) {
+/// This thread's part of wgmma.m64n256k16 (k32 for 8-bit integers): with warp w of the warpgroup, g = l / 4 and
+/// t = l % 4, element i is of row 16w + g (+ 8 for i % 4 ≥ 2) and column 8·(i / 4) + 2t + i % 2.
+template <typename Values>
+void wgmma(typename Values::Sum *d, uint64_t a, uint64_t b, bool adds, unsigned linear) {
+  using Sum = typename Values::Sum;
+  constexpr unsigned each = Values::values;
   const unsigned w = linear / 32 % 4, g = linear % 32 / 4, t = linear % 4;
-  float lines[2][16];
-  for (unsigned half = 0; half < 2; half++) {
+  const auto read = [](uint64_t descriptor, unsigned line, Sum *values) {
     for (unsigned piece = 0; piece < 2; piece++) {
-      const uint16_t *const values = descriptor_piece(a, 16 * w + g + 8 * half, piece);
-      for (unsigned j = 0; j < 8; j++) lines[half][8 * piece + j] = bf16_value(values[j]);
+      const uint16_t *const bits = descriptor_piece(descriptor, line, piece);
+      for (unsigned j = 0; j < 8 * each; j++) values[8 * each * piece + j] = Values::value(bits[j / each], j % each);
     }
-  }
+  };
+  Sum lines[2][16 * each];
+  for (unsigned half = 0; half < 2; half++) read(a, 16 * w + g + 8 * half, lines[half]);
   for (unsigned pair = 0; pair < 64; pair++) {
-    const unsigned column = 8 * (pair / 2) + 2 * t + pair % 2;
-    float values[16];
-    for (unsigned piece = 0; piece < 2; piece++) {
-      const uint16_t *const bits = descriptor_piece(b, column, piece);
-      for (unsigned j = 0; j < 8; j++) values[8 * piece + j] = bf16_value(bits[j]);
-    }
+    Sum values[16 * each];
+    read(b, 8 * (pair / 2) + 2 * t + pair % 2, values);
     for (unsigned half = 0; half < 2; half++) {
-      const float sum = dot16(lines[half], values);
-      float &target = d[pair / 2 * 4 + 2 * half + pair % 2];
+      const Sum sum = Values::dot(lines[half], values);
+      Sum &target = d[pair / 2 * 4 + 2 * half + pair % 2];
       target = adds ? target + sum : sum;
     }
   }
+}
+
+/// Work that is done when it is waited for.
+template <typename Values>
+void issue_wgmma(typename Values::Sum (&d)[128], uint64_t a, uint64_t b, bool adds) {
+  Thread *const own = machine().thread;
+  if (own->fences == 0) fail("wgmma without a fence");
+  if (own->products.empty()) own->products.emplace_back();
+  typename Values::Sum *const sums = d;
+  const unsigned linear = own->linear;
+  own->products.back().push_back([=] { wgmma<Values>(sums, a, b, adds, linear); });
 }
 
 }  // namespace emulated
@@ -146,8 +182,12 @@ inline void load_matrices(uint32_t (&values)[4], uint32_t address) {
 }
 
 inline void multiply_bf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  const emulated::MmaOperands own = {{a[0], a[1], a[2], a[3]}, {b0, b1}, {d[0], d[1], d[2], d[3]}};
-  emulated::machine().collective(0xffffffffu, "mma.sync", &own, d, emulated::mma_work, nullptr);
+  const emulated::MmaOperands<float> own = {{a[0], a[1], a[2], a[3]}, {b0, b1}, {d[0], d[1], d[2], d[3]}};
+  emulated::machine().collective(0xffffffffu, "mma.sync", &own, d, emulated::mma_work<emulated::Bf16>, nullptr);
+}
+inline void multiply_s8(int32_t (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  const emulated::MmaOperands<int32_t> own = {{a[0], a[1], a[2], a[3]}, {b0, b1}, {d[0], d[1], d[2], d[3]}};
+  emulated::machine().collective(0xffffffffu, "mma.sync", &own, d, emulated::mma_work<emulated::S8>, nullptr);
 }
 
 inline void barrier_init(uint64_t *barrier, uint32_t arrivals) {
@@ -189,14 +229,13 @@ void products_wait() {
     groups.pop_front();
   }
 }
-inline void products_settle(float (&)[128]) {}
+template <typename Sum>
+void products_settle(Sum (&)[128]) {}
 inline void multiply_bf16_async(float (&d)[128], uint64_t a, uint64_t b, bool adds) {
-  emulated::Thread *const own = emulated::machine().thread;
-  if (own->fences == 0) emulated::fail("wgmma without a fence");
-  if (own->products.empty()) own->products.emplace_back();
-  float *const sums = d;
-  const unsigned linear = own->linear;
-  own->products.back().push_back([=] { emulated::wgmma(sums, a, b, adds, linear); });
+  emulated::issue_wgmma<emulated::Bf16>(d, a, b, adds);
+}
+inline void multiply_s8_async(int32_t (&d)[128], uint64_t a, uint64_t b, bool adds) {
+  emulated::issue_wgmma<emulated::S8>(d, a, b, adds);
 }
 template <uint32_t registers>
 void registers_take() {}
