@@ -59,8 +59,7 @@ struct GraphRefinerTests {
 
   @Test("identical vectors stay reachable, and do not hide the others")
   func crowd() throws {
-    var data = ClusteredVectors(count: 1200, seed: 33).vectors
-    for row in 1..<600 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
+    let data = ClusteredVectors.crowd(count: 1200, seed: 33, metric: .cosine)
     let fixture = try GraphFixture(data, dimension: 24)
     let file = try GraphFile(Self.refined(fixture.graph(), by: fixture))
     #expect(file.graph.reachableRowCount() == 1200)
