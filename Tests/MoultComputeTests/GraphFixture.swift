@@ -1,7 +1,6 @@
 import Foundation
 import MoultModel
 import MoultTesting
-import Testing
 
 @testable import MoultCompute
 
@@ -149,21 +148,6 @@ struct ClusteredVectors {
       }
     }
     return data
-  }
-}
-
-/// Real embeddings from `Examples/data/wordnet-10k`: 10 000 × 384, 200 queries and their true neighbours.
-struct WordnetSample {
-  let vectors: [Float]
-  let queries: [[Float]]
-  /// The 100 nearest rows of each query by cosine.
-  let neighbours: [[UInt32]]
-
-  init() {
-    vectors = SampleVectors.base()
-    let queryFloats = SampleVectors.queries()
-    queries = (0..<200).map { Array(queryFloats[$0 * 384..<($0 + 1) * 384]) }
-    neighbours = SampleVectors.truth().map { $0.map { UInt32($0) } }
   }
 }
 

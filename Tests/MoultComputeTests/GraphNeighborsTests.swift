@@ -26,11 +26,11 @@ struct GraphNeighborsTests {
 
   @Test("so does one of embeddings, with codes that have guides", arguments: [Quantization.none, .int8])
   func embeddings(quantization: Quantization) throws {
-    let sample = WordnetSample()
+    let sample = WordNetSample.shared
     let rows = 4000
     let fixture = try GraphFixture(
-      Array(sample.vectors.prefix(rows * 384)), dimension: 384, quantization: quantization)
-    let queries = Array(sample.queries.prefix(100))
+      Array(sample.base.prefix(rows * 384)), dimension: 384, quantization: quantization)
+    let queries = Array(sample.queryVectors.prefix(100))
     let inserted = try fixture.graph(parallel: GraphFixture.threads)
     let made = try fixture.graph(
       of: NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: GraphFixture.threads),

@@ -14,7 +14,7 @@ struct NeighborDescentTests {
 
   @Test("and those of embeddings")
   func embeddings() throws {
-    let fixture = try GraphFixture(Array(WordnetSample().vectors.prefix(4000 * 384)), dimension: 384)
+    let fixture = try GraphFixture(Array(WordNetSample.shared.base.prefix(4000 * 384)), dimension: 384)
     try Self.check(fixture, degree: 32, least: 0.95)
   }
 
