@@ -6,8 +6,6 @@ import datetime
 import json
 import os
 import pathlib
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +15,7 @@ import numpy as np
 
 from load import ALIAS, Client, Readers, Tally, Writers, qdrant, verify
 from models import BGE, FOLDER, MINILM, PREFIX, TEMPLATE, Endpoint, Words
+from surroundings import free_port, serving
 
 RESULTS = pathlib.Path("Benchmarks/Results")
 KEY = "bench"
@@ -30,12 +29,6 @@ def say(text):
     print(f"bench-migration: {text}", file=sys.stderr)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Server:
     """Moult with the old collection in it, behind the alias, and both models known."""
 
@@ -46,17 +39,9 @@ class Server:
     def __enter__(self):
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-migration-"))
         self.ports = {"rest": free_port(), "grpc": free_port()}
-        log = self.stack.enter_context(open(f"{folder}/log", "w+", encoding="utf-8"))
-        self.process = subprocess.Popen(
-            [os.environ["MOULT"], "serve", "--data", f"{folder}/data", "--port", "0", "--qdrant-port",
-             str(self.ports["rest"]), "--qdrant-grpc-port", str(self.ports["grpc"]), "--api-key", KEY,
-             "--embedder-host", self.endpoint.host], stdout=log, stderr=log)
-        self.stack.callback(self.end)
-        while "listening on" not in (said := pathlib.Path(log.name).read_text(encoding="utf-8")):
-            if self.process.poll() is not None:
-                raise RuntimeError(said)
-            time.sleep(0.05)
-        self.url = said.split("listening on ")[1].split()[0]
+        self.url = self.stack.enter_context(serving(
+            folder, "--qdrant-port", str(self.ports["rest"]), "--qdrant-grpc-port", str(self.ports["grpc"]),
+            "--api-key", KEY, "--embedder-host", self.endpoint.host))
         self.admin = Client(self.url)
         np.save(f"{folder}/base.npy", self.words.base[MINILM][self.ids])
         with open(f"{folder}/payload.jsonl", "w", encoding="utf-8") as file:
@@ -71,10 +56,6 @@ class Server:
 
     def __exit__(self, *_):
         self.stack.close()
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
 
     def moult(self, *arguments):
         done = subprocess.run(

@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import clients
 import servers
 import swaps
+from surroundings import processor, table
 
 RESULTS = pathlib.Path("Benchmarks/Results")
 GRAPH = {"M": 16, "efConstruction": 128}
@@ -144,16 +144,6 @@ def line(what, moult, peer, ours, theirs, target, recall, latency):
     ratio = ours / theirs
     return [what, moult["index"], peer["contestant"], f"{ours:,.0f}", f"{theirs:,.0f}", f"{ratio:.2f}", f"≥ {target}",
             "yes" if ratio >= target else "**no**", recall, latency]
-
-
-def table(columns, rows):
-    return ["| " + " | ".join(map(str, row)) + " |" for row in [columns, ["---"] * len(columns), *rows]]
-
-
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as text:
-        names = {one.split(":")[1].strip() for one in text if one.startswith("model name")}
-    return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores"
 
 
 def write(name, about, records):

@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,15 +12,11 @@ import time
 
 from pymilvus import MilvusClient
 
+from surroundings import free_port
+
 BIN = pathlib.Path(sys.executable).parent
 MOULT = os.environ.get("MOULT", ".build/release/moult")
 START_SECONDS_MAX = 120
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def command(name, directory, port):

@@ -2,12 +2,12 @@
 
 import datetime
 import json
-import os
 import pathlib
 import sys
 
 import curves
 from contestants import CORE
+from surroundings import processor
 
 RESULTS = pathlib.Path("Benchmarks/Results")
 
@@ -79,9 +79,3 @@ def markdown(columns, rows):
     rule = "|---" * len(columns) + "|"
     lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in [columns, *rows]]
     return [lines[0], rule, *lines[1:]]
-
-
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
-    return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores"

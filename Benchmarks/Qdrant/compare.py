@@ -7,8 +7,6 @@ import importlib.metadata
 import json
 import os
 import pathlib
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,8 @@ import warnings
 import numpy as np
 import qdrant_edge as edge
 from qdrant_client import QdrantClient, models
+
+from surroundings import free_port, processor, serving, table
 
 RESULTS = pathlib.Path("Benchmarks/Results")
 NAME = "rows"
@@ -32,12 +32,6 @@ def say(text):
     print(f"bench-peers-qdrant: {text}", file=sys.stderr)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Moult:
     """A server of its own, and one client."""
 
@@ -49,15 +43,8 @@ class Moult:
     def __enter__(self):
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-qdrant-"))
         rest, grpc = free_port(), free_port()
-        log = self.stack.enter_context(open(f"{folder}/log", "w+", encoding="utf-8"))
-        self.process = subprocess.Popen(
-            [os.environ["MOULT"], "serve", "--data", f"{folder}/data", "--port", "0", "--qdrant-port", str(rest),
-             "--qdrant-grpc-port", str(grpc), "--api-key", KEY], stdout=log, stderr=log)
-        self.stack.callback(self.end)
-        while "listening on" not in pathlib.Path(log.name).read_text(encoding="utf-8"):
-            if self.process.poll() is not None:
-                raise RuntimeError(pathlib.Path(log.name).read_text(encoding="utf-8"))
-            time.sleep(0.05)
+        self.stack.enter_context(serving(
+            folder, "--qdrant-port", str(rest), "--qdrant-grpc-port", str(grpc), "--api-key", KEY))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.client = QdrantClient(
@@ -66,10 +53,6 @@ class Moult:
 
     def __exit__(self, *_):
         self.stack.close()
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
 
     def create(self, dimension):
         self.client.create_collection(
@@ -195,10 +178,6 @@ def measure(contestant, base, queries, truth):
     return record
 
 
-def table(columns, rows):
-    return ["| " + " | ".join(map(str, row)) + " |" for row in [columns, ["---"] * len(columns), *rows]]
-
-
 def write(name, about, records):
     path = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-qdrant-{name}"
     with open(f"{path}.jsonl", "w", encoding="utf-8") as file:
@@ -227,12 +206,6 @@ def write(name, about, records):
     say(f"{path}.md")
 
 
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as text:
-        names = {one.split(":")[1].strip() for one in text if one.startswith("model name")}
-    return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
@@ -249,7 +222,7 @@ def main():
     else:
         truth = np.load(data / "gt.npy")[:, :K].tolist()
     about = {
-        "machine": processor(), "rows": len(base), "dimension": base.shape[1],
+        "machine": f"{processor()}, load {os.getloadavg()[0]:.1f} at the start", "rows": len(base), "dimension": base.shape[1],
         "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip(),
         "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("qdrant-client", "qdrant-edge-py"))}
     queries = queries.tolist()

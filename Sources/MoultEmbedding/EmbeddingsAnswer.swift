@@ -1,5 +1,5 @@
 internal import Foundation
-package import MoultModel
+internal import MoultModel
 
 /// The answer to a request for embeddings:
 /// `{"data": [{"index", "embedding": "base64" or […]}], "model", "usage": {"prompt_tokens", "total_tokens"}}`.

@@ -1,4 +1,4 @@
-package import MoultModel
+import MoultModel
 
 extension Engine {
   /// A bulk session at most; it may be begun again before it ends.

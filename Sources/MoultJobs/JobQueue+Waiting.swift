@@ -1,5 +1,5 @@
 internal import Foundation
-package import GRDB
+internal import GRDB
 
 /// What keeps a job from being claimed though it is due: other jobs, and a full disk.
 extension JobQueue {

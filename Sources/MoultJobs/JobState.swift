@@ -17,14 +17,6 @@ package enum JobState: String, Codable, Sendable, Hashable, CaseIterable {
   /// Stopped because someone asked. A person may `retry` it.
   case cancelled
 
-  /// Whether a worker may claim the job once its `runAt` has come.
-  package var isClaimable: Bool {
-    switch self {
-    case .available, .retrying, .held: true
-    case .running, .paused, .completed, .failed, .cancelled: false
-    }
-  }
-
   /// Whether the job never leaves this state but by a person who lets it run again.
   package var isFinal: Bool {
     switch self {

@@ -112,7 +112,7 @@ package final class Server: Sendable {
   ) -> some Service {
     Application(
       router: router,
-      server: HTTPServerBuilder { [routes, configuration, logger] responder in
+      server: HTTPServerBuilder { [routes, configuration] responder in
         OnePortChannel(
           http1: HTTP1Channel(
             responder: responder,

@@ -4,6 +4,7 @@ import pytest
 from pymilvus import MilvusClient, MilvusException
 
 from conftest import TOKEN
+from milvus_refusal import refused
 
 
 @pytest.fixture
@@ -12,14 +13,6 @@ def two(client):
         client.create_collection(name, dimension=2)
     client.create_alias("first", "bob")
     return client
-
-
-def refused(code, call, *arguments, **named):
-    """The message of the exception that a call must raise."""
-    with pytest.raises(MilvusException) as caught:
-        call(*arguments, **named)
-    assert caught.value.code == code, caught.value
-    return caught.value.message
 
 
 def test_the_page_manage_aliases(server):

@@ -6,6 +6,7 @@ import pytest
 from pymilvus import Collection, MilvusClient, MilvusException, connections, db
 
 from conftest import TOKEN
+from milvus_refusal import refused
 
 
 @pytest.fixture
@@ -20,13 +21,6 @@ def tenants(server, client):
         other.drop_collection(name)
     other.close()
     client.drop_database("tenant")
-
-
-def refused(code, call, *arguments, **named):
-    with pytest.raises(MilvusException) as caught:
-        call(*arguments, **named)
-    assert caught.value.code == code, caught.value
-    return caught.value.message
 
 
 def test_names_of_one_are_unknown_in_the_other(server, tenants):

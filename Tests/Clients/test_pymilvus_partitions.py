@@ -3,7 +3,9 @@
 import signal
 
 import pytest
-from pymilvus import AnnSearchRequest, Collection, DataType, MilvusException, RRFRanker, connections
+from pymilvus import AnnSearchRequest, Collection, DataType, RRFRanker, connections
+
+from milvus_refusal import refused
 
 
 @pytest.fixture
@@ -20,13 +22,6 @@ def parts(client):
 
 def ids(rows):
     return [row["id"] for row in rows]
-
-
-def refused(code, call, *arguments, **named):
-    with pytest.raises(MilvusException) as caught:
-        call(*arguments, **named)
-    assert caught.value.code == code, caught.value
-    return caught.value.message
 
 
 def test_names(parts):

@@ -7,6 +7,7 @@ import pytest
 from pymilvus import MilvusClient, MilvusException, Role, connections, utility
 
 from conftest import TOKEN
+from milvus_refusal import refused
 
 
 @pytest.fixture
@@ -18,13 +19,6 @@ def ann(client):
     yield "ann"
     client.drop_user("ann")
     client.drop_role("worker", force_drop=True)
-
-
-def refused(code, call, *arguments, **named):
-    with pytest.raises(MilvusException) as caught:
-        call(*arguments, **named)
-    assert caught.value.code == code, caught.value
-    return caught.value.message
 
 
 def denied(call, *arguments, **named):

@@ -90,6 +90,10 @@ struct KillDuringReembedTests {
       Embedder(
         name: "new", url: endpoint.url, model: StandInEndpoint.model, dimension: StandInEndpoint.dimension,
         batchTexts: Self.batch, streams: Self.streams))
+    try await makeWords(client) { #"{"word":"word \#($0)"}"# }
+  }
+
+  private func makeWords(_ client: AdminClient, payload: (Int) -> String) async throws {
     _ = try await client.createCollection(
       CreateCollectionRequest(
         name: "words", dimension: 4, metric: .innerProduct, keyKind: .int64, elementType: .float32))
@@ -98,7 +102,7 @@ struct KillDuringReembedTests {
       try await client.upsert(
         PointBatch(
           ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,
-          payloads: ids.map { #"{"word":"word \#($0)"}"# }), elementType: .float32, to: "words")
+          payloads: ids.map(payload)), elementType: .float32, to: "words")
     }
   }
 
@@ -116,16 +120,7 @@ struct KillDuringReembedTests {
     }
     var server = try await start()
     let job = try await AdminClient.with(url: server.url, token: nil) { client in
-      _ = try await client.createCollection(
-        CreateCollectionRequest(
-          name: "words", dimension: 4, metric: .innerProduct, keyKind: .int64, elementType: .float32))
-      for first in Swift.stride(from: 0, to: Self.rows, by: 1_000) {
-        let ids = first..<min(Self.rows, first + 1_000)
-        try await client.upsert(
-          PointBatch(
-            ids: ids.map { .int64(Int64($0)) }, vectors: ids.flatMap { [Float($0), 1, 2, 3] }, dimension: 4,
-            payloads: ids.map { #"{"text":"\#(texts[$0 % 3])"}"# }), elementType: .float32, to: "words")
-      }
+      try await makeWords(client) { #"{"text":"\#(texts[$0 % 3])"}"# }
       return try await client.startReembed(
         ReembedRequest(
           source: "words", target: nil, field: "words", embedder: "", bm25: TextVector.Weights(),

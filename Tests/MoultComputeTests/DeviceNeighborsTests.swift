@@ -12,9 +12,8 @@ struct DeviceNeighborsTests {
     let rows = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
     let fixture = try DeviceFixture()
     let bytes = try fixture.expectWork {
-      try GraphIndexBuilder.build(
-        encoder: rows.encoder, codes: rows.codes, m: 8, efConstruction: 64, seed: 1,
-        neighbors: DeviceNeighbors(
+      try rows.graphBytes(
+        of: DeviceNeighbors(
           vectors: rows.codes, dimension: data.dimension, metric: metric, parallel: fixture.parallel),
         parallel: fixture.parallel)
     }
@@ -39,9 +38,8 @@ struct DeviceNeighborsTests {
     let rows = try GraphFixture(data.vectors, dimension: data.dimension)
     let fixture = try DeviceFixture()
     let error = #expect(throws: MoultError.self) {
-      try GraphIndexBuilder.build(
-        encoder: rows.encoder, codes: rows.codes, m: 8, efConstruction: 64, seed: 1,
-        neighbors: DeviceNeighbors(
+      try rows.graphBytes(
+        of: DeviceNeighbors(
           vectors: rows.codes, dimension: data.dimension, metric: .cosine, parallel: fixture.parallel),
         parallel: fixture.parallel, isCancelled: { true })
     }

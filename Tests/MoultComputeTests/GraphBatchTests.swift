@@ -20,6 +20,10 @@ struct GraphBatchTests {
     try GraphFixture(vectors, dimension: SampleVectors.dimension, quantization: quantization)
   }
 
+  private static func guide(_ fixture: GraphFixture) throws -> GraphGuide {
+    try #require(GraphGuide(encoder: fixture.encoder, codes: fixture.codes))
+  }
+
   /// Every third row is dead.
   private static let liveWords: [UInt64] = {
     var words = [UInt64](repeating: 0, count: (rowCount + 63) / 64)
@@ -37,7 +41,7 @@ struct GraphBatchTests {
   func batchIsQueries(quantization: Quantization, isGuided: Bool) throws {
     let fixture = try Self.fixture(quantization)
     let graph = try Self.file.get().graph
-    let guide = isGuided ? try #require(GraphGuide(encoder: fixture.encoder, codes: fixture.codes)) : nil
+    let guide = isGuided ? try Self.guide(fixture) : nil
     let batch = QueryBatch(encoder: fixture.encoder)
     let lists = NeighborLists()
     let dimension = SampleVectors.dimension
@@ -68,7 +72,7 @@ struct GraphBatchTests {
   func noAllocation(quantization: Quantization, isGuided: Bool) throws {
     let fixture = try Self.fixture(quantization)
     let graph = try Self.file.get().graph
-    let guide = isGuided ? try #require(GraphGuide(encoder: fixture.encoder, codes: fixture.codes)) : nil
+    let guide = isGuided ? try Self.guide(fixture) : nil
     let batch = QueryBatch(encoder: fixture.encoder)
     let lists = NeighborLists()
     for isMixed in [false, true] {

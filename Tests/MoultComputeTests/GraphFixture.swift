@@ -1,7 +1,6 @@
 import Foundation
 import MoultModel
 import MoultTesting
-import Testing
 
 @testable import MoultCompute
 
@@ -39,18 +38,23 @@ final class GraphFixture: @unchecked Sendable {
     side.deallocate()
   }
 
+  /// - Parameter neighbors: without, rows are inserted one after the other.
   func graphBytes(
-    m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1, parallel: ParallelFor = .serial
+    of neighbors: (any GraphNeighborSource)? = nil, m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1,
+    parallel: ParallelFor = .serial, isCancelled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws -> [UInt8] {
     try GraphIndexBuilder.build(
       encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed,
-      parallel: parallel)
+      neighbors: neighbors, parallel: parallel, isCancelled: isCancelled, progress: progress)
   }
 
   func graph(
-    m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1, parallel: ParallelFor = .serial
+    of neighbors: (any GraphNeighborSource)? = nil, m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1,
+    parallel: ParallelFor = .serial
   ) throws -> GraphFile {
-    try GraphFile(graphBytes(m: m, efConstruction: efConstruction, seed: seed, parallel: parallel))
+    try GraphFile(
+      graphBytes(of: neighbors, m: m, efConstruction: efConstruction, seed: seed, parallel: parallel))
   }
 
   func search(
@@ -129,20 +133,21 @@ struct ClusteredVectors {
     vectors = (0..<count).flatMap { _ in vector() }
     queries = (0..<queryCount).map { _ in vector() }
   }
-}
 
-/// Real embeddings from `Examples/data/wordnet-10k`: 10 000 × 384, 200 queries and their true neighbours.
-struct WordnetSample {
-  let vectors: [Float]
-  let queries: [[Float]]
-  /// The 100 nearest rows of each query by cosine.
-  let neighbours: [[UInt32]]
-
-  init() {
-    vectors = SampleVectors.base()
-    let queryFloats = SampleVectors.queries()
-    queries = (0..<200).map { Array(queryFloats[$0 * 384..<($0 + 1) * 384]) }
-    neighbours = SampleVectors.truth().map { $0.map { UInt32($0) } }
+  /// Rows of which the first half are one vector and the rest are all different.
+  ///
+  /// - Parameter metric: under inner products all are of equal length, so that each vector is its own nearest.
+  static func crowd(count: Int, seed: UInt64, metric: Metric) -> [Float] {
+    var data = ClusteredVectors(count: count, seed: seed).vectors
+    for row in 1..<count / 2 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
+    if metric == .innerProduct {
+      for row in 0..<count {
+        let vector = data[row * 24..<(row + 1) * 24]
+        let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        data.replaceSubrange(row * 24..<(row + 1) * 24, with: vector.map { $0 / norm })
+      }
+    }
+    return data
   }
 }
 

@@ -93,16 +93,16 @@ struct GraphGuideTests {
   @Test(
     "leads to what codes lead to, with their scores, under any code", arguments: [Quantization.int8, .lloyd4])
   func leads(quantization: Quantization) throws {
-    let sample = WordnetSample()
-    let fixture = try GraphFixture(sample.vectors, dimension: 384, quantization: quantization)
+    let sample = WordNetSample.shared
+    let fixture = try GraphFixture(sample.base, dimension: 384, quantization: quantization)
     let file = try fixture.graph(m: 16, efConstruction: 128)
     let guide = try #require(GraphGuide(encoder: fixture.encoder, codes: fixture.codes))
     func recall(_ search: ([Float]) -> [Neighbor]) -> Double {
       var hits = 0
-      for (query, truth) in zip(sample.queries, sample.neighbours) {
-        hits += search(query).count { truth.prefix(10).contains($0.row) }
+      for (query, truth) in zip(sample.queryVectors, sample.truth) {
+        hits += search(query).count { truth.prefix(10).contains(Int64($0.row)) }
       }
-      return Double(hits) / Double(10 * sample.queries.count)
+      return Double(hits) / Double(10 * sample.queryVectors.count)
     }
     func search(_ query: [Float], guided: Bool) -> [Neighbor] {
       file.graph.search(
@@ -112,7 +112,7 @@ struct GraphGuideTests {
     let plain = recall { search($0, guided: false) }
     let guided = recall { search($0, guided: true) }
     #expect(guided >= plain - 0.01, "\(quantization): \(guided) with guides, \(plain) without")
-    let query = sample.queries[0]
+    let query = sample.queryVectors[0]
     let found = search(query, guided: true)
     let rows = found.map(\.row)
     var scores = [Float](repeating: 0, count: rows.count)

@@ -64,17 +64,7 @@ struct GraphIndexBuilderTests {
     "a crowd of identical vectors does not hide the others, with and without guides",
     arguments: Metric.allCases, [24, 40])
   func crowdOfIdentical(metric: Metric, dimension: Int) throws {
-    // Rows 0 … 799 are one vector; the rest are all different.
-    var data = ClusteredVectors(count: 1600, seed: 24).vectors
-    for row in 1..<800 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
-    if metric == .innerProduct {
-      // Of equal length, so that each vector is its own nearest.
-      for row in 0..<1600 {
-        let vector = data[row * 24..<(row + 1) * 24]
-        let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        data.replaceSubrange(row * 24..<(row + 1) * 24, with: vector.map { $0 / norm })
-      }
-    }
+    let data = ClusteredVectors.crowd(count: 1600, seed: 24, metric: metric)
     // Entries of zeros make the rows long enough for guides.
     func padded(_ row: Int) -> [Float] {
       data[row * 24..<(row + 1) * 24] + [Float](repeating: 0, count: dimension - 24)
@@ -107,9 +97,8 @@ struct GraphIndexBuilderTests {
     let data = ClusteredVectors(count: 1500, seed: 26)
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
     let reports = Mutex<[Int]>([])
-    _ = try GraphIndexBuilder.build(
-      encoder: fixture.encoder, codes: fixture.codes, m: 4, efConstruction: 16, seed: 1,
-      parallel: .serial, progress: { done in reports.withLock { $0.append(done) } })
+    _ = try fixture.graphBytes(
+      m: 4, efConstruction: 16, progress: { done in reports.withLock { $0.append(done) } })
     let seen = reports.withLock { $0 }
     #expect(seen == seen.sorted())
     #expect(seen.last == 1500)
@@ -121,9 +110,8 @@ struct GraphIndexBuilderTests {
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
     let asked = Mutex(0)
     let error = #expect(throws: MoultError.self) {
-      _ = try GraphIndexBuilder.build(
-        encoder: fixture.encoder, codes: fixture.codes, m: 4, efConstruction: 16, seed: 1,
-        parallel: .serial,
+      _ = try fixture.graphBytes(
+        m: 4, efConstruction: 16,
         isCancelled: {
           asked.withLock {
             $0 += 1

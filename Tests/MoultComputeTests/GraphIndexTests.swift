@@ -23,25 +23,25 @@ struct GraphIndexTests {
 
   @Test("finds 97 % of the true neighbours of real embeddings at ef 128, over a graph of any code")
   func recallOnWordnet() throws {
-    let sample = WordnetSample()
-    let exact = try GraphFixture(sample.vectors, dimension: 384)
+    let sample = WordNetSample.shared
+    let exact = try GraphFixture(sample.base, dimension: 384)
     let file = try exact.graph(m: 16, efConstruction: 128)
     #expect(file.graph.reachableRowCount() == 10_000)
 
     func recall(_ answers: [[Neighbor]]) -> Double {
-      let hits = zip(answers, sample.neighbours).map { answer, truth in
-        answer.prefix(10).count { truth.prefix(10).contains($0.row) }
+      let hits = zip(answers, sample.truth).map { answer, truth in
+        answer.prefix(10).count { truth.prefix(10).contains(Int64($0.row)) }
       }
       return Double(hits.reduce(0, +)) / 2000
     }
-    let floats = recall(sample.queries.map { exact.search(file.graph, $0, ef: 128) })
+    let floats = recall(sample.queryVectors.map { exact.search(file.graph, $0, ef: 128) })
     #expect(floats >= 0.97)
 
     // The same edges under other codes; candidates are rescored with the vectors.
     for (quantization, oversampling) in [(Quantization.int8, 2), (.binary, 10)] {
-      let coded = try GraphFixture(sample.vectors, dimension: 384, quantization: quantization)
+      let coded = try GraphFixture(sample.base, dimension: 384, quantization: quantization)
       let rescored = recall(
-        sample.queries.map { query in
+        sample.queryVectors.map { query in
           let candidates = coded.search(file.graph, query, k: 10 * oversampling, ef: 128)
           let prepared = exact.encoder.prepare(query)
           let rows = candidates.map(\.row)

@@ -6,63 +6,6 @@ import Testing
 
 @testable import MoultCompute
 
-/// Lists made by comparing everything with everything: the oracle of other sources.
-struct ExactNeighbors: GraphNeighborSource {
-  let fixture: GraphFixture
-  /// Rows that have no neighbours and are nobody's, as rows that are not live.
-  var without: Set<UInt32> = []
-
-  func neighbors(
-    degree: Int, linkCount: Int, seed: UInt64, isCancelled: @escaping @Sendable () -> Bool
-  ) throws -> GraphNeighbors? {
-    .lists(table(degree: degree))
-  }
-
-  func table(degree: Int) -> NeighborTable {
-    var rows: [UInt32] = []
-    var scores: [Float] = []
-    var all = [Float](repeating: 0, count: fixture.count)
-    for row in 0..<fixture.count {
-      let query = fixture.encoder.prepare(row: row, of: fixture.codes)
-      fixture.encoder.score(query, fixture.codes, first: 0, count: fixture.count, into: &all)
-      var top = TopK(degree)
-      for other in 0..<fixture.count
-      where other != row && !without.contains(UInt32(other)) && !without.contains(UInt32(row)) {
-        top.offer(row: UInt32(other), score: all[other])
-      }
-      let found = top.sorted()
-      let missing = degree - found.count
-      rows += found.map(\.row) + [UInt32](repeating: NeighborTable.none, count: missing)
-      scores += found.map(\.score) + [Float](repeating: 0, count: missing)
-    }
-    return NeighborTable(rowCount: fixture.count, degree: degree, rows: rows, scores: scores)
-  }
-}
-
-/// Which source of neighbours a test asks.
-enum NeighborSourceKind: CaseIterable, Sendable {
-  case exact, descent
-
-  func source(_ fixture: GraphFixture, parallel: ParallelFor = .serial) -> any GraphNeighborSource {
-    switch self {
-    case .exact: ExactNeighbors(fixture: fixture)
-    case .descent: NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: parallel)
-    }
-  }
-}
-
-extension GraphFixture {
-  func graph(
-    of neighbors: any GraphNeighborSource, m: Int = 8, efConstruction: Int = 64, seed: UInt64 = 1,
-    parallel: ParallelFor = .serial
-  ) throws -> GraphFile {
-    try GraphFile(
-      GraphIndexBuilder.build(
-        encoder: encoder, codes: codes, m: m, efConstruction: efConstruction, seed: seed,
-        neighbors: neighbors, parallel: parallel))
-  }
-}
-
 @Suite("GraphNeighbors")
 struct GraphNeighborsTests {
   @Test(
@@ -83,11 +26,11 @@ struct GraphNeighborsTests {
 
   @Test("so does one of embeddings, with codes that have guides", arguments: [Quantization.none, .int8])
   func embeddings(quantization: Quantization) throws {
-    let sample = WordnetSample()
+    let sample = WordNetSample.shared
     let rows = 4000
     let fixture = try GraphFixture(
-      Array(sample.vectors.prefix(rows * 384)), dimension: 384, quantization: quantization)
-    let queries = Array(sample.queries.prefix(100))
+      Array(sample.base.prefix(rows * 384)), dimension: 384, quantization: quantization)
+    let queries = Array(sample.queryVectors.prefix(100))
     let inserted = try fixture.graph(parallel: GraphFixture.threads)
     let made = try fixture.graph(
       of: NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: GraphFixture.threads),
@@ -137,16 +80,7 @@ struct GraphNeighborsTests {
     "a crowd of identical vectors does not hide the others", arguments: NeighborSourceKind.allCases,
     Metric.allCases)
   func crowd(kind: NeighborSourceKind, metric: Metric) throws {
-    var data = ClusteredVectors(count: 1600, seed: 24).vectors
-    for row in 1..<800 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
-    if metric == .innerProduct {
-      // Of equal length, so that each vector is its own nearest.
-      for row in 0..<1600 {
-        let vector = data[row * 24..<(row + 1) * 24]
-        let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        data.replaceSubrange(row * 24..<(row + 1) * 24, with: vector.map { $0 / norm })
-      }
-    }
+    let data = ClusteredVectors.crowd(count: 1600, seed: 24, metric: metric)
     let fixture = try GraphFixture(data, dimension: 24, metric: metric)
     let file = try fixture.graph(of: kind.source(fixture))
     #expect(file.graph.reachableRowCount() == 1600)
@@ -218,10 +152,7 @@ struct GraphNeighborsTests {
     }
     let data = ClusteredVectors(count: 500, seed: 66)
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
-    let bytes = try GraphIndexBuilder.build(
-      encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1, neighbors: None(),
-      parallel: .serial)
-    #expect(try fixture.graphBytes() == bytes)
+    #expect(try fixture.graphBytes(of: None()) == fixture.graphBytes())
   }
 
   @Test("a source on a thread of its own gives the same graph, and may give up or fail late")
@@ -251,18 +182,14 @@ struct GraphNeighborsTests {
     let source = ExactNeighbors(fixture: fixture)
     func build(_ ending: Ending) throws -> [UInt8] {
       let inserted = DispatchSemaphore(value: 0)
-      return try GraphIndexBuilder.build(
-        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
-        neighbors: Late(source: source, ending: ending, inserted: inserted), parallel: .serial,
+      return try fixture.graphBytes(
+        of: Late(source: source, ending: ending, inserted: inserted),
         isCancelled: {
           inserted.signal()
           return false
         })
     }
-    let expected = try GraphIndexBuilder.build(
-      encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1, neighbors: source,
-      parallel: .serial)
-    #expect(try build(.found) == expected)
+    #expect(try build(.found) == fixture.graphBytes(of: source))
     #expect(try build(.none) == fixture.graphBytes())
     #expect(#expect(throws: MoultError.self) { try build(.failed) }?.message == "of the source's own")
   }
@@ -273,9 +200,8 @@ struct GraphNeighborsTests {
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
     let done = Mutex(0)
     func build() throws -> [UInt8] {
-      try GraphIndexBuilder.build(
-        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
-        neighbors: NeighborSourceKind.descent.source(fixture), parallel: .serial,
+      try fixture.graphBytes(
+        of: NeighborSourceKind.descent.source(fixture),
         progress: { rows in done.withLock { $0 = max($0, rows) } })
     }
     #expect(try build() == build())
@@ -288,9 +214,8 @@ struct GraphNeighborsTests {
     let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
     let count = Mutex(0)
     let error = #expect(throws: MoultError.self) {
-      _ = try GraphIndexBuilder.build(
-        encoder: fixture.encoder, codes: fixture.codes, m: 8, efConstruction: 64, seed: 1,
-        neighbors: NeighborSourceKind.descent.source(fixture), parallel: .serial,
+      _ = try fixture.graphBytes(
+        of: NeighborSourceKind.descent.source(fixture),
         isCancelled: {
           count.withLock {
             $0 += 1
@@ -299,72 +224,5 @@ struct GraphNeighborsTests {
         })
     }
     #expect(error?.code == .cancelled)
-  }
-}
-
-@Suite("NeighborDescent")
-struct NeighborDescentTests {
-  @Test("finds nearly all neighbours", arguments: Metric.allCases)
-  func recall(metric: Metric) throws {
-    let data = ClusteredVectors(count: 3000, seed: 71)
-    let fixture = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
-    try Self.check(fixture, degree: 32, least: 0.95)
-  }
-
-  @Test("and those of embeddings")
-  func embeddings() throws {
-    let fixture = try GraphFixture(Array(WordnetSample().vectors.prefix(4000 * 384)), dimension: 384)
-    try Self.check(fixture, degree: 32, least: 0.95)
-  }
-
-  static func check(_ fixture: GraphFixture, degree: Int, least: Double) throws {
-    let truth = ExactNeighbors(fixture: fixture).table(degree: degree)
-    let found = try NeighborDescent(
-      encoder: fixture.encoder, codes: fixture.codes, parallel: GraphFixture.threads
-    ).table(degree: degree, seed: 1)
-    let recall = found.recall(against: truth)
-    #expect(recall >= least, "recall of lists \(recall)")
-    for row in 0..<found.rowCount {
-      let places = row * degree..<row * degree + found.count(of: row)
-      #expect(Set(found.rows[places]).count == places.count)
-      #expect(!found.rows[places].contains(UInt32(row)))
-      #expect(zip(found.scores[places], found.scores[places].dropFirst()).allSatisfy { $0 >= $1 })
-    }
-  }
-
-  @Test("does not depend on the number of threads")
-  func threads() throws {
-    let data = ClusteredVectors(count: 2000, seed: 72)
-    let fixture = try GraphFixture(data.vectors, dimension: data.dimension)
-    let tables = try [ParallelFor.serial, GraphFixture.threads].map {
-      try NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: $0).table(
-        degree: 16, seed: 3)
-    }
-    #expect(tables[0].rows == tables[1].rows)
-  }
-
-  @Test("of few rows all are neighbours", arguments: [0, 1, 2, 5, 16, 17, 192, 193])
-  func few(count: Int) throws {
-    let vectors = Array(ClusteredVectors(count: 200, seed: 73).vectors.prefix(24 * count))
-    let fixture = try GraphFixture(vectors, dimension: 24)
-    let table = try NeighborDescent(encoder: fixture.encoder, codes: fixture.codes, parallel: .serial)
-      .table(degree: 16, seed: 1)
-    for row in 0..<count { #expect(table.count(of: row) == min(16, count - 1)) }
-    if count <= 192 {
-      #expect(table.recall(against: ExactNeighbors(fixture: fixture).table(degree: 16)) == 1)
-    }
-  }
-}
-
-extension NeighborTable {
-  /// The part of the neighbours of `truth` that is in the lists.
-  func recall(against truth: NeighborTable) -> Double {
-    var (found, wanted) = (0, 0)
-    for row in 0..<rowCount {
-      let expected = truth.rows[row * degree..<row * degree + truth.count(of: row)]
-      found += Set(expected).intersection(rows[row * degree..<row * degree + count(of: row)]).count
-      wanted += expected.count
-    }
-    return wanted == 0 ? 1 : Double(found) / Double(wanted)
   }
 }

@@ -15,9 +15,9 @@ struct GraphRefinerTests {
 
   @Test("a graph of 1-bit codes becomes about as good as one built by int8 codes", arguments: [false, true])
   func mendsCoarse(isParallel: Bool) throws {
-    let sample = WordnetSample()
+    let sample = WordNetSample.shared
     let rows = 4000
-    let vectors = Array(sample.vectors.prefix(rows * 384))
+    let vectors = Array(sample.base.prefix(rows * 384))
     let coarse = try GraphFixture(vectors, dimension: 384, quantization: .binary)
     let fine = try GraphFixture(vectors, dimension: 384, quantization: .int8)
     let kept = try coarse.graph()
@@ -27,7 +27,7 @@ struct GraphRefinerTests {
     #expect(refined.graph.reachableRowCount() == rows)
     #expect(refined.graph.m == kept.graph.m && refined.graph.entryPoint == kept.graph.entryPoint)
     let recalls = [kept, refined, fresh].map {
-      fine.recall(of: $0.graph, queries: Array(sample.queries.prefix(150)), ef: 24)
+      fine.recall(of: $0.graph, queries: Array(sample.queryVectors.prefix(150)), ef: 24)
     }
     #expect(recalls[0] < recalls[2] - 0.01, "the coarse graph is no worse: \(recalls)")
     #expect(recalls[1] >= recalls[2] - 0.01, "recall before, refined, fresh: \(recalls)")
@@ -59,8 +59,7 @@ struct GraphRefinerTests {
 
   @Test("identical vectors stay reachable, and do not hide the others")
   func crowd() throws {
-    var data = ClusteredVectors(count: 1200, seed: 33).vectors
-    for row in 1..<600 { data.replaceSubrange(row * 24..<(row + 1) * 24, with: data[0..<24]) }
+    let data = ClusteredVectors.crowd(count: 1200, seed: 33, metric: .cosine)
     let fixture = try GraphFixture(data, dimension: 24)
     let file = try GraphFile(Self.refined(fixture.graph(), by: fixture))
     #expect(file.graph.reachableRowCount() == 1200)

@@ -95,13 +95,15 @@ struct IVFIndexTests {
 
   @Test("recall rises with the lists probed and reaches 99 % on real embeddings")
   func recallOnWordnet() throws {
-    let sample = WordnetSample()
-    let fixture = try GraphFixture(sample.vectors, dimension: 384)
+    let sample = WordNetSample.shared
+    let fixture = try GraphFixture(sample.base, dimension: 384)
     let file = try fixture.lists(seed: 1, parallel: GraphFixture.threads)
     #expect(file.index.listCount == 400)
     let recalls = [1, 4, 16, 64, 200, 400].map { probes in
-      let hits = zip(sample.queries, sample.neighbours).map { query, truth in
-        fixture.search(file.vectorIndex, query, breadth: probes).count { truth.prefix(10).contains($0.row) }
+      let hits = zip(sample.queryVectors, sample.truth).map { query, truth in
+        fixture.search(file.vectorIndex, query, breadth: probes).count {
+          truth.prefix(10).contains(Int64($0.row))
+        }
       }
       return Double(hits.reduce(0, +)) / 2000
     }

@@ -11,110 +11,6 @@ import Testing
 /// Several vector fields of the same points: each beside a dictionary that does the same.
 @Suite("Vector fields beside the first")
 struct VectorFieldTests {
-  private static let dimensions = ["vector": 24, "title": 16, "image": 8]
-  private static let fields = [
-    VectorField(name: "title", dimension: 16, metric: .innerProduct),
-    VectorField(name: "image", dimension: 8, metric: .squaredEuclidean),
-  ]
-
-  private struct Model {
-    var points: [Int64: [String: [Float]]] = [:]
-
-    /// Ids of the `k` nearest in a field, nearest first.
-    func nearest(_ query: [Float], field: String, k: Int) -> [Int64] {
-      let scored = points.compactMap { id, vectors -> (id: Int64, score: Double)? in
-        guard let vector = vectors[field] else { return nil }
-        let score =
-          field == "image"
-          ? -zip(query, vector).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
-          : zip(query, vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        return (id, score)
-      }
-      return scored.sorted { ($0.score, $1.id) > ($1.score, $0.id) }.prefix(k).map(\.id)
-    }
-  }
-
-  private func create(_ engine: Engine, _ name: String = "words") async throws {
-    _ = try await engine.createCollection(
-      name, schema: CollectionSchema(dimension: 24, metric: .innerProduct), fields: Self.fields)
-  }
-
-  /// Upserts points of which some have no vector in one field or the other.
-  private func upsert(
-    _ ids: [Int64], to name: String, _ engine: Engine, _ model: inout Model,
-    _ random: inout SeededGenerator, absentShare: Double = 0.3
-  ) async throws {
-    var batch = PointBatch(ids: ids.map { .int64($0) }, vectors: [], dimension: 24)
-    var others: [String: [[Float]?]] = [:]
-    for id in ids {
-      var vectors = ["vector": random.floats(count: 24)]
-      for field in Self.fields where Double.random(in: 0..<1, using: &random) >= absentShare {
-        vectors[field.name] = random.floats(count: field.dimension)
-      }
-      batch.vectors += vectors["vector"]!
-      for field in Self.fields { others[field.name, default: []].append(vectors[field.name]) }
-      batch.payloads.append(#"{"n":\#(id)}"#)
-      model.points[id] = vectors
-    }
-    for field in Self.fields {
-      batch.fields[field.name] = FieldVectors(others[field.name]!, dimension: field.dimension)
-    }
-    _ = try await engine.write(batch, to: name, mode: .upsert)
-  }
-
-  /// What `moult verify --deep` finds.
-  private func problems(_ directory: TemporaryDirectory) throws -> [String] {
-    let opened = try DataDirectory(path: directory.path)
-    defer { opened.close() }
-    return opened.check(deep: true).problems.map { "\($0.path): \($0.message)" }
-  }
-
-  private func check(
-    _ engine: Engine, _ name: String, _ model: Model, _ random: inout SeededGenerator,
-    _ comment: @autoclosure () -> String
-  ) async throws {
-    for (field, dimension) in Self.dimensions {
-      let path = field == "vector" ? name : FieldName.joined(name, field)
-      let query = random.floats(count: dimension)
-      let found = try await engine.search(
-        SearchRequest(
-          queries: query, dimension: dimension, limit: 10, exact: true, includePayload: true,
-          includeVectors: true), in: path)
-      let wanted = model.nearest(query, field: field, k: 10)
-      #expect(found.hits[0].map(\.id) == wanted.map { .int64($0) }, "\(field): \(comment())")
-      for hit in found.hits[0] {
-        guard case .int64(let id) = hit.id else { continue }
-        #expect(hit.vector == model.points[id]?[field])
-        #expect(hit.payload == #"{"n":\#(id)}"#)
-      }
-      #expect(found.servedBy.collection == name)
-    }
-    let ids = model.points.keys.sorted()
-    let page = try await engine.get(
-      ids.map { .int64($0) }, from: name, includeVectors: true, includePayload: false)
-    #expect(page.points.count == ids.count, "\(comment())")
-    for (id, point) in zip(ids, page.points) {
-      var vectors = point.fields
-      vectors["vector"] = point.vector
-      #expect(vectors == model.points[id], "point \(id): \(comment())")
-    }
-    let info = try engine.describeCollection(name)
-    #expect(info.count == ids.count)
-    for field in info.fields {
-      #expect(
-        field.count == model.points.values.count { $0[field.name] != nil }, "\(field.name): \(comment())")
-      let filter = PointFilter.hasVector(ExactText(field.name))
-      #expect(try await engine.count(name, filter: filter).count == field.count, "\(comment())")
-      // Also where another field is searched.
-      let found = try await engine.search(
-        SearchRequest(
-          queries: random.floats(count: 16), dimension: 16, limit: 1_000, exact: true, filter: .not(filter)),
-        in: FieldName.joined(name, "title"))
-      let expected = model.points.filter { $0.value["title"] != nil && $0.value[field.name] == nil }.keys
-      #expect(Set(found.hits[0].map(\.id)) == Set(expected.map { .int64($0) }), "\(field.name): \(comment())")
-    }
-  }
-
   @Test(
     "random writes, deletes, switches of each field, rollbacks and restarts",
     arguments: [1, 2, 3] as [UInt64])
@@ -361,61 +257,6 @@ struct VectorFieldTests {
     try await harness.shutDown()
   }
 
-  @Test("a reindex takes all fields along, and what is written meanwhile")
-  func reindex() async throws {
-    var random = SeededGenerator(seed: 9)
-    let harness = try await EngineHarness(segmentRowsMax: 200)
-    let engine = harness.engine
-    try await create(engine)
-    var model = Model()
-    try await upsert(Array(0..<600), to: "words", engine, &model, &random)
-    try await engine.createAlias("live", collection: "words")
-    let job = try await engine.startReindex(
-      ReindexRequest(
-        source: "words", target: "words2", specification: EncodingSpecification(quantization: .int8),
-        alias: "live", gate: RecallGateRequest(minimumRecall: 0)))
-    while !(try await engine.waitForJob(job.id, changedSince: nil, seconds: 0)).state.isFinal {
-      let ids = Set((0..<20).map { _ in Int64.random(in: 0...700, using: &random) }).sorted()
-      try await upsert(ids, to: "live", engine, &model, &random)
-      let gone = Int64.random(in: 0...700, using: &random)
-      _ = try await engine.delete([.int64(gone)], from: "live")
-      model.points[gone] = nil
-    }
-    #expect(try await harness.finish(job).state == .completed)
-    try await check(engine, "words2", model, &random, "after the reindex")
-    try await harness.shutDown()
-  }
-
-  @Test("fields stay as they are while a reindex copies them; definitions made meanwhile come along")
-  func heldReindex() async throws {
-    var random = SeededGenerator(seed: 13)
-    let harness = try await EngineHarness()
-    let engine = harness.engine
-    try await create(engine)
-    var model = Model()
-    try await upsert(Array(0..<50), to: "words", engine, &model, &random)
-    let job = try await engine.startReindex(
-      ReindexRequest(
-        source: "words", target: "words2", specification: EncodingSpecification(), alias: "live",
-        gate: RecallGateRequest(minimumRecall: 0), swapAt: JobInfo.untilReleased))
-    let changes: [@Sendable () async throws -> Void] = [
-      { try await engine.addVectorField(VectorField(name: "other", dimension: 4), to: "words") },
-      { try await engine.dropVectorField("title", from: "words") },
-      { try await engine.redefine("words:title", metric: .cosine, index: .flat) },
-      // It would go on after the copy has gone live.
-      { _ = try await engine.startImport(into: "words", order: "{}") },
-    ]
-    for change in changes {
-      await #expect { try await change() } throws: { ($0 as? MoultError)?.code == .switchInProgress }
-    }
-    try await engine.annotate("words") { _ in #"{"made":"meanwhile"}"# }
-    _ = try await engine.holdJob(job.id, until: nil)
-    #expect(try await harness.finish(job).state == .completed)
-    #expect(try engine.describeCollection("live").schema.annotations == #"{"made":"meanwhile"}"#)
-    try await check(engine, "words2", model, &random, "the target")
-    try await harness.shutDown()
-  }
-
   @Test("a batch that was looked at before its fields changed is refused when its turn comes")
   func changedMeanwhile() async throws {
     var random = SeededGenerator(seed: 14)
@@ -428,7 +269,7 @@ struct VectorFieldTests {
       let batch = PointBatch(
         ids: [.int64(3)], vectors: random.floats(count: 24), dimension: 24,
         fields: [name: FieldVectors([nil], dimension: dimension)])
-      try await collection.holdingWriters {
+      _ = try await collection.holdingWriters {
         #expect(throws: MoultError.self) {
           _ = try harness.engine.resources.writer(of: collection).write(batch, mode: .upsert)
         }
@@ -436,54 +277,6 @@ struct VectorFieldTests {
     }
     try await check(harness.engine, "words", model, &random, "after the refusals")
     try await harness.shutDown()
-  }
-
-  @Test("a backup brings all fields along, under another name and in place of what is there")
-  func backup() async throws {
-    var random = SeededGenerator(seed: 11)
-    let harness = try await EngineHarness(segmentRowsMax: 100)
-    let engine = harness.engine
-    try await create(engine)
-    var model = Model()
-    try await upsert(Array(0..<350), to: "words", engine, &model, &random)
-    let job = try await engine.startSwitch(
-      "words:title",
-      SwitchRequest(
-        specification: EncodingSpecification(quantization: .int8), gate: RecallGateRequest(minimumRecall: 0)))
-    #expect(try await harness.finish(job).state == .completed)
-    for id in 0..<40 { model.points[Int64(id)] = nil }
-    _ = try await engine.delete((0..<40).map { .int64($0) }, from: "words")
-
-    var pieces: [[UInt8]] = []
-    do {
-      let backup = try await engine.startBackup(of: ["words"])
-      while let piece = try await backup.next() { pieces.append(piece) }
-    }
-    let before = model
-    try await upsert(Array(300..<420), to: "words", engine, &model, &random)
-    func restore(_ request: RestoreRequest) async throws {
-      let stream = AsyncStream<[UInt8]> { [pieces] stream in
-        for piece in pieces { stream.yield(piece) }
-        stream.finish()
-      }
-      let report = try await engine.restore(stream, request)
-      #expect(report.collections.map(\.source) == ["words"])
-    }
-    try await restore(RestoreRequest(only: "words", name: "copy"))
-    try await check(engine, "copy", before, &random, "the copy")
-    try await check(engine, "words", model, &random, "the original beside it")
-    #expect(
-      try engine.describeCollection("copy:title").generation.specification.quantization == .int8)
-    try await restore(RestoreRequest(ifExists: .replace))
-    try await check(engine, "words", before, &random, "in place of what was there")
-    #expect(try engine.listCollections().map(\.name) == ["copy", "words"])
-    // It goes on from there.
-    var again = before
-    try await upsert(Array(300..<420), to: "words", engine, &again, &random)
-    try await check(engine, "words", again, &random, "written after it")
-    try await harness.shutDown()
-    let found = try problems(harness.directory)
-    #expect(found.isEmpty, "\(found)")
   }
 
   @Test("a damaged field loses its vectors of some rows at most; points and other fields stay")

@@ -41,23 +41,6 @@ struct PayloadPartsTests {
 
   // MARK: In the store
 
-  private func withStore(_ body: (PointStore, DataDirectory) throws -> Void) throws {
-    try withTemporaryDirectory { path in
-      let directory = try DataDirectory(path: path)
-      defer { directory.close() }
-      try body(try store(in: directory, name: "c"), directory)
-    }
-  }
-
-  private func store(in directory: DataDirectory, name: String) throws -> PointStore {
-    try directory.write { db in
-      let made = try directory.catalog.insertCollection(
-        name: name, schema: CollectionSchema(dimension: 1, keyKind: .int64),
-        specification: EncodingSpecification(), in: db)
-      return PointStore(collectionID: made.collection.id, keyKind: .int64)
-    }
-  }
-
   private func version(_ directory: DataDirectory) throws -> String? {
     try directory.read {
       try String.fetchOne($0, sql: "SELECT value FROM meta WHERE name = 'format_version'")
@@ -149,7 +132,7 @@ struct PayloadPartsTests {
       #expect(try version(directory) == "7")
       let points = try directory.read { try store.backup(afterRow: -1, bytes: 1 << 20, in: $0) }
       #expect(points.map(\.payload) == [payload, #"{"a":1}"#])
-      let other = try self.store(in: directory, name: "d")
+      let other = try makeStore(in: directory, name: "d")
       try directory.write { try other.restore(points, in: $0) }
       let found = try directory.read { try other.scanLiveWithParts(afterRow: -1, limit: 9, in: $0) }
       #expect(found.map(\.payload) == [payload, #"{"a":1}"#])

@@ -281,21 +281,4 @@ struct PointFilterTests {
       #expect(failure == .invalidArgument)
     }
   }
-
-  private func withStore(_ payloads: [String], _ body: (PointStore, Database) throws -> Void) throws {
-    try withTemporaryDirectory { path in
-      let directory = try DataDirectory(path: path)
-      defer { directory.close() }
-      try directory.write { db in
-        let made = try directory.catalog.insertCollection(
-          name: "c", schema: CollectionSchema(dimension: 4, keyKind: .int64),
-          specification: EncodingSpecification(), in: db)
-        let store = PointStore(collectionID: made.collection.id, keyKind: .int64)
-        _ = try store.insert(
-          firstRow: 0, ids: payloads.indices.map { .int64(Int64($0)) }, payloads: payloads, sequence: 1,
-          replaceExisting: false, in: db)
-        try body(store, db)
-      }
-    }
-  }
 }

@@ -7,22 +7,6 @@ import Testing
 
 @Suite("PointStore")
 struct PointStoreTests {
-  private func withStore(
-    _ keyKind: CollectionSchema.KeyKind, _ body: (PointStore, DataDirectory) throws -> Void
-  ) throws {
-    try withTemporaryDirectory { path in
-      let directory = try DataDirectory(path: path)
-      defer { directory.close() }
-      let store = try directory.write { db in
-        let schema = CollectionSchema(dimension: 4, keyKind: keyKind)
-        let made = try directory.catalog.insertCollection(
-          name: "c", schema: schema, specification: EncodingSpecification(), in: db)
-        return PointStore(collectionID: made.collection.id, keyKind: keyKind)
-      }
-      try body(store, directory)
-    }
-  }
-
   @Test(
     "behaves like a dictionary over random batches",
     arguments: CollectionSchema.KeyKind.allCases, [1, 2, 3, 4] as [UInt64])
@@ -192,7 +176,7 @@ struct PointStoreTests {
   @Test("a reader that outlives its collection is told so")
   func dropped() throws {
     try withStore(.int64) { store, directory in
-      try directory.write { try directory.catalog.deleteCollection(store.collectionID, in: $0) }
+      _ = try directory.write { try directory.catalog.deleteCollection(store.collectionID, in: $0) }
       #expect(code { _ = try directory.read { try store.liveCount(in: $0) } } == .collectionNotFound)
     }
   }

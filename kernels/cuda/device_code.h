@@ -87,46 +87,40 @@ T fold(T value) {
 }  // namespace emulated
 #endif
 
-/// The sum over the lanes, folded 16, 8, 4, 2, 1, in all lanes: with one sum a lane the order of `dot_f32_f64`.
+/// What two lanes become: the own value first.
+struct Sum {
+  template <typename T>
+  static __device__ __forceinline__ T of(T own, T other) { return own + other; }
+};
+struct Largest {
+  template <typename T>
+  static __device__ __forceinline__ T of(T own, T other) { return other > own ? other : own; }
+};
+struct Least {
+  template <typename T>
+  static __device__ __forceinline__ T of(T own, T other) { return other < own ? other : own; }
+};
+
+/// Over the lanes, folded 16, 8, 4, 2, 1, in all lanes.
+template <typename Fold, typename T>
+__device__ __forceinline__ T warp_fold(T value) {
+#ifdef MOULT_EMULATED
+  return emulated::fold<T, Fold::template of<T>>(value);
+#else
+  MOULT_UNROLL
+  for (int half = 16; half > 0; half /= 2) value = Fold::of(value, __shfl_xor_sync(full_warp, value, half));
+  return value;
+#endif
+}
+
+/// The sum over the lanes: with one sum a lane the order of `dot_f32_f64`.
 /// (a + b = b + a: both lanes of a pair have the same bits, and lane 0's are the ones of the CPU.)
 template <typename T>
-__device__ __forceinline__ T warp_sum(T value) {
-#ifdef MOULT_EMULATED
-  return emulated::fold<T, emulated::sum_of<T>>(value);
-#else
-  MOULT_UNROLL
-  for (int half = 16; half > 0; half /= 2) value += __shfl_xor_sync(full_warp, value, half);
-  return value;
-#endif
-}
-
+__device__ __forceinline__ T warp_sum(T value) { return warp_fold<Sum>(value); }
 template <typename T>
-__device__ __forceinline__ T warp_max(T value) {
-#ifdef MOULT_EMULATED
-  return emulated::fold<T, emulated::largest_of<T>>(value);
-#else
-  MOULT_UNROLL
-  for (int half = 16; half > 0; half /= 2) {
-    const T other = __shfl_xor_sync(full_warp, value, half);
-    value = other > value ? other : value;
-  }
-  return value;
-#endif
-}
-
+__device__ __forceinline__ T warp_max(T value) { return warp_fold<Largest>(value); }
 template <typename T>
-__device__ __forceinline__ T warp_min(T value) {
-#ifdef MOULT_EMULATED
-  return emulated::fold<T, emulated::least_of<T>>(value);
-#else
-  MOULT_UNROLL
-  for (int half = 16; half > 0; half /= 2) {
-    const T other = __shfl_xor_sync(full_warp, value, half);
-    value = other < value ? other : value;
-  }
-  return value;
-#endif
-}
+__device__ __forceinline__ T warp_min(T value) { return warp_fold<Least>(value); }
 
 /// The number of the calling warp, from a lane: so the compiler knows that all lanes go the same way through loops over
 /// rows, and shuffles need no meeting point.

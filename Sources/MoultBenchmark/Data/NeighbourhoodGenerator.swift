@@ -1,6 +1,6 @@
 internal import Foundation
 internal import MoultCompute
-package import MoultModel
+internal import MoultModel
 
 /// Makes any number of vectors that lie among real ones.
 ///

@@ -1,5 +1,5 @@
 internal import MoultFiles
-package import MoultModel
+internal import MoultModel
 
 /// Writes a set of any size that is made of a real one; see `NeighbourhoodGenerator`.
 package enum GenerateBenchmark {

@@ -1,5 +1,5 @@
 internal import MoultCompute
-package import MoultModel
+internal import MoultModel
 
 /// Building a graph over codes, then searching it with a widening beam: a line for the build, then one for
 /// each `ef` and number of rescored candidates.

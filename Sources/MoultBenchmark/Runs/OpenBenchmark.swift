@@ -1,6 +1,6 @@
 internal import Foundation
 package import Logging
-package import MoultEngine
+internal import MoultEngine
 internal import MoultModel
 
 /// How long a data directory takes to open, and the first search after it, which compares the checksums of what it reads.

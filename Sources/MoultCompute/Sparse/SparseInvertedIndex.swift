@@ -17,7 +17,6 @@ public struct SparseInvertedIndex: Sendable {
   }
 
   public var rowCount: Int { rowSums.count }
-  public var dimensionCount: Int { lists.count }
 
   /// The next row. Entries whose value is 0 are as good as none.
   public mutating func append(_ vector: SparseVector) {

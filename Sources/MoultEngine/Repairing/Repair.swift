@@ -3,7 +3,7 @@ import GRDB
 package import Logging
 import MoultCompute
 import MoultJobs
-package import MoultModel
+import MoultModel
 import MoultStorage
 import ServiceLifecycle
 

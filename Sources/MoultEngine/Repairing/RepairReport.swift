@@ -1,5 +1,3 @@
-package import MoultModel
-
 /// What a repair found, did, and could not do.
 package struct RepairReport: Sendable, Codable, Equatable {
   /// Points whose full-precision vectors are gone.

@@ -1,7 +1,7 @@
-package import Foundation
-package import MoultEngine
+internal import Foundation
+internal import MoultEngine
 internal import MoultFiles
-package import MoultModel
+internal import MoultModel
 internal import MoultServer
 internal import NIOCore
 

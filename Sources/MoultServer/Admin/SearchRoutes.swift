@@ -111,7 +111,7 @@ extension AdminAPI {
         if let vector = hit.vector { json.member("vector", vector) }
         if let group = hit.group {
           json.key("group")
-          json.value(group)
+          json.value(JSON(group))
         }
         json.endObject()
       }
@@ -133,17 +133,5 @@ extension AdminAPI {
     }
     json.endObject()
     return .json(json, servedBy: response.servedBy)
-  }
-}
-
-extension JSONWriter {
-  fileprivate mutating func value(_ scalar: PointFilter.Scalar) {
-    switch scalar {
-    case .string(let text): value(text)
-    case .int(let number): value(number)
-    case .double(let number): value(number)
-    case .bool(let bool): value(bool)
-    case .null: null()
-    }
   }
 }

@@ -1,4 +1,4 @@
-package import MoultModel
+import MoultModel
 
 /// A row of a collection's table of points in a backup, living or dead.
 ///

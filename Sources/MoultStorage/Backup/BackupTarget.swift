@@ -1,5 +1,4 @@
-package import GRDB
-package import MoultModel
+import GRDB
 
 /// Puts collections of a backup into a data directory, beside those that are there.
 ///

@@ -1,4 +1,4 @@
-package import GRDB
+import GRDB
 import MoultModel
 
 extension DataDirectory {

@@ -1,5 +1,5 @@
 package import GRDB
-package import MoultModel
+import MoultModel
 
 /// The moment at which an alias moved from a collection to the copy that a job had made of it.
 package struct CutOverRecord: Sendable, Equatable {

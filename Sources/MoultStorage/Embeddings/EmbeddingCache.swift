@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-package import MoultModel
+import MoultModel
 import Synchronization
 
 /// Vectors that models have made of texts, by a digest of model and text: what was paid for once is not asked for
@@ -43,32 +43,7 @@ package final class EmbeddingCache: Sendable {
   /// Places that memory keeps, about 3 MiB, before ``settle()`` tells the database.
   package static let defaultPlacesPerFold = 32_768
 
-  /// What the database does not know yet.
-  private struct Unfolded {
-    var places: [Key: EmbeddingLog.Place] = [:]
-    var spent: [Int64: Spent] = [:]
-    var ends: [Int64: Int] = [:]
-
-    mutating func add(_ frame: EmbeddingLog.Frame, _ places: [EmbeddingLog.Place], log: Int64, end: Int) {
-      for (entry, place) in zip(frame.entries, places) { self.places[entry.key] = place }
-      if frame.spent != Spent() { spent[frame.job, default: Spent()] += frame.spent }
-      ends[log] = end
-    }
-
-    mutating func forget(upTo log: Int64) {
-      places = places.filter { $0.value.log > log }
-      ends = ends.filter { $0.key > log }
-    }
-
-    /// What came before.
-    mutating func add(before older: Unfolded) {
-      places.merge(older.places) { new, _ in new }
-      for (job, spent) in older.spent { self.spent[job, default: Spent()] += spent }
-      ends.merge(older.ends) { new, _ in new }
-    }
-  }
-
-  private struct State {
+  struct State {
     var logs: [Int64: EmbeddingLog] = [:]
     /// Of the newest log, which grows; 0 when there is none.
     var newest: Int64 = 0
@@ -81,12 +56,12 @@ package final class EmbeddingCache: Sendable {
     func place(of key: Key) -> EmbeddingLog.Place? { unfolded.places[key] ?? folding.places[key] }
   }
 
-  private let database: DatabasePool
-  private let path: String
+  let database: DatabasePool
+  let path: String
   private let directory: DataDirectory
-  private let state: Mutex<State>
+  let state: Mutex<State>
   private let logBytesMax: Int
-  private let placesPerFold: Int
+  let placesPerFold: Int
   /// Writes to the newest log: a disk that is slow keeps no task's thread.
   private let appending = DispatchQueue(label: "moult embeddings")
 
@@ -112,65 +87,11 @@ package final class EmbeddingCache: Sendable {
     }
     do {
       database = try DatabasePool(path: file.uri(path), configuration: configuration)
-      try Self.migrations.migrate(database)
+      try EmbeddingCacheMigrations.migrate(database)
       state = Mutex(try Self.open(directory, database))
     } catch {
       throw MoultError.translating(error, path: path)
     }
-  }
-
-  private static var migrations: DatabaseMigrator {
-    var migrator = DatabaseMigrator()
-    migrator.registerMigration("embeddings-1") { db in
-      try db.execute(
-        sql: """
-          CREATE TABLE refusals (
-            job INTEGER NOT NULL,
-            high INTEGER NOT NULL,
-            low INTEGER NOT NULL,
-            reason TEXT NOT NULL,
-            PRIMARY KEY (job, high, low)
-          ) STRICT, WITHOUT ROWID;
-          """)
-    }
-    migrator.registerMigration("embeddings-2") { db in
-      try db.execute(
-        sql: """
-          CREATE TABLE spent (
-            job INTEGER PRIMARY KEY,
-            texts INTEGER NOT NULL,
-            requests INTEGER NOT NULL,
-            tokens INTEGER NOT NULL,
-            seconds REAL NOT NULL
-          ) STRICT;
-          CREATE TABLE bridges (
-            job INTEGER PRIMARY KEY,
-            report TEXT NOT NULL,
-            queries BLOB NOT NULL,
-            documents BLOB NOT NULL
-          ) STRICT;
-          """)
-    }
-    migrator.registerMigration("embeddings-3") { db in
-      // Vectors of versions that kept them here are embedded again when they are asked for.
-      try db.execute(
-        sql: """
-          DROP TABLE IF EXISTS entries;
-          CREATE TABLE logs (
-            number INTEGER PRIMARY KEY,
-            folded INTEGER NOT NULL
-          ) STRICT;
-          CREATE TABLE places (
-            high INTEGER NOT NULL,
-            low INTEGER NOT NULL,
-            log INTEGER NOT NULL,
-            start INTEGER NOT NULL,
-            dimension INTEGER NOT NULL,
-            PRIMARY KEY (high, low)
-          ) STRICT, WITHOUT ROWID;
-          """)
-    }
-    return migrator
   }
 
   /// Opens the logs that are there and reads what the database does not know of them.
@@ -280,18 +201,6 @@ package final class EmbeddingCache: Sendable {
     return (places, logs)
   }
 
-  /// Rows that one statement takes: they share what it costs to run.
-  private static let rowsPerStatement = 250
-
-  /// - Parameter sql: of the parameters of all rows, "(?, ?), (?, ?)". Only that of full statements is kept compiled.
-  private static func statement(
-    rows: Int, of columns: Int, in db: Database, _ sql: (_ values: String) -> String
-  ) throws -> Statement {
-    let row = "(" + Array(repeating: "?", count: columns).joined(separator: ", ") + ")"
-    let sql = sql(Array(repeating: row, count: rows).joined(separator: ", "))
-    return try rows == rowsPerStatement ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql)
-  }
-
   private func refusals(of keys: [Key], job: Int64) throws -> [String?] {
     guard !keys.isEmpty else { return [] }
     return try reading { db in
@@ -304,41 +213,6 @@ package final class EmbeddingCache: Sendable {
         try String.fetchOne(
           find, arguments: [job, Int64(bitPattern: key.high), Int64(bitPattern: key.low)])
       }
-    }
-  }
-
-  /// What a job has asked its model for so far, over all its attempts.
-  package struct Spent: Sendable, Equatable {
-    package var texts: Int64
-    package var requests: Int64
-    package var tokens: Int64
-    /// Of all requests together.
-    package var seconds: Double
-
-    package init(texts: Int64 = 0, requests: Int64 = 0, tokens: Int64 = 0, seconds: Double = 0) {
-      self.texts = texts
-      self.requests = requests
-      self.tokens = tokens
-      self.seconds = seconds
-    }
-
-    package static func + (one: Spent, other: Spent) -> Spent {
-      Spent(
-        texts: one.texts &+ other.texts, requests: one.requests &+ other.requests,
-        tokens: one.tokens &+ other.tokens, seconds: one.seconds + other.seconds)
-    }
-
-    package static func += (one: inout Spent, other: Spent) { one = one + other }
-  }
-
-  package func spent(by job: Int64) async throws -> Spent {
-    // Where places get into the database, so that nothing is between both.
-    try await writing { [self] db in
-      let folded =
-        try Row.fetchOne(db, sql: "SELECT * FROM spent WHERE job = ?", arguments: [job]).map {
-          Spent(texts: $0["texts"], requests: $0["requests"], tokens: $0["tokens"], seconds: $0["seconds"])
-        } ?? Spent()
-      return folded + (state.withLock { $0.unfolded.spent[job] } ?? Spent())
     }
   }
 
@@ -398,132 +272,6 @@ package final class EmbeddingCache: Sendable {
     }
   }
 
-  /// Makes durable, for a power loss too, what was stored, and tells the database of it once that is a lot: the keys of a
-  /// moment change nearly every page of a large index, however few they are.
-  package func settle() async throws {
-    guard state.withLock({ $0.unfolded.places.count }) < placesPerFold else { return try await fold() }
-    do {
-      try await database.writeWithoutTransaction { [self] _ in
-        let logs = state.withLock { state in state.unfolded.ends.keys.compactMap { state.logs[$0] } }
-        for log in logs { try log.sync() }
-      }
-    } catch { throw MoultError.translating(error, path: path) }
-  }
-
-  /// Tells the database of what was stored since the last time. Memory keeps the places until somebody does.
-  package func fold() async throws {
-    do { try await database.writeWithoutTransaction { [self] db in try fold(in: db) } } catch {
-      throw MoultError.translating(error, path: path)
-    }
-  }
-
-  private func fold(in db: Database) throws {
-    let (part, logs) = state.withLock { state in
-      state.folding = state.unfolded
-      state.unfolded = Unfolded()
-      return (state.folding, state.logs)
-    }
-    guard !part.ends.isEmpty || !part.spent.isEmpty else { return }
-    do {
-      // The database must not know of what a power loss may take.
-      for number in part.ends.keys { try logs[number]?.sync() }
-      try db.inTransaction {
-        try Self.fold(part, in: db)
-        return .commit
-      }
-      state.withLock { $0.folding = Unfolded() }
-    } catch {
-      state.withLock { state in
-        state.unfolded.add(before: part)
-        state.folding = Unfolded()
-      }
-      throw error
-    }
-  }
-
-  private static func fold(_ part: Unfolded, in db: Database) throws {
-    // In the order of the index: each of its pages is changed once.
-    let sorted = part.places.map {
-      (high: Int64(bitPattern: $0.key.high), low: Int64(bitPattern: $0.key.low), place: $0.value)
-    }.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
-    for first in stride(from: 0, to: sorted.count, by: rowsPerStatement) {
-      let part = sorted[first..<min(sorted.count, first + rowsPerStatement)]
-      let insert = try statement(rows: part.count, of: 5, in: db) {
-        """
-        INSERT INTO places (high, low, log, start, dimension) VALUES \($0)
-        ON CONFLICT (high, low) DO UPDATE SET log = excluded.log, start = excluded.start,
-          dimension = excluded.dimension
-        """
-      }
-      var arguments: [Int64] = []
-      arguments.reserveCapacity(5 * part.count)
-      for (high, low, place) in part {
-        arguments += [high, low, place.log, Int64(place.offset), Int64(place.dimension)]
-      }
-      try insert.execute(arguments: StatementArguments(arguments))
-    }
-    for (job, spent) in part.spent {
-      try db.execute(
-        sql: """
-          INSERT INTO spent (job, texts, requests, tokens, seconds) VALUES (?, ?, ?, ?, ?)
-          ON CONFLICT (job) DO UPDATE SET texts = texts + excluded.texts,
-            requests = requests + excluded.requests,
-            tokens = min(tokens + excluded.tokens, 1 << 60), seconds = seconds + excluded.seconds
-          """, arguments: [job, spent.texts, spent.requests, spent.tokens, spent.seconds])
-    }
-    for (log, end) in part.ends {
-      try db.execute(
-        sql: "INSERT OR REPLACE INTO logs (number, folded) VALUES (?, ?)", arguments: [log, end])
-    }
-  }
-
-  /// Lets the refusals of a job go that has ended.
-  package func forgetRefusals(of job: Int64) async throws {
-    try await writing { db in
-      try db.execute(sql: "DELETE FROM refusals WHERE job = ?", arguments: [job])
-    }
-  }
-
-  /// Maps between the models of a job: a report, and two transforms as bytes.
-  package struct Bridge: Sendable, Equatable {
-    package var report: [UInt8]
-    package var queries: [UInt8]
-    package var documents: [UInt8]
-
-    package init(report: [UInt8], queries: [UInt8], documents: [UInt8]) {
-      self.report = report
-      self.queries = queries
-      self.documents = documents
-    }
-  }
-
-  package func bridge(of job: Int64) throws -> Bridge? {
-    try reading { db in
-      try Row.fetchOne(db, sql: "SELECT * FROM bridges WHERE job = ?", arguments: [job]).map { row in
-        let (report, queries, documents): (String, Data, Data) = (
-          row["report"], row["queries"], row["documents"]
-        )
-        return Bridge(report: Array(report.utf8), queries: Array(queries), documents: Array(documents))
-      }
-    }
-  }
-
-  package func store(_ bridge: Bridge, of job: Int64) async throws {
-    try await writing { db in
-      try db.execute(
-        sql: "INSERT OR REPLACE INTO bridges (job, report, queries, documents) VALUES (?, ?, ?, ?)",
-        arguments: [
-          job, String(decoding: bridge.report, as: UTF8.self), Data(bridge.queries), Data(bridge.documents),
-        ])
-    }
-  }
-
-  package func dropBridge(of job: Int64) async throws {
-    try await writing { db in
-      try db.execute(sql: "DELETE FROM bridges WHERE job = ?", arguments: [job])
-    }
-  }
-
   /// Lets go what is about a job that has done its work, and, while there is more than `bytes` of vectors, those that
   /// came first.
   package func end(job: Int64, keepingBytes bytes: Int) async throws {
@@ -574,13 +322,13 @@ package final class EmbeddingCache: Sendable {
     }
   }
 
-  private func writing<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws
+  func writing<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws
     -> Value
   {
     do { return try await database.write(body) } catch { throw MoultError.translating(error, path: path) }
   }
 
-  private func reading<Value>(_ body: (Database) throws -> Value) throws -> Value {
+  func reading<Value>(_ body: (Database) throws -> Value) throws -> Value {
     do { return try database.read(body) } catch { throw MoultError.translating(error, path: path) }
   }
 }

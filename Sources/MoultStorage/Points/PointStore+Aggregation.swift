@@ -12,7 +12,7 @@ extension PointStore {
     var arguments: [(any DatabaseValueConvertible)?] = []
     let condition = try condition(filter, &arguments)
     var keys: [String] = []
-    for key in order { keys.append(try Self.sql(key, try Self.sql(key.field, &arguments))) }
+    for key in order { keys.append(Self.sql(key, try Self.sql(key.field, &arguments))) }
     // Without payloads, so that what is sorted is small.
     let rows = try answering(filter, arguments, in: db) {
       try Int64.fetchAll(

@@ -133,7 +133,10 @@ struct CodeConformanceTests {
       let (rowsEnd, sideEnd) = (3 * encoder.rowBytes, 3 * encoder.sideBytes)
       let rows = UnsafeMutableRawPointer.allocate(byteCount: rowsEnd + 64, alignment: 64)
       let side = UnsafeMutableRawPointer.allocate(byteCount: sideEnd + 64, alignment: 64)
-      defer { (rows.deallocate(), side.deallocate()) }
+      defer {
+        rows.deallocate()
+        side.deallocate()
+      }
       var ends: [[UInt8]] = []
       for filler in [0x00, 0xFF] as [UInt8] {
         rows.initializeMemory(as: UInt8.self, repeating: filler, count: rowsEnd + 64)

@@ -63,7 +63,8 @@ struct BenchRunOptions: ParsableArguments {
           .failure, "--device cuda: \(problem)",
           next: "`moult doctor` shows what there is; `make cuda` builds the library")
       }
-      Console.say("warning: \(problem)")
+      Console.say(
+        "warning: \(DeviceChoice.variable)=cuda asks for a device, but the CPU is measured: \(problem)")
     }
     return options
   }
