@@ -95,7 +95,12 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
 
   /// Vectors that are rotated together: learned directions are a matrix product, random ones best stay in the
   /// first-level cache.
-  private var block: Int { rotation.isWhole ? 1 : min(64, max(1, 262_144 / layout.dimension)) }
+  private var block: Int {
+    switch rotation {
+    case .random: 1
+    case .learned(let map): map.blockCount
+    }
+  }
 
   /// What is known of a centred vector before it is rotated.
   private typealias Centred = (squared: Double, along: Double)

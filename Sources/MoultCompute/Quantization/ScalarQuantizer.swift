@@ -17,7 +17,7 @@ internal import MoultModel
 ///
 /// The query goes in as two int8 limbs, `q ≈ s·(high + low/254)`, `s = max|q|/127`: an error of at most
 /// s/508 an entry, 1/500 of what the codes' own rounding does. Integer sums are exact, so codes and side
-/// data are the same bytes on every ISA (behind a transform by BLAS, as equal as its result is).
+/// data are the same bytes on every ISA.
 struct ScalarQuantizer: NormalizingQuantizer {
   let dimension: Int
   let metric: Metric
