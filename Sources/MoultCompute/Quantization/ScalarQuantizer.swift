@@ -112,17 +112,20 @@ struct ScalarQuantizer: NormalizingQuantizer {
   ///
   /// - Parameters:
   ///   - sums: of `count` vectors.
+  ///   - map: what the vectors have gone through before they were encoded.
   ///   - scratch: `dimension` floats.
   func finish(
     _ sums: UnsafeMutablePointer<moult_u8_row>, _ coder: moult_u8_coder, _ vectors: UnsafePointer<Float>,
-    stride: Int, count: Int, codes: UnsafeMutablePointer<UInt8>, side: UnsafeMutableRawPointer?,
-    scratch: UnsafeMutablePointer<Float>
+    stride: Int, behind map: LinearTransform? = nil, count: Int, codes: UnsafeMutablePointer<UInt8>,
+    side: UnsafeMutableRawPointer?, scratch: UnsafeMutablePointer<Float>
   ) {
     if coder.normalizes != 0 {
       var coder = coder
       coder.normalizes = 0
       for i in 0..<count where !VectorNorm.isScalable(squared: sums[i].given_square) {
-        VectorNorm.normalize(vectors + i * stride, dimension, into: scratch)
+        let vector = vectors + i * stride
+        map?.apply(vector, count: 1, into: scratch)
+        VectorNorm.normalize(map == nil ? vector : UnsafePointer(scratch), dimension, into: scratch)
         KernelTable.best.encodeU8Rows(
           &coder, scratch, 4 * dimension, 1, scratch, codes + i * dimension, sums + i)
       }
