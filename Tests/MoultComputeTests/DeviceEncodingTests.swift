@@ -66,7 +66,7 @@ struct DeviceEncodingTests {
     #expect(fixture.device.counts.fallbacks == 0, "\(fixture.events)")
   }
 
-  @Test("int8 and the codes of levels are made there, learned directions too; grids and floats are not")
+  @Test("int8 and the codes of levels are made there, of all kinds; bits and floats are not")
   func which() throws {
     var random = SeededGenerator(seed: 1)
     let sample = random.gaussianFloats(count: 300 * 64)
@@ -75,10 +75,10 @@ struct DeviceEncodingTests {
         try VectorEncoder.trained(
           EncodingSpecification(quantization: quantization), dimension: 64, metric: .cosine, on: sample))
     }
-    for quantization in [Quantization.int8, .lloyd4, .segmented] {
+    for quantization in [Quantization.int8, .lloyd4, .segmented, .rabitq2] {
       #expect(try isOnDevice(quantization), "\(quantization)")
     }
-    for quantization in [Quantization.none, .rabitq2, .binary] {
+    for quantization in [Quantization.none, .binary] {
       #expect(try !isOnDevice(quantization), "\(quantization)")
     }
   }

@@ -70,6 +70,12 @@ static void rotate_reference(std::vector<float> &values, const uint64_t *signs) 
   }
 }
 
+/// A code of all values and what it comes to, as encode_levels in kernels.h.
+struct Trial {
+  float dot;
+  int64_t square;
+};
+
 static uint32_t level_code(float scaled, const moult_device_level_run &run) {
   if (run.bits == 8) return uint32_t(int(nearbyintf(fminf(fmaxf(scaled, -127), 127))) + 128);
   uint32_t code = 0;
@@ -82,6 +88,44 @@ static void put_code(uint32_t code, uint32_t bits, uint32_t place, uint8_t *segm
   segment[place / fields] |= uint8_t((code & ((1u << low_bits) - 1)) << low_bits * (place % fields));
   if (bits == 3) segment[8 + place / 4 % 4] |= uint8_t(code >> 2 << (place / 16 * 4 + place % 4));
   if (bits == 5) segment[16 + place / 2 % 4] |= uint8_t(code >> 4 << (place / 8 * 2 + place % 2));
+}
+
+/// Writes no codes where there is no room for them.
+static Trial try_reference(const float *values, float scale, const moult_device_level_run &run, uint8_t *codes) {
+  float sums[16] = {};
+  int64_t squares = 0;
+  for (uint32_t i = 0; i < 32 * run.segments; i++) {
+    const uint32_t code = level_code(values[i] * scale, run);
+    if (codes) put_code(code, run.bits, i % 32, codes + i / 32 * 4 * run.bits);
+    const int level = run.bits == 8 ? int(code) - 128 : run.levels[code];
+    const float product = values[i] * float(level);
+    sums[i % 16] += product;
+    squares += level * level;
+  }
+  for (int half = 8; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
+  }
+  return {sums[0], squares};
+}
+
+/// As LevelQuantizer.encodeGrid.
+template <typename Try>
+static float grid_reference(const moult_device_level_coder &coder, float inverse, Try &&try_scale) {
+  const float normalized = inverse * sqrtf(float(coder.rotated));
+  const float widest = normalized * float((1 << coder.runs[0].bits) - 1);
+  double best_cosine = -1;
+  float best = 0;
+  for (uint32_t i = 0; i < coder.reach_count; i++) {
+    float scale = widest / coder.reaches[i];
+    if (!std::isfinite(scale)) scale = 0;
+    const Trial trial = try_scale(scale);
+    const double cosine = trial.square > 0 ? double(trial.dot) / sqrt(double(trial.square)) : 0;
+    if (cosine > best_cosine) {
+      best_cosine = cosine;
+      best = scale;
+    }
+  }
+  return best;
 }
 
 /// What a row is once it has gone through the map before its encoder.
@@ -116,17 +160,10 @@ static void encode_reference(const moult_device_level_coder &coder, const float 
     float scale = inverse / run.divisor;
     if (run.bits == 8) scale /= run.unit;
     if (!std::isfinite(scale)) scale = 0;
-    float sums[16] = {};
-    for (uint32_t i = 0; i < 32 * run.segments; i++) {
-      const uint32_t code = level_code(own[i] * scale, run);
-      put_code(code, run.bits, i % 32, codes + i / 32 * 4 * run.bits);
-      const float product = own[i] * float(run.bits == 8 ? int(code) - 128 : run.levels[code]);
-      sums[i % 16] += product;
+    if (coder.reaches) {
+      scale = grid_reference(coder, inverse, [&](float tried) { return try_reference(own, tried, run, nullptr); });
     }
-    for (int half = 8; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
-    }
-    const double part = double(run.gain) * double(sums[0]);
+    const double part = double(run.gain) * double(try_reference(own, scale, run, codes).dot);
     dot += part;
     own += 32 * run.segments;
     codes += 4 * run.bits * run.segments;
@@ -161,8 +198,12 @@ static void encode_with_kernels(const moult_device_level_coder &coder, const flo
     float scale = known / run.divisor, part = 0;
     if (run.bits == 8) scale /= run.unit;
     int64_t squares = 0;
-    moult_scalar_encode_levels(own, std::isfinite(scale) ? scale : 0, 32 * run.segments, &levels, codes, &part,
-                               &squares);
+    const auto encode = [&](float tried) {
+      moult_scalar_encode_levels(own, tried, 32 * run.segments, &levels, codes, &part, &squares);
+      return Trial{part, squares};
+    };
+    if (coder.reaches) scale = grid_reference(coder, known, encode);
+    encode(std::isfinite(scale) ? scale : 0);
     dot += double(run.gain) * double(part);
     own += 32 * run.segments;
     codes += 4 * run.bits * run.segments;
@@ -252,10 +293,21 @@ class LevelCoderCase {
   }
   void map_from(Random &random, uint32_t inputs, bool has_bias) { before_.set(random, inputs, coder, has_bias); }
   uint32_t inputs() const { return coder.map ? coder.map->inputs : coder.dimension; }
+  /// A search of a grid: levels evenly apart, and so many scales.
+  void search(uint32_t trials) {
+    const uint32_t bits = coder.runs[0].bits;
+    for (int i = 0; i < 1 << bits; i++) {
+      tables_[0].levels[i] = int8_t(2 * i + 1 - (1 << bits));
+      if (i > 0) tables_[0].thresholds[i - 1] = float(2 * i - (1 << bits));
+    }
+    for (uint32_t i = 0; i < trials; i++) reaches_.push_back(1 + 4 * float(i) / float(std::max(1u, trials - 1)));
+    coder.reaches = reaches_.data();
+    coder.reach_count = trials;
+  }
 
  private:
   MapCase before_;
-  std::vector<float> directions_;
+  std::vector<float> directions_, reaches_;
   std::vector<float> centre_;
   std::vector<uint64_t> signs_;
   std::vector<LevelTable> tables_;
@@ -352,6 +404,19 @@ static void check_levels(Check &check) {
   run_mapped(100, 100, 128, {{1, 5}, {1, 3}, {2, 1}}, product, false, 140, 0, true);
   run_mapped(40, 40, 32, {{1, 4}}, distance, false, 30, 0, true);
   run_mapped(90, 48, 64, {{1, 3}, {1, 2}}, distance, false, 60, 2, true);
+  const auto run_grid = [&](uint32_t dimension, uint32_t bits, moult_device_metric metric, bool normalizes,
+                            uint64_t count, bool is_learned) {
+    LevelCoderCase shape(random, dimension, (dimension + 63) / 64 * 64, {{(dimension + 63) / 64 * 2, bits}}, metric,
+                         normalizes);
+    shape.search(bits == 1 ? 1 : 48);
+    if (is_learned) shape.learn(random);
+    check_levels_case(check, check.device, shape, count, 0, true, seed++);
+  };
+  run_grid(64, 1, cosine, true, 40, false);
+  run_grid(100, 2, distance, false, 30, false);
+  run_grid(130, 3, product, true, 24, false);
+  run_grid(384, 4, cosine, true, 23, false);
+  run_grid(64, 5, cosine, true, 24, true);
   // More runs than tables.
   run_mapped(640, 640, 640, std::vector<std::pair<uint32_t, uint32_t>>(20, {1, 4}), cosine, true, 11, 0, true);
   // What the kernels do not do is refused.
@@ -368,6 +433,12 @@ static void check_levels(Check &check) {
   bad.coder.row_bytes = 32;
   bad.learn(random);
   bad.map_from(random, 10, false);
+  LevelCoderCase wide(random, 64, 64, {{2, 8}}, cosine, true);
+  const float reach = 1;
+  wide.coder.reaches = &reach;
+  wide.coder.reach_count = 1;
+  check.expect_status(check.library->encode_levels(check.device, &wide.coder, row, 256, 1, nullptr, codes, side),
+                      MOULT_DEVICE_UNSUPPORTED, "a grid of bytes");
   const moult_device_map narrow = {10, 63, bad.coder.map->matrix, nullptr};
   bad.coder.map = &narrow;
   check.expect_status(check.library->encode_levels(check.device, &bad.coder, row, 256, 1, nullptr, codes, side),

@@ -40,6 +40,8 @@ struct EncodeLevelsWork {
   uint32_t run_count;
   const LevelTable *tables;
   uint32_t table_count;
+  const float *reaches;  ///< of a grid, or NULL
+  uint32_t reach_count;
   uint32_t row_words;  ///< of codes, 4 bytes each
   uint32_t *codes;
   float2 *side;  ///< or NULL
@@ -85,6 +87,7 @@ class LevelCoder {
   DeviceBuffer<uint32_t> signs_;
   DeviceBuffer<LevelRun> runs_;
   DeviceBuffer<LevelTable> tables_;
+  DeviceBuffer<float> reaches_;
   DeviceBuffer<float> centred_, turned_;
   DeviceBuffer<CentredSums> sums_;
 };

@@ -7,6 +7,8 @@ protocol DeviceCoded: NormalizingQuantizer {
   var deviceKind: DeviceWork.Kind? { get }
   /// The matrix among the code's own steps, which a device applies too.
   var ownMap: LinearTransform? { get }
+  /// How often a value is encoded until its code is found.
+  var roundsPerValue: Int { get }
 
   /// - Parameter map: what the vectors go through first, on the device as well; `stride` is that of the vectors as they
   ///   are given.
@@ -36,8 +38,9 @@ private func withDeviceMap<Result>(
 }
 
 extension LevelQuantizer: DeviceCoded {
-  /// A grid is searched vector by vector.
-  var deviceKind: DeviceWork.Kind? { table == .grid ? nil : .levels }
+  var deviceKind: DeviceWork.Kind? { .levels }
+
+  var roundsPerValue: Int { table == .grid ? 1 + gridReaches.count : 1 }
 
   var ownMap: LinearTransform? {
     switch rotation {
@@ -69,17 +72,21 @@ extension LevelQuantizer: DeviceCoded {
     directions: UnsafePointer<Float>?, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool {
-    let runs = deviceRuns
+    let runs = table == .grid ? [deviceRun(of: 0..<spreads.count)] : deviceRuns
+    let reaches = table == .grid ? gridReaches : []
     return runs.withUnsafeBufferPointer { runs in
-      withDeviceMap(map) { map in
-        var coder = moult_device_level_coder(
-          dimension: UInt32(dimension), rotated: UInt32(layout.dimension), normalizes: normalizes ? 1 : 0,
-          metric: metric.onDevice, centre: centre.pointer, signs: signs, runs: runs.baseAddress,
-          run_count: UInt32(runs.count), row_bytes: UInt32(rowBytes), directions: directions, map: map)
-        return use.perform(.levels) {
-          $0.table.encode_levels(
-            $0.device, &coder, vectors, 4 * stride, UInt64(count), nil,
-            rows.assumingMemoryBound(to: UInt8.self), side?.assumingMemoryBound(to: Float.self))
+      reaches.withUnsafeBufferPointer { reaches in
+        withDeviceMap(map) { map in
+          var coder = moult_device_level_coder(
+            dimension: UInt32(dimension), rotated: UInt32(layout.dimension), normalizes: normalizes ? 1 : 0,
+            metric: metric.onDevice, centre: centre.pointer, signs: signs, runs: runs.baseAddress,
+            run_count: UInt32(runs.count), row_bytes: UInt32(rowBytes), directions: directions, map: map,
+            reaches: reaches.isEmpty ? nil : reaches.baseAddress, reach_count: UInt32(reaches.count))
+          return use.perform(.levels) {
+            $0.table.encode_levels(
+              $0.device, &coder, vectors, 4 * stride, UInt64(count), nil,
+              rows.assumingMemoryBound(to: UInt8.self), side?.assumingMemoryBound(to: Float.self))
+          }
         }
       }
     }
@@ -90,22 +97,28 @@ extension LevelQuantizer: DeviceCoded {
     var segment = 0
     while segment < spreads.count {
       let end = endOfRun(from: segment)
-      let table = segmentTables[segment]
-      let levels = coders.pointer(segment).pointee
-      runs.append(
-        moult_device_level_run(
-          segments: UInt32(end - segment), bits: UInt32(table.bits), divisor: spreads[segment],
-          unit: table.bits == 8 ? table.unit : 1, gain: gains[segment], thresholds: levels.thresholds,
-          levels: levels.levels))
+      runs.append(deviceRun(of: segment..<end))
       segment = end
     }
     return runs
+  }
+
+  /// Of segments that have all in common with the first.
+  private func deviceRun(of segments: Range<Int>) -> moult_device_level_run {
+    let first = segments.lowerBound
+    let table = segmentTables[first]
+    let levels = coders.pointer(first).pointee
+    return moult_device_level_run(
+      segments: UInt32(segments.count), bits: UInt32(table.bits), divisor: spreads[first],
+      unit: table.bits == 8 ? table.unit : 1, gain: gains[first], thresholds: levels.thresholds,
+      levels: levels.levels)
   }
 }
 
 extension ScalarQuantizer: DeviceCoded {
   var deviceKind: DeviceWork.Kind? { .bytes }
   var ownMap: LinearTransform? { nil }
+  var roundsPerValue: Int { 1 }
 
   /// Vectors of a call: their sums are 8 MiB.
   private static let deviceBlock = 1 << 18
@@ -193,7 +206,8 @@ extension VectorEncoder {
     let products = (map?.productsPerVector ?? 0) + (coded.ownMap?.productsPerVector ?? 0)
     let work = DeviceWork(
       kind, bytesToDevice: 4 * (Double(count) * Double(map?.inputDimension ?? codeDimension) + products),
-      bytesFromDevice: Double(count * bytesPerVector), operations: Double(count) * Double(codeDimension),
+      bytesFromDevice: Double(count * bytesPerVector),
+      operations: Double(count) * Double(codeDimension) * Double(coded.roundsPerValue),
       mapProducts: Double(count) * products)
     guard use.takes(work) else { return false }
     return coded.encode(

@@ -107,8 +107,7 @@ typedef struct moult_device_map {
   const float *bias;    ///< `outputs`; NULL: none
 } moult_device_map;
 
-/// How rows become codes of integer levels: `LevelQuantizer` with tables that every row shares (not its search of a
-/// grid). Runs cover the rotated vector in order.
+/// How rows become codes of integer levels: `LevelQuantizer`. Runs cover the rotated vector in order.
 typedef struct moult_device_level_run {
   uint32_t segments;        ///< of 32 dimensions
   uint32_t bits;            ///< 1, 2, 3, 4, 5 or 8
@@ -133,6 +132,10 @@ typedef struct moult_device_level_coder {
   const float *directions;
   /// To `dimension`, before all else: rows are of `inputs` floats then. NULL: they are the vectors.
   const moult_device_map *map;
+  /// A grid, with one run of at most 5 bits: each row is coded with the scale √rotated·(1/‖v‖)·(2^bits − 1)/reach whose
+  /// code points nearest to it, of equally near ones the first. NULL: with the run's divisor.
+  const float *reaches;
+  uint32_t reach_count;
 } moult_device_level_coder;
 
 /// Codes of one byte a dimension: `ScalarQuantizer`; see moult_u8_coder in kernels.h.
