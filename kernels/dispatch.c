@@ -67,8 +67,9 @@ static void overlay(moult_kernels *table, const moult_kernels *over) {
   OVERLAY(dot_bf16_blocks);
   OVERLAY(scan_sketches);
   OVERLAY(guide_score_rows);
+  OVERLAY(map_rows_f32);
 #undef OVERLAY
-  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 36 * sizeof(void (*)(void)),
+  _Static_assert(sizeof(moult_kernels) == offsetof(moult_kernels, dot_f32) + 37 * sizeof(void (*)(void)),
                  "a kernel was added to the table: overlay it here as well");
 }
 

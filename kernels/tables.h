@@ -74,6 +74,8 @@
   void moult_##isa##_scan_sketches(const uint8_t *chunks, size_t lines, size_t chunk_count,              \
                                    const int8_t *tables, const int8_t *bars, size_t query_count,         \
                                    uint64_t *masks);                                                     \
+  void moult_##isa##_map_rows_f32(const float *blocks, size_t inputs, size_t outputs, const float *rows, \
+                                  size_t stride, size_t count, float *out);                              \
   extern const moult_kernels moult_##isa##_table;
 
 /// Complete: every other table inherits what it leaves NULL from the levels below, at last from here.

@@ -7,7 +7,8 @@ struct DeviceCostTests {
   /// About an H200 behind 50 GB/s, and an AVX-512 processor.
   private static func cost(threads: Int, rates: WorkRates = .thread("avx512")) -> DeviceCost {
     DeviceCost(
-      rates: WorkRates(exact: 2e14, bits: 2e12, levels: 5e11, bytes: 5e11, nearest: 2e14, graph: 1e6),
+      rates: WorkRates(
+        exact: 2e14, bits: 2e12, levels: 5e11, bytes: 5e11, nearest: 2e14, graph: 1e6, maps: 3e13),
       toDeviceBytesPerSecond: 1e10, fromDeviceBytesPerSecond: 1e10, threadRates: rates, threads: threads)
   }
 
@@ -27,6 +28,10 @@ struct DeviceCostTests {
     #expect(cost.onThreads(work) == 1)
     let reading = DeviceWork(.exact, bytesToDevice: 8000, bytesFromDevice: 50, operations: 4e9)
     #expect(cost.onThreads(reading) == 2)
+    let mapping = DeviceWork(
+      .exact, bytesToDevice: 2000, bytesFromDevice: 50, operations: 4e9, mapProducts: 2e9)
+    #expect(cost.onDevice(mapping) == 0.5 + 2 + 2 + 4 + 0.5)
+    #expect(cost.onThreads(mapping) == 1 + 2)
   }
 
   @Test("many queries go to the device, few stay", arguments: [1, 2, 16, 64])
@@ -44,6 +49,11 @@ struct DeviceCostTests {
     #expect(Self.cost(threads: 1).prefersDevice(work))
     #expect(!Self.cost(threads: 16).prefersDevice(work))
     #expect(Self.cost(threads: 16, rates: .thread("scalar")).prefersDevice(work))
+    // Behind a matrix the CPU has most of the work.
+    let mapped = DeviceWork(
+      .levels, bytesToDevice: 4 * values, bytesFromDevice: values / 2, operations: values,
+      mapProducts: 768 * values)
+    #expect(Self.cost(threads: 16).prefersDevice(mapped))
   }
 
   @Test("more work never turns the device down that less work went to", arguments: DeviceWork.Kind.allCases)
@@ -62,7 +72,7 @@ struct DeviceCostTests {
   @Test("a device of which nothing was measured gets nothing", arguments: DeviceWork.Kind.allCases)
   func unknown(kind: DeviceWork.Kind) {
     let cost = DeviceCost(
-      rates: WorkRates(exact: 0, bits: 0, levels: 0, bytes: 0, nearest: 0, graph: 0),
+      rates: WorkRates(exact: 0, bits: 0, levels: 0, bytes: 0, nearest: 0, graph: 0, maps: 0),
       toDeviceBytesPerSecond: 0, fromDeviceBytesPerSecond: 0, threadRates: .thread("avx2"), threads: 1)
     #expect(!cost.prefersDevice(DeviceWork(kind, bytesToDevice: 1e12, bytesFromDevice: 0, operations: 1e18)))
   }
@@ -72,5 +82,6 @@ struct DeviceCostTests {
   func rates(instructionSet: String) {
     let rates = WorkRates.thread(instructionSet)
     for kind in DeviceWork.Kind.allCases { #expect(rates.rate(kind) > 0) }
+    #expect(rates.maps > 0)
   }
 }

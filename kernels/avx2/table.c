@@ -40,6 +40,7 @@ const moult_kernels moult_avx2_table = {
     .centre_sums_f32 = moult_avx2_centre_sums_f32,
     .dot_bf16_blocks = moult_avx2_dot_bf16_blocks,
     .guide_score_rows = moult_avx2_guide_score_rows,
+    .map_rows_f32 = moult_avx2_map_rows_f32,
 };
 
 #endif

@@ -39,6 +39,7 @@ const moult_kernels moult_avx512_table = {
     .encode_u8_rows = moult_avx512_encode_u8_rows,
     .centre_sums_f32 = moult_avx512_centre_sums_f32,
     .guide_score_rows = moult_avx512_guide_score_rows,
+    .map_rows_f32 = moult_avx512_map_rows_f32,
 };
 
 const moult_kernels moult_avx512_bf16_table = {

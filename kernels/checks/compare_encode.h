@@ -160,12 +160,43 @@ static void compare_encode_rows(const moult_kernels *fast, const moult_kernels *
   }
 }
 
+/// Around the widths of tiles and their passes.
+static void compare_mapped_rows(const moult_kernels *fast, const moult_kernels *slow,
+                                int (*expect)(int holds, const char *what)) {
+  enum { INPUTS_MAX = 300, OUTPUTS_MAX = 150, ROWS_MAX = 110, BLOCKS = (OUTPUTS_MAX + 15) / 16 };
+  static float matrix[OUTPUTS_MAX][INPUTS_MAX], rows[ROWS_MAX * INPUTS_MAX], out[2][ROWS_MAX * OUTPUTS_MAX];
+  static _Alignas(64) float blocks[BLOCKS * INPUTS_MAX * 16];
+  static uint8_t source[sizeof rows + 3];
+  static const size_t inputs[] = {0, 1, 31, 255, 256, 257, 300}, outputs[] = {1, 15, 16, 17, 33, 64, 129, 150};
+  for (size_t i = 0; i < sizeof matrix / 4; i++) matrix[0][i] = encode_random_float(1);
+  for (size_t i = 0; i < sizeof rows / 4; i++) rows[i] = encode_random_float(1);
+  for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+    for (size_t o = 0; o < sizeof outputs / sizeof *outputs; o++) {
+      for (size_t first = 0; first < outputs[o]; first += 16) {
+        const size_t now = outputs[o] - first < 16 ? outputs[o] - first : 16;
+        fast->interleave_block(matrix[first], sizeof matrix[0], now, 4 * inputs[i], inputs[i],
+                               (uint8_t *)(blocks + first * inputs[i]));
+      }
+      for (size_t count = 0; count <= ROWS_MAX; count += count < 14 ? 1 : 16) {
+        memcpy(source + count % 4, rows, sizeof rows);
+        memset(out, 0xFF, sizeof out);
+        for (int side = 0; side < 2; side++) {
+          (side ? slow : fast)->map_rows_f32(blocks, inputs[i], outputs[o], (const float *)(source + count % 4),
+                                             sizeof matrix[0], count, out[side]);
+        }
+        expect(encode_same(out[0], out[1], sizeof out[0]), "map_rows_f32");
+      }
+    }
+  }
+}
+
 static void compare_encode(const moult_kernels *fast, const moult_kernels *slow,
                            int (*expect)(int holds, const char *what)) {
   compare_encode_levels(fast, slow, expect);
   compare_float_sums(fast, slow, expect);
   compare_encode_rows(fast, slow, expect);
   compare_rotation(fast, slow, expect);
+  compare_mapped_rows(fast, slow, expect);
   compare_short_rows(fast, expect);
 }
 

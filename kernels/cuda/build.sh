@@ -7,7 +7,7 @@
 #
 # nvcc is taken from PATH, from CUDA_HOME, or installed from PyPI into .build/cuda-venv. CXX chooses the C++ compiler
 # of the emulated build, MOULT_CUDA_TARGETS the targets ("80 90a ptx"), MOULT_CUDA_OUT another place, MOULT_CUDA_ONLY
-# families ("hamming encode").
+# families with those they build on ("hamming encode encode_u8 map_rows").
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -74,7 +74,7 @@ case $mode in
   done
   # The CPU's own kernels, which the check holds its references against.
   compiled=()
-  for name in distance_f64 distance_i8 encode encode_levels encode_rows rotate vector_f32; do
+  for name in distance_f64 distance_i8 encode encode_levels encode_rows map_rows rotate vector_f32; do
     compiled+=("$here/../scalar/$name.c")
   done
   compile_all "$objects" nice "$compiler" -x c -std=gnu11 -O2 -g -fPIC -ffp-contract=off -I"$here/.." \

@@ -2,7 +2,7 @@
 #ifndef MOULT_DEVICE_CHECK_ENCODE_H
 #define MOULT_DEVICE_CHECK_ENCODE_H
 
-#include "check.h"
+#include "check_map_rows.h"
 #include "encode.h"
 
 #ifdef MOULT_EMULATED
@@ -14,6 +14,7 @@ void moult_scalar_encode_levels(const float *values, float scale, size_t count, 
                                 uint8_t *codes, float *dot, int64_t *square);
 void moult_scalar_encode_u8_rows(const moult_u8_coder *coder, const float *rows, size_t stride, size_t count,
                                  float *scratch, uint8_t *codes, moult_u8_row *out);
+double moult_scalar_sum_of_squares_f32(const float *values, size_t count);
 double moult_scalar_centre_sums_f32(const float *values, float factor, const float *centre, float *target,
                                     size_t count, double *along);
 }
@@ -69,6 +70,12 @@ static void rotate_reference(std::vector<float> &values, const uint64_t *signs) 
   }
 }
 
+/// A code of all values and what it comes to, as encode_levels in kernels.h.
+struct Trial {
+  float dot;
+  int64_t square;
+};
+
 static uint32_t level_code(float scaled, const moult_device_level_run &run) {
   if (run.bits == 8) return uint32_t(int(nearbyintf(fminf(fmaxf(scaled, -127), 127))) + 128);
   uint32_t code = 0;
@@ -83,7 +90,51 @@ static void put_code(uint32_t code, uint32_t bits, uint32_t place, uint8_t *segm
   if (bits == 5) segment[16 + place / 2 % 4] |= uint8_t(code >> 4 << (place / 8 * 2 + place % 2));
 }
 
-/// As LevelQuantizer.encodeOne with a random rotation.
+/// Writes no codes where there is no room for them.
+static Trial try_reference(const float *values, float scale, const moult_device_level_run &run, uint8_t *codes) {
+  float sums[16] = {};
+  int64_t squares = 0;
+  for (uint32_t i = 0; i < 32 * run.segments; i++) {
+    const uint32_t code = level_code(values[i] * scale, run);
+    if (codes) put_code(code, run.bits, i % 32, codes + i / 32 * 4 * run.bits);
+    const int level = run.bits == 8 ? int(code) - 128 : run.levels[code];
+    const float product = values[i] * float(level);
+    sums[i % 16] += product;
+    squares += level * level;
+  }
+  for (int half = 8; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
+  }
+  return {sums[0], squares};
+}
+
+/// As LevelQuantizer.encodeGrid.
+template <typename Try>
+static float grid_reference(const moult_device_level_coder &coder, float inverse, Try &&try_scale) {
+  const float normalized = inverse * sqrtf(float(coder.rotated));
+  const float widest = normalized * float((1 << coder.runs[0].bits) - 1);
+  double best_cosine = -1;
+  float best = 0;
+  for (uint32_t i = 0; i < coder.reach_count; i++) {
+    float scale = widest / coder.reaches[i];
+    if (!std::isfinite(scale)) scale = 0;
+    const Trial trial = try_scale(scale);
+    const double cosine = trial.square > 0 ? double(trial.dot) / sqrt(double(trial.square)) : 0;
+    if (cosine > best_cosine) {
+      best_cosine = cosine;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+/// What a row is once it has gone through the map before its encoder.
+static std::vector<float> mapped(const moult_device_map *map, uint32_t dimension, const float *row) {
+  if (!map) return {row, row + dimension};
+  return mapped_by_chains(map->matrix, map->bias, map->outputs, map->inputs, row);
+}
+
+/// As LevelQuantizer.encodeOne, of a vector that is mapped.
 static void encode_reference(const moult_device_level_coder &coder, const float *row, uint8_t *codes, float *side) {
   const uint32_t dimension = coder.dimension;
   std::vector<float> values(row, row + dimension);
@@ -91,9 +142,14 @@ static void encode_reference(const moult_device_level_coder &coder, const float 
   for (uint32_t j = 0; j < dimension; j++) values[j] -= coder.centre[j];
   const double square = dot_f64(values.data(), values.data(), dimension);
   const double along = dot_f64(values.data(), coder.centre, dimension);
-  values.resize(coder.rotated, 0.0f);
-  rotate_reference(values, coder.signs);
+  if (coder.directions) {
+    values = mapped_by_chains(coder.directions, nullptr, coder.rotated, dimension, values.data());
+  } else {
+    values.resize(coder.rotated, 0.0f);
+    rotate_reference(values, coder.signs);
+  }
   if (!(square < 1e72)) std::fill(values.begin(), values.end(), 0.0f);
+  const double covered = coder.directions ? dot_f64(values.data(), values.data(), coder.rotated) : square;
   float inverse = square > 0 ? float(1 / sqrt(square)) : 0;
   if (!std::isfinite(inverse)) inverse = 0;
   memset(codes, 0, coder.row_bytes);
@@ -104,22 +160,15 @@ static void encode_reference(const moult_device_level_coder &coder, const float 
     float scale = inverse / run.divisor;
     if (run.bits == 8) scale /= run.unit;
     if (!std::isfinite(scale)) scale = 0;
-    float sums[16] = {};
-    for (uint32_t i = 0; i < 32 * run.segments; i++) {
-      const uint32_t code = level_code(own[i] * scale, run);
-      put_code(code, run.bits, i % 32, codes + i / 32 * 4 * run.bits);
-      const float product = own[i] * float(run.bits == 8 ? int(code) - 128 : run.levels[code]);
-      sums[i % 16] += product;
+    if (coder.reaches) {
+      scale = grid_reference(coder, inverse, [&](float tried) { return try_reference(own, tried, run, nullptr); });
     }
-    for (int half = 8; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
-    }
-    const double part = double(run.gain) * double(sums[0]);
+    const double part = double(run.gain) * double(try_reference(own, scale, run, codes).dot);
     dot += part;
     own += 32 * run.segments;
     codes += 4 * run.bits * run.segments;
   }
-  const double ratio = dot > 0 && square > 0 ? square / dot : 0;
+  const double ratio = dot > 0 && covered > 0 ? covered / dot : 0;
   const float factor = ratio < double(3.4028234663852886e38f) / 4 ? float(ratio) : 0;
   const bool is_distance = coder.metric == MOULT_DEVICE_SQUARED_L2;
   side[0] = is_distance ? 2 * factor : factor;
@@ -130,14 +179,17 @@ static void encode_reference(const moult_device_level_coder &coder, const float 
 /// The same out of the CPU's kernels, put together as LevelQuantizer does; vectors as `normalized` gives them.
 static void encode_with_kernels(const moult_device_level_coder &coder, const float *row, uint8_t *codes, float *side) {
   const uint32_t dimension = coder.dimension;
-  std::vector<float> values(coder.rotated);
+  std::vector<float> values(std::max(coder.rotated, dimension));
   const std::vector<float> given =
       coder.normalizes ? normalized(row, dimension) : std::vector<float>(row, row + dimension);
   double along = 0, dot = 0;
   const double square =
       moult_scalar_centre_sums_f32(given.data(), 1, coder.centre, values.data(), dimension, &along);
-  moult_scalar_rotate_kac_f32(values.data(), coder.signs, coder.rotated);
+  if (coder.directions) values = mapped_by_kernel(coder.directions, coder.rotated, dimension, values.data());
+  else moult_scalar_rotate_kac_f32(values.data(), coder.signs, coder.rotated);
   if (!(square < 1e72)) std::fill(values.begin(), values.end(), 0.0f);
+  const double covered =
+      coder.directions ? moult_scalar_sum_of_squares_f32(values.data(), coder.rotated) : square;
   const float inverse = square > 0 ? float(1 / sqrt(square)) : 0, known = std::isfinite(inverse) ? inverse : 0;
   const float *own = values.data();
   for (uint32_t r = 0; r < coder.run_count; r++) {
@@ -146,13 +198,17 @@ static void encode_with_kernels(const moult_device_level_coder &coder, const flo
     float scale = known / run.divisor, part = 0;
     if (run.bits == 8) scale /= run.unit;
     int64_t squares = 0;
-    moult_scalar_encode_levels(own, std::isfinite(scale) ? scale : 0, 32 * run.segments, &levels, codes, &part,
-                               &squares);
+    const auto encode = [&](float tried) {
+      moult_scalar_encode_levels(own, tried, 32 * run.segments, &levels, codes, &part, &squares);
+      return Trial{part, squares};
+    };
+    if (coder.reaches) scale = grid_reference(coder, known, encode);
+    encode(std::isfinite(scale) ? scale : 0);
     dot += double(run.gain) * double(part);
     own += 32 * run.segments;
     codes += 4 * run.bits * run.segments;
   }
-  const double ratio = dot > 0 && square > 0 ? square / dot : 0;
+  const double ratio = dot > 0 && covered > 0 ? covered / dot : 0;
   const float factor = ratio < double(3.4028234663852886e38f) / 4 ? float(ratio) : 0;
   const bool is_distance = coder.metric == MOULT_DEVICE_SQUARED_L2;
   side[0] = is_distance ? 2 * factor : factor;
@@ -178,6 +234,22 @@ static LevelTable level_table(uint32_t bits) {
   }
   return table;
 }
+
+/// A map before an encoder.
+struct MapCase {
+  moult_device_map map{};
+  std::vector<float> matrix, bias;
+
+  template <typename Coder>
+  void set(Random &random, uint32_t inputs, Coder &coder, bool has_bias) {
+    matrix = random.normals(size_t(coder.dimension) * inputs);
+    bias = random.normals(coder.dimension);
+    for (float &value : matrix) value /= sqrtf(float(inputs));
+    for (float &value : bias) value *= 0.05f;
+    map = {inputs, coder.dimension, matrix.data(), has_bias ? bias.data() : nullptr};
+    coder.map = &map;
+  }
+};
 
 class LevelCoderCase {
  public:
@@ -209,9 +281,33 @@ class LevelCoderCase {
     coder.runs = runs_.data();
     coder.run_count = uint32_t(runs_.size());
   }
+  LevelCoderCase(const LevelCoderCase &) = delete;
   moult_device_level_coder coder{};
 
+  /// Directions in the place of the random rotation.
+  void learn(Random &random) {
+    directions_ = random.normals(size_t(coder.rotated) * coder.dimension);
+    for (float &value : directions_) value /= sqrtf(float(coder.dimension));
+    coder.signs = nullptr;
+    coder.directions = directions_.data();
+  }
+  void map_from(Random &random, uint32_t inputs, bool has_bias) { before_.set(random, inputs, coder, has_bias); }
+  uint32_t inputs() const { return coder.map ? coder.map->inputs : coder.dimension; }
+  /// A search of a grid: levels evenly apart, and so many scales.
+  void search(uint32_t trials) {
+    const uint32_t bits = coder.runs[0].bits;
+    for (int i = 0; i < 1 << bits; i++) {
+      tables_[0].levels[i] = int8_t(2 * i + 1 - (1 << bits));
+      if (i > 0) tables_[0].thresholds[i - 1] = float(2 * i - (1 << bits));
+    }
+    for (uint32_t i = 0; i < trials; i++) reaches_.push_back(1 + 4 * float(i) / float(std::max(1u, trials - 1)));
+    coder.reaches = reaches_.data();
+    coder.reach_count = trials;
+  }
+
  private:
+  MapCase before_;
+  std::vector<float> directions_, reaches_;
   std::vector<float> centre_;
   std::vector<uint64_t> signs_;
   std::vector<LevelTable> tables_;
@@ -233,8 +329,8 @@ static void check_levels_case(Check &check, moult_device *device, const LevelCod
                               size_t gap, bool has_side, uint64_t seed) {
   const moult_device_level_coder &coder = shape.coder;
   Random random(seed);
-  const size_t stride = coder.dimension + gap;
-  std::vector<float> rows = odd_rows(random, count, coder.dimension, stride);
+  const size_t stride = shape.inputs() + gap;
+  std::vector<float> rows = odd_rows(random, count, shape.inputs(), stride);
   std::vector<uint8_t> codes(count * coder.row_bytes, 0xee), wanted(coder.row_bytes);
   std::vector<float> side(2 * count, 12345);
   const moult_device_status status =
@@ -243,11 +339,12 @@ static void check_levels_case(Check &check, moult_device *device, const LevelCod
   if (!check.expect_status(status, MOULT_DEVICE_OK, "encode_levels")) return;
   for (uint64_t i = 0; i < count; i++) {
     float wanted_side[2];
-    encode_reference(coder, rows.data() + i * stride, wanted.data(), wanted_side);
+    const std::vector<float> vector = mapped(coder.map, coder.dimension, rows.data() + i * stride);
+    encode_reference(coder, vector.data(), wanted.data(), wanted_side);
 #ifdef MOULT_EMULATED
     std::vector<uint8_t> kernel_codes(coder.row_bytes);
     float kernel_side[2];
-    encode_with_kernels(coder, rows.data() + i * stride, kernel_codes.data(), kernel_side);
+    encode_with_kernels(coder, vector.data(), kernel_codes.data(), kernel_side);
     check.expect(kernel_codes == wanted && memcmp(kernel_side, wanted_side, 8) == 0,
                  "levels, %u to %u dimensions, row %llu: the reference is not what the CPU's kernels give",
                  coder.dimension, coder.rotated, static_cast<unsigned long long>(i));
@@ -293,6 +390,35 @@ static void check_levels(Check &check) {
     run(4160, 4160, {{130, 1}}, cosine, true, 12, 0, true);
     run(20000, 20032, {{626, 5}}, distance, true, 3, 0, true);
   }
+  const auto run_mapped = [&](uint32_t inputs, uint32_t dimension, uint32_t rotated,
+                              std::vector<std::pair<uint32_t, uint32_t>> runs, moult_device_metric metric,
+                              bool normalizes, uint64_t count, size_t gap, bool is_learned) {
+    LevelCoderCase shape(random, dimension, rotated, std::move(runs), metric, normalizes);
+    if (is_learned) shape.learn(random);
+    if (inputs != dimension) shape.map_from(random, inputs, metric == distance);
+    check_levels_case(check, check.device, shape, count, gap, true, seed++);
+  };
+  run_mapped(100, 64, 64, {{2, 4}}, cosine, true, 150, 3, false);
+  run_mapped(70, 33, 64, {{2, 2}}, distance, false, 40, 0, false);
+  run_mapped(100, 100, 96, {{1, 8}, {1, 4}, {1, 2}}, cosine, true, 150, 1, true);
+  run_mapped(100, 100, 128, {{1, 5}, {1, 3}, {2, 1}}, product, false, 140, 0, true);
+  run_mapped(40, 40, 32, {{1, 4}}, distance, false, 30, 0, true);
+  run_mapped(90, 48, 64, {{1, 3}, {1, 2}}, distance, false, 60, 2, true);
+  const auto run_grid = [&](uint32_t dimension, uint32_t bits, moult_device_metric metric, bool normalizes,
+                            uint64_t count, bool is_learned) {
+    LevelCoderCase shape(random, dimension, (dimension + 63) / 64 * 64, {{(dimension + 63) / 64 * 2, bits}}, metric,
+                         normalizes);
+    shape.search(bits == 1 ? 1 : 48);
+    if (is_learned) shape.learn(random);
+    check_levels_case(check, check.device, shape, count, 0, true, seed++);
+  };
+  run_grid(64, 1, cosine, true, 40, false);
+  run_grid(100, 2, distance, false, 30, false);
+  run_grid(130, 3, product, true, 24, false);
+  run_grid(384, 4, cosine, true, 23, false);
+  run_grid(64, 5, cosine, true, 24, true);
+  // More runs than tables.
+  run_mapped(640, 640, 640, std::vector<std::pair<uint32_t, uint32_t>>(20, {1, 4}), cosine, true, 11, 0, true);
   // What the kernels do not do is refused.
   LevelCoderCase bad(random, 64, 64, {{2, 4}}, cosine, true);
   bad.coder.rotated = 96;
@@ -304,15 +430,29 @@ static void check_levels(Check &check) {
   bad.coder.row_bytes = 31;
   check.expect_status(check.library->encode_levels(check.device, &bad.coder, row, 256, 1, nullptr, codes, side),
                       MOULT_DEVICE_UNSUPPORTED, "a row that is cut");
+  bad.coder.row_bytes = 32;
+  bad.learn(random);
+  bad.map_from(random, 10, false);
+  LevelCoderCase wide(random, 64, 64, {{2, 8}}, cosine, true);
+  const float reach = 1;
+  wide.coder.reaches = &reach;
+  wide.coder.reach_count = 1;
+  check.expect_status(check.library->encode_levels(check.device, &wide.coder, row, 256, 1, nullptr, codes, side),
+                      MOULT_DEVICE_UNSUPPORTED, "a grid of bytes");
+  const moult_device_map narrow = {10, 63, bad.coder.map->matrix, nullptr};
+  bad.coder.map = &narrow;
+  check.expect_status(check.library->encode_levels(check.device, &bad.coder, row, 256, 1, nullptr, codes, side),
+                      MOULT_DEVICE_UNSUPPORTED, "a map to other dimensions");
 }
 
 // MARK: Bytes
 
 static void check_u8_case(Check &check, moult_device *device, uint32_t dimension, bool normalizes, bool has_limbs,
-                          uint64_t count, size_t gap, uint64_t seed) {
+                          uint64_t count, size_t gap, uint64_t seed, uint32_t inputs = 0) {
   Random random(seed);
-  const size_t stride = dimension + gap;
-  const std::vector<float> rows = odd_rows(random, count, dimension, stride);
+  const uint32_t given = inputs ? inputs : dimension;
+  const size_t stride = given + gap;
+  const std::vector<float> rows = odd_rows(random, count, given, stride);
   std::vector<float> centre = random.normals(dimension);
   for (float &value : centre) value *= 0.01f;
   std::vector<int8_t> high(dimension), low(dimension);
@@ -327,6 +467,13 @@ static void check_u8_case(Check &check, moult_device *device, uint32_t dimension
   coder.inverse_step = 1 / step;
   coder.high = has_limbs ? high.data() : nullptr;
   coder.low = has_limbs ? low.data() : nullptr;
+  MapCase before;
+  if (inputs) before.set(random, inputs, coder, !normalizes);
+  std::vector<float> vectors;
+  for (uint64_t i = 0; i < count; i++) {
+    const std::vector<float> vector = mapped(coder.map, dimension, rows.data() + i * stride);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+  }
   std::vector<uint8_t> codes(count * dimension, 0xee);
   std::vector<moult_device_u8_row> sums(count);
   memset(sums.data(), 0xee, count * sizeof sums[0]);
@@ -340,8 +487,8 @@ static void check_u8_case(Check &check, moult_device *device, uint32_t dimension
     std::vector<float> scratch(dimension);
     std::vector<uint8_t> kernel_codes(count * dimension);
     std::vector<moult_u8_row> rows_sums(count);
-    moult_scalar_encode_u8_rows(&kernel, rows.data(), 4 * stride, count, scratch.data(), kernel_codes.data(),
-                                rows_sums.data());
+    moult_scalar_encode_u8_rows(&kernel, vectors.data(), 4 * size_t(dimension), count, scratch.data(),
+                                kernel_codes.data(), rows_sums.data());
     bool is_same = kernel_codes == codes;
     for (uint64_t i = 0; i < count; i++) {
       const moult_u8_row &a = rows_sums[i];
@@ -353,7 +500,7 @@ static void check_u8_case(Check &check, moult_device *device, uint32_t dimension
   }
 #endif
   for (uint64_t i = 0; i < count; i++) {
-    const float *const row = rows.data() + i * stride;
+    const float *const row = vectors.data() + i * dimension;
     std::vector<float> scaled(row, row + dimension);
     moult_device_u8_row wanted{};
     if (normalizes) {
@@ -403,6 +550,8 @@ static void check_u8(Check &check) {
   run(1500, true, true, 23, 0);
   run(3072, false, true, 12, 0);
   run(5001, true, true, 12, 0);
+  check_u8_case(check, check.device, 64, true, true, 150, 0, seed++, 100);
+  check_u8_case(check, check.device, 31, false, false, 40, 2, seed++, 50);
   if (!check.is_quick) run(65536, true, true, 4, 0);
 }
 
@@ -417,6 +566,11 @@ static void check_encode(Check &check) {
   const LevelCoderCase shape(random, 128, 128, {{4, 4}}, MOULT_DEVICE_COSINE, true);
   check_levels_case(check, handle.device, shape, 6000, 0, true, 1300);
   check_u8_case(check, handle.device, 100, true, true, 6000, 0, 1301);
+  LevelCoderCase learned(random, 40, 32, {{1, 4}}, MOULT_DEVICE_COSINE, true);
+  learned.learn(random);
+  learned.map_from(random, 50, false);
+  check_levels_case(check, handle.device, learned, 6000, 0, true, 1302);
+  check_u8_case(check, handle.device, 40, true, true, 6000, 0, 1303, 60);
 }
 
 // MARK: Rates, from device memory to device memory

@@ -13,8 +13,15 @@
 // a third of what copying would give. The order of additions is the contract, so neither tensor cores nor fewer
 // additions may help; without a rotation (encode_u8.cu) memory is the bound.
 //
+// With learned directions a row is a product with a matrix, so there are three kernels: rows are centred, mapped
+// (map_rows.cu) and coded, and 8·dimension + 8·rotated bytes a row are written and read between. The product is the
+// bound.
+//
+// A grid is searched from the values where they lie, 48 scales a row: about 25 instructions a segment and scale, so some
+// 30,000 a warp with 768 dimensions, 30 M rows a second.
+//
 // Resources: 64 registers up to 16 columns, 80 up to 32, 128 up to 64, 254 with 96, without spills; 4·rotated bytes of
-// shared memory a warp and 4·rotated a block.
+// shared memory a warp and 4·rotated a block. Learned directions: 28 to centre, 64 to code.
 #include "encode.h"
 
 #include "families.h"
@@ -112,7 +119,7 @@ __device__ __forceinline__ float fold_16(float sum) {
 /// Codes of some segments; `values`: the lane's own, 32 apart. Returns Σ value·level.
 template <int bits>
 __device__ __forceinline__ float encode_run(const float *values, uint32_t segments, float scale,
-                                            const LevelRun &run, uint32_t *codes) {
+                                            const LevelTable &table, uint32_t *codes) {
   const unsigned lane = lane_index();
   float sum = 0;
   for (uint32_t first = 0; first < segments; first += 32) {
@@ -127,12 +134,12 @@ __device__ __forceinline__ float encode_run(const float *values, uint32_t segmen
       uint32_t code = 0;
       MOULT_UNROLL
       for (int b = bits - 1; b >= 0; b--) {
-        const bool reaches = run.thresholds[code + (1u << b) - 1] <= scaled;
+        const bool reaches = table.thresholds[code + (1u << b) - 1] <= scaled;
         if (reaches) code += 1u << b;
         const uint32_t plane = __ballot_sync(full_warp, reaches);
         if (lane == s) planes[b] = plane;
       }
-      sum = add_pair(sum, __fmul_rn(own, run.levels[code]));
+      sum = add_pair(sum, __fmul_rn(own, table.levels[code]));
     }
     if (lane < now) {
       uint32_t words[bits];
@@ -163,14 +170,102 @@ __device__ __forceinline__ float encode_run_8(const float *values, uint32_t segm
 }
 
 __device__ __forceinline__ float encode_segments(const float *values, float scale, const LevelRun &run,
-                                                 uint32_t *codes) {
+                                                 const LevelTable &table, uint32_t *codes) {
   switch (run.bits) {
-    case 1: return encode_run<1>(values, run.segments, scale, run, codes);
-    case 2: return encode_run<2>(values, run.segments, scale, run, codes);
-    case 3: return encode_run<3>(values, run.segments, scale, run, codes);
-    case 4: return encode_run<4>(values, run.segments, scale, run, codes);
-    case 5: return encode_run<5>(values, run.segments, scale, run, codes);
+    case 1: return encode_run<1>(values, run.segments, scale, table, codes);
+    case 2: return encode_run<2>(values, run.segments, scale, table, codes);
+    case 3: return encode_run<3>(values, run.segments, scale, table, codes);
+    case 4: return encode_run<4>(values, run.segments, scale, table, codes);
+    case 5: return encode_run<5>(values, run.segments, scale, table, codes);
     default: return encode_run_8(values, run.segments, scale, codes);
+  }
+}
+
+/// How near a code of this scale points to the values: Σ value·level/√Σ level². The lane's own values, 32 apart.
+template <int bits>
+__device__ __forceinline__ double try_scale(const float *values, uint32_t segments, float scale,
+                                            const LevelTable &table) {
+  float sum = 0;
+  uint32_t squares = 0;  // at most 32 768·127²
+  for (uint32_t s = 0; s < segments; s++) {
+    const float own = values[32 * s], scaled = __fmul_rn(own, scale);
+    uint32_t code = 0;
+    MOULT_UNROLL
+    for (int b = bits - 1; b >= 0; b--) {
+      if (table.thresholds[code + (1u << b) - 1] <= scaled) code += 1u << b;
+    }
+    const float level = table.levels[code];
+    sum = add_pair(sum, __fmul_rn(own, level));
+    squares += uint32_t(__fmul_rn(level, level));
+  }
+  squares = __reduce_add_sync(full_warp, squares);
+  return squares > 0 ? __ddiv_rn(double(fold_16(sum)), __dsqrt_rn(double(squares))) : 0;
+}
+
+/// Of a grid's scales the one whose code points nearest to the values.
+template <int bits>
+__device__ __forceinline__ float best_scale(const EncodeLevelsWork &work, const float *values, float inverse,
+                                            const LevelTable &table) {
+  const float widest = __fmul_rn(__fmul_rn(inverse, __fsqrt_rn(float(work.rotated))), float((1 << bits) - 1));
+  double best_cosine = -1;
+  float best = 0;
+  for (uint32_t i = 0; i < work.reach_count; i++) {
+    float scale = __fdiv_rn(widest, __ldg(work.reaches + i));
+    if (!is_finite(scale)) scale = 0;
+    const double cosine = try_scale<bits>(values, work.rotated / 32, scale, table);
+    if (cosine > best_cosine) {
+      best_cosine = cosine;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+__device__ __forceinline__ float grid_scale(const EncodeLevelsWork &work, const float *values, float inverse,
+                                            const LevelRun &run, const LevelTable &table) {
+  switch (run.bits) {
+    case 1: return best_scale<1>(work, values, inverse, table);
+    case 2: return best_scale<2>(work, values, inverse, table);
+    case 3: return best_scale<3>(work, values, inverse, table);
+    case 4: return best_scale<4>(work, values, inverse, table);
+    default: return best_scale<5>(work, values, inverse, table);
+  }
+}
+
+/// For the whole block, into its shared memory.
+__device__ __forceinline__ void load_tables(const EncodeLevelsWork &work, LevelTable *tables) {
+  const uint32_t words = work.table_count * uint32_t(sizeof(LevelTable) / 4);
+  for (uint32_t i = threadIdx.x; i < words; i += blockDim.x) {
+    reinterpret_cast<uint32_t *>(tables)[i] = reinterpret_cast<const uint32_t *>(work.tables)[i];
+  }
+}
+
+/// Sums of the rotation may have overflowed from 10³⁶ on; such a vector has no direction.
+__device__ __forceinline__ bool is_directed(double square) { return square < 1e72; }
+
+/// Codes and side data of a row from its rotated values, the lane's own 32 apart; `covered` is their length squared.
+__device__ __forceinline__ void encode_rotated(const EncodeLevelsWork &work, const LevelTable *tables, uint64_t row,
+                                               const float *own, const CentredSums &sums, double covered) {
+  float inverse = sums.square > 0 ? __double2float_rn(inverse_root(sums.square)) : 0;
+  if (!is_finite(inverse)) inverse = 0;
+  double dot = 0;
+  uint32_t *codes = work.codes + row * work.row_words;
+  for (uint32_t r = 0; r < work.run_count; r++) {
+    const LevelRun run = work.runs[r];
+    float scale = __fdiv_rn(inverse, run.divisor);
+    if (run.bits == 8) scale = __fdiv_rn(scale, run.unit);
+    if (!is_finite(scale)) scale = 0;
+    if (work.reaches) scale = grid_scale(work, own, inverse, run, tables[run.table]);
+    dot = add_product(dot, run.gain, encode_segments(own, scale, run, tables[run.table], codes));
+    own += 32 * run.segments;
+    codes += run.bits * run.segments;
+  }
+  if (work.side && lane_index() == 0) {
+    const double ratio = dot > 0 && covered > 0 ? __ddiv_rn(covered, dot) : 0;
+    // A quarter of the largest float.
+    float factor = ratio < 8.5070586659632146e+37 ? __double2float_rn(ratio) : 0;
+    if (work.is_distance) factor = __fmul_rn(2, factor);
+    work.side[row] = make_float2(factor, __double2float_rn(work.is_distance ? -sums.square : sums.along));
   }
 }
 
@@ -235,20 +330,15 @@ constexpr int blocks_least(int columns) { return columns <= 16 ? 4 : columns <= 
 template <int columns>
 __global__ void __launch_bounds__(32 * warps_max, blocks_least(columns)) encode_levels_kernel(EncodeLevelsWork work) {
   MOULT_SHARED_BYTES(memory);
-  MOULT_SHARED(LevelRun, runs, [level_runs_max]);
+  MOULT_SHARED(LevelTable, tables, [level_tables_max]);
   const unsigned lane = lane_index();
   const uint32_t column_count = columns ? columns : work.rotated / 32;
   float *const shared_centre = reinterpret_cast<float *>(memory);
   float *const values = shared_centre + (columns ? work.rotated : 0) + warp_index() * work.rotated + lane;
-  {
-    const uint32_t words = work.run_count * uint32_t(sizeof(LevelRun) / 4);
-    for (uint32_t i = threadIdx.x; i < words; i += blockDim.x) {
-      reinterpret_cast<uint32_t *>(runs)[i] = reinterpret_cast<const uint32_t *>(work.runs)[i];
-    }
-    if (columns) {
-      for (uint32_t i = threadIdx.x; i < work.rotated; i += blockDim.x) {
-        shared_centre[i] = i < work.dimension ? work.centre[i] : 0;
-      }
+  load_tables(work, tables);
+  if (columns) {
+    for (uint32_t i = threadIdx.x; i < work.rotated; i += blockDim.x) {
+      shared_centre[i] = i < work.dimension ? work.centre[i] : 0;
     }
   }
   __syncthreads();
@@ -277,40 +367,74 @@ __global__ void __launch_bounds__(32 * warps_max, blocks_least(columns)) encode_
     square = warp_sum(square);
     if (!work.is_distance) along = warp_sum(along);
     rotator.rotate_values(column);
-    // Sums of the rotation may have overflowed from 10³⁶ on; such a vector has no direction.
-    const bool is_cleared = !(square < 1e72);
     MOULT_UNROLL
-    for (uint32_t h = 0; h < column.count(); h++) values[32 * h] = is_cleared ? 0 : column[h];
-    float inverse = square > 0 ? __double2float_rn(inverse_root(square)) : 0;
-    if (!is_finite(inverse)) inverse = 0;
-    double dot = 0;
-    const float *own = values;
-    uint32_t *codes = work.codes + row * work.row_words;
-    for (uint32_t r = 0; r < work.run_count; r++) {
-      const LevelRun &run = runs[r];
-      float scale = __fdiv_rn(inverse, run.divisor);
-      if (run.bits == 8) scale = __fdiv_rn(scale, run.unit);
-      if (!is_finite(scale)) scale = 0;
-      dot = add_product(dot, run.gain, encode_segments(own, scale, run, codes));
-      own += 32 * run.segments;
-      codes += run.bits * run.segments;
-    }
-    if (work.side && lane == 0) {
-      const double ratio = dot > 0 && square > 0 ? __ddiv_rn(square, dot) : 0;
-      // A quarter of the largest float.
-      float factor = ratio < 8.5070586659632146e+37 ? __double2float_rn(ratio) : 0;
-      if (work.is_distance) factor = __fmul_rn(2, factor);
-      work.side[row] = make_float2(factor, __double2float_rn(work.is_distance ? -square : along));
-    }
+    for (uint32_t h = 0; h < column.count(); h++) values[32 * h] = is_directed(square) ? column[h] : 0;
+    encode_rotated(work, tables, row, values, {square, along}, square);
     __syncwarp();
+  }
+}
+
+// MARK: Learned directions
+
+/// Rows of unit length where that is wanted, less the centre, and what is known of them; a warp a row.
+__global__ void __launch_bounds__(32 * warps_max) centre_kernel(EncodeLevelsWork work, float *centred,
+                                                                CentredSums *sums) {
+  const unsigned lane = lane_index();
+  const uint32_t warps = blockDim.x / 32;
+  for (uint64_t row = uint64_t(blockIdx.x) * warps + uniform_warp(); row < work.count;
+       row += uint64_t(gridDim.x) * warps) {
+    const float *const source = work.rows + row * work.stride;
+    float *const target = centred + row * work.dimension;
+    double given = 0;
+    if (work.normalizes) {
+      for (uint32_t i = lane; i < work.dimension; i += 32) given = add_product(given, source[i], source[i]);
+      given = warp_sum(given);
+    }
+    const bool is_ordinary = is_scalable(given);
+    const double factor = work.normalizes && given > 0 ? inverse_root(given) : 0;
+    const float rounded = __double2float_rn(factor);
+    double square = 0, along = 0;
+    for (uint32_t i = lane; i < work.dimension; i += 32) {
+      float value = source[i];
+      if (work.normalizes) {
+        value = is_ordinary ? __fmul_rn(value, rounded) : __double2float_rn(__dmul_rn(double(value), factor));
+      }
+      const float centre = __ldg(work.centre + i), difference = __fsub_rn(value, centre);
+      target[i] = difference;
+      square = add_product(square, difference, difference);
+      if (!work.is_distance) along = add_product(along, difference, centre);
+    }
+    square = warp_sum(square);
+    if (!work.is_distance) along = warp_sum(along);
+    if (lane == 0) sums[row] = {square, along};
+  }
+}
+
+/// Rows that are rotated already; those without a direction are cleared. A warp a row.
+__global__ void __launch_bounds__(32 * warps_max, 4) encode_turned_kernel(EncodeLevelsWork work, float *turned,
+                                                                          const CentredSums *sums) {
+  MOULT_SHARED(LevelTable, tables, [level_tables_max]);
+  load_tables(work, tables);
+  __syncthreads();
+  const uint32_t warps = blockDim.x / 32;
+  for (uint64_t row = uint64_t(blockIdx.x) * warps + uniform_warp(); row < work.count;
+       row += uint64_t(gridDim.x) * warps) {
+    float *const own = turned + row * work.rotated + lane_index();
+    const CentredSums known = sums[row];
+    double covered = 0;
+    for (uint32_t i = 0; i < work.rotated; i += 32) {
+      if (!is_directed(known.square)) own[i] = 0;
+      covered = add_product(covered, own[i], own[i]);
+    }
+    encode_rotated(work, tables, row, own, known, warp_sum(covered));
   }
 }
 
 template <int columns>
 void launch_columns(moult_device *device, const EncodeLevelsWork &work, cudaStream_t stream) {
   const size_t row_bytes = 4 * size_t(work.rotated);
-  // Less the runs, and 1 KiB that the device takes of every block.
-  static_assert(sizeof(LevelRun) * level_runs_max + 1024 <= 6 << 10, "shared memory of a kernel's own");
+  // Less the tables, and 1 KiB that the device takes of every block.
+  static_assert(sizeof(LevelTable) * level_tables_max + 1024 <= 6 << 10, "shared memory of a kernel's own");
   const size_t centre_bytes = columns ? row_bytes : 0;
   const size_t room = std::min(device->properties.sharedMemPerBlockOptin - (6 << 10), (size_t(96) << 10) + centre_bytes);
   const size_t fitting = room > centre_bytes ? (room - centre_bytes) / row_bytes : 0;
@@ -345,41 +469,89 @@ namespace {
 
 [[noreturn]] void refuse(const char *what) { throw Failure{MOULT_DEVICE_UNSUPPORTED, what}; }
 
-LevelRun level_run(const moult_device_level_run &given) {
-  LevelRun run{};
-  run.segments = given.segments;
-  run.bits = given.bits;
-  run.divisor = given.divisor;
-  run.unit = given.unit;
-  run.gain = given.gain;
-  if (given.bits == 8) return run;
-  if (given.bits < 1 || given.bits > 5 || !given.thresholds || !given.levels) refuse("codes of an unknown width");
-  std::copy(given.thresholds, given.thresholds + (1u << given.bits) - 1, run.thresholds);
-  std::copy(given.levels, given.levels + (1u << given.bits), run.levels);
-  return run;
+/// The number of a run's table, which is added where no run before it has the same.
+uint32_t table_number(const moult_device_level_run &run, std::vector<LevelTable> &tables) {
+  if (run.bits == 8) return 0;
+  if (run.bits < 1 || run.bits > 5 || !run.thresholds || !run.levels) refuse("codes of an unknown width");
+  LevelTable table{};
+  std::copy(run.thresholds, run.thresholds + (1u << run.bits) - 1, table.thresholds);
+  std::copy(run.levels, run.levels + (1u << run.bits), table.levels);
+  for (uint32_t i = 0; i < tables.size(); i++) {
+    if (memcmp(&tables[i], &table, sizeof table) == 0) return i;
+  }
+  tables.push_back(table);
+  return uint32_t(tables.size() - 1);
 }
 
 }  // namespace
 
-LevelCoder::LevelCoder(moult_device *device, const moult_device_level_coder &coder) : coder_(coder) {
-  if (coder.dimension == 0 || coder.rotated < coder.dimension || coder.rotated % 64 || coder.rotated > 32768) {
-    refuse("dimensions of a coder of levels");
+MapBefore::MapBefore(moult_device *device, const moult_device_map *map, uint32_t dimension) : inputs_(dimension) {
+  if (!map) return;
+  if (map->outputs != dimension) refuse("a map to other dimensions than are coded");
+  inputs_ = map->inputs;
+  map_.emplace(device, *map);
+}
+
+void MapBefore::reserve(uint64_t rows) {
+  if (map_) mapped_.allocate(rows * map_->outputs());
+}
+
+void MapBefore::map(moult_device *device, const float *&rows, uint64_t &stride, uint64_t count,
+                    cudaStream_t stream) const {
+  if (!map_) return;
+  map_->map(device, rows, stride, count, mapped_.get(), stream);
+  rows = mapped_.get();
+  stride = map_->outputs();
+}
+
+LevelCoder::LevelCoder(moult_device *device, const moult_device_level_coder &coder)
+    : coder_(coder), before_(device, coder.map, coder.dimension) {
+  if (coder.dimension == 0 || coder.rotated == 0 || coder.rotated > 32768 || !coder.signs == !coder.directions) {
+    refuse("dimensions or rotation of a coder of levels");
   }
-  if (coder.run_count == 0 || coder.run_count > level_runs_max) refuse("so many runs of levels");
+  if (coder.signs && (coder.rotated < coder.dimension || coder.rotated % 64)) refuse("so many dimensions to rotate");
   std::vector<LevelRun> runs;
+  std::vector<LevelTable> tables;
   uint64_t segments = 0, words = 0;
   for (uint32_t i = 0; i < coder.run_count; i++) {
-    runs.push_back(level_run(coder.runs[i]));
-    segments += runs.back().segments;
-    words += uint64_t(runs.back().segments) * runs.back().bits;
+    const moult_device_level_run &run = coder.runs[i];
+    runs.push_back({run.segments, run.bits, run.divisor, run.unit, run.gain, table_number(run, tables)});
+    segments += run.segments;
+    words += uint64_t(run.segments) * run.bits;
   }
   if (segments * 32 != coder.rotated || words * 4 != coder.row_bytes) refuse("runs of levels that are not a row");
-  centre_.allocate(coder.dimension);
-  signs_.allocate(rotation_rounds * coder.rotated / 32);
-  runs_.allocate(runs.size());
-  upload(device, device->work, centre_.get(), coder.centre, centre_.count() * sizeof(float));
-  upload(device, device->work, signs_.get(), coder.signs, signs_.count() * 4);
-  upload(device, device->work, runs_.get(), runs.data(), runs.size() * sizeof(LevelRun));
+  if (tables.size() > level_tables_max) refuse("so many tables of levels");
+  if (coder.reaches && (coder.run_count != 1 || coder.runs[0].bits > 5)) refuse("a grid of several widths");
+  if (coder.directions) {
+    directions_.emplace(device, moult_device_map{coder.dimension, coder.rotated, coder.directions, nullptr});
+  }
+  const auto hold = [&](auto &buffer, const void *source, size_t count) {
+    buffer.allocate(count);
+    if (count) upload(device, device->work, buffer.get(), source, count * sizeof(*buffer.get()));
+  };
+  hold(centre_, coder.centre, coder.dimension);
+  if (coder.signs) hold(signs_, coder.signs, rotation_rounds * coder.rotated / 32);
+  hold(runs_, runs.data(), runs.size());
+  hold(tables_, tables.data(), tables.size());
+  if (coder.reaches) hold(reaches_, coder.reaches, coder.reach_count);
+}
+
+void LevelCoder::reserve(uint64_t rows) {
+  before_.reserve(rows);
+  if (!directions_) return;
+  centred_.allocate(rows * coder_.dimension);
+  turned_.allocate(rows * coder_.rotated);
+  sums_.allocate(rows);
+}
+
+void LevelCoder::encode(moult_device *device, EncodeLevelsWork work, cudaStream_t stream) const {
+  before_.map(device, work.rows, work.stride, work.count, stream);
+  if (!directions_) return encode_levels(device, work, stream);
+  const dim3 grid(device->grid(work.count, warps_max, 8)), block(32 * warps_max);
+  device->launch("centre", centre_kernel, grid, block, 0, stream, work, centred_.get(), sums_.get());
+  directions_->map(device, centred_.get(), coder_.dimension, work.count, turned_.get(), stream);
+  device->launch("encode_turned", encode_turned_kernel, grid, block, 0, stream, work, turned_.get(),
+                 static_cast<const CentredSums *>(sums_.get()));
 }
 
 EncodeLevelsWork LevelCoder::work() const {
@@ -392,6 +564,10 @@ EncodeLevelsWork LevelCoder::work() const {
   work.signs = signs_.get();
   work.runs = runs_.get();
   work.run_count = coder_.run_count;
+  work.tables = tables_.get();
+  work.table_count = uint32_t(tables_.count());
+  work.reaches = reaches_.get();
+  work.reach_count = uint32_t(reaches_.count());
   work.row_words = coder_.row_bytes / 4;
   return work;
 }
@@ -404,10 +580,12 @@ moult_device_status cuda_encode_levels(moult_device *device, const moult_device_
   using namespace moult;
   return call(device, [&] {
     if (count == 0) return;
-    const LevelCoder held(device, *coder);
-    const uint64_t row_bytes = 4 * uint64_t(coder->dimension), code_bytes = coder->row_bytes;
-    with_size(std::max<uint64_t>(64, (uint64_t(64) << 20) / row_bytes), 64, [&](uint64_t n) {
+    LevelCoder held(device, *coder);
+    const uint64_t row_bytes = 4 * uint64_t(held.inputs()), code_bytes = coder->row_bytes;
+    const uint64_t widest = std::max(row_bytes, 4 * uint64_t(coder->dimension));
+    with_size(std::max<uint64_t>(64, (uint64_t(64) << 20) / widest), 64, [&](uint64_t n) {
       RowTiles tiles(device, {rows, stride, row_bytes, count}, n, 4);
+      held.reserve(tiles.tile_rows());
       DeviceBuffer<uint32_t> codes_of[2];
       DeviceBuffer<float2> side_of[2];
       for (int turn = 0; turn < (tiles.tile_rows() < count ? 2 : 1); turn++) {
@@ -423,7 +601,7 @@ moult_device_status cuda_encode_levels(moult_device *device, const moult_device_
             work.count = now;
             work.codes = codes_of[turn].get();
             work.side = side_of[turn].get();
-            encode_levels(device, work, device->work);
+            held.encode(device, work, device->work);
           },
           [&](uint64_t first, uint64_t now, int turn) {
             download(device, device->results, codes + first * code_bytes, codes_of[turn].get(), now * code_bytes);

@@ -2,17 +2,29 @@
 #ifndef MOULT_DEVICE_ENCODE_H
 #define MOULT_DEVICE_ENCODE_H
 
+#include <optional>
 #include <vector>
 
+#include "map_rows.h"
 #include "runtime.h"
 
 namespace moult {
 
-/// One width of codes, as kernels read it.
+/// The thresholds and levels of one width.
+struct LevelTable {
+  float thresholds[32], levels[32];
+};
+
+/// Segments that have all in common, as kernels read them.
 struct LevelRun {
   uint32_t segments, bits;
   float divisor, unit, gain;
-  float thresholds[32], levels[32];
+  uint32_t table;  ///< its number; of no meaning with 8 bits
+};
+
+/// What is known of a centred vector before it is rotated.
+struct CentredSums {
+  double square, along;
 };
 
 /// All pointers are the device's.
@@ -26,29 +38,61 @@ struct EncodeLevelsWork {
   const uint32_t *signs;  ///< rounds × rotated/32: bit l of word h is that of dimension 32·h + l
   const LevelRun *runs;
   uint32_t run_count;
+  const LevelTable *tables;
+  uint32_t table_count;
+  const float *reaches;  ///< of a grid, or NULL
+  uint32_t reach_count;
   uint32_t row_words;  ///< of codes, 4 bytes each
   uint32_t *codes;
   float2 *side;  ///< or NULL
 };
 
-/// More runs are not taken; a random rotation needs one.
-constexpr uint32_t level_runs_max = 16;
+/// More tables are not taken: widths have one each, but for 8 bits.
+constexpr uint32_t level_tables_max = 8;
 
-/// What the coder has, in the device's memory.
+/// The map before an encoder, where there is one, and what it makes of a tile.
+class MapBefore {
+ public:
+  MapBefore(moult_device *device, const moult_device_map *map, uint32_t dimension);
+  /// Floats of a row as it is given.
+  uint32_t inputs() const { return inputs_; }
+  void reserve(uint64_t rows);
+  /// Has `rows`, `stride` floats apart, point at the vectors to encode.
+  void map(moult_device *device, const float *&rows, uint64_t &stride, uint64_t count, cudaStream_t stream) const;
+
+ private:
+  std::optional<HeldMap> map_;
+  uint32_t inputs_;
+  DeviceBuffer<float> mapped_;
+};
+
+/// What the coder has, in the device's memory, and room for what comes between its steps.
 class LevelCoder {
  public:
   /// Throws where a coder is not one that the kernels do.
   LevelCoder(moult_device *device, const moult_device_level_coder &coder);
   /// Without rows, codes and side.
   EncodeLevelsWork work() const;
+  uint32_t inputs() const { return before_.inputs(); }
+  /// To be called before `encode`, with its largest count.
+  void reserve(uint64_t rows);
+  /// Maps, rotates and encodes work.rows. Tiles that follow each other on a stream may share the room.
+  void encode(moult_device *device, EncodeLevelsWork work, cudaStream_t stream) const;
 
  private:
   moult_device_level_coder coder_;
+  MapBefore before_;
+  std::optional<HeldMap> directions_;
   DeviceBuffer<float> centre_;
   DeviceBuffer<uint32_t> signs_;
   DeviceBuffer<LevelRun> runs_;
+  DeviceBuffer<LevelTable> tables_;
+  DeviceBuffer<float> reaches_;
+  DeviceBuffer<float> centred_, turned_;
+  DeviceBuffer<CentredSums> sums_;
 };
 
+/// With a random rotation.
 void encode_levels(moult_device *device, const EncodeLevelsWork &work, cudaStream_t stream);
 
 /// All pointers are the device's.
@@ -70,9 +114,13 @@ class U8Coder {
  public:
   U8Coder(moult_device *device, const moult_device_u8_coder &coder);
   EncodeU8Work work() const;
+  uint32_t inputs() const { return before_.inputs(); }
+  void reserve(uint64_t rows) { before_.reserve(rows); }
+  void encode(moult_device *device, EncodeU8Work work, cudaStream_t stream) const;
 
  private:
   moult_device_u8_coder coder_;
+  MapBefore before_;
   DeviceBuffer<float> centre_;
   DeviceBuffer<uint32_t> high_, low_;
   int32_t high_sum_ = 0, low_sum_ = 0;

@@ -162,7 +162,8 @@ void encode_u8(moult_device *device, const EncodeU8Work &work, cudaStream_t stre
 
 // MARK: The host's side
 
-U8Coder::U8Coder(moult_device *device, const moult_device_u8_coder &coder) : coder_(coder) {
+U8Coder::U8Coder(moult_device *device, const moult_device_u8_coder &coder)
+    : coder_(coder), before_(device, coder.map, coder.dimension) {
   if (coder.dimension == 0 || coder.dimension > 65536 || !coder.high != !coder.low) {
     throw Failure{MOULT_DEVICE_UNSUPPORTED, "a coder of bytes: its dimension or limbs"};
   }
@@ -195,6 +196,11 @@ EncodeU8Work U8Coder::work() const {
   return work;
 }
 
+void U8Coder::encode(moult_device *device, EncodeU8Work work, cudaStream_t stream) const {
+  before_.map(device, work.rows, work.stride, work.count, stream);
+  encode_u8(device, work, stream);
+}
+
 }  // namespace moult
 
 moult_device_status cuda_encode_u8(moult_device *device, const moult_device_u8_coder *coder, const float *rows,
@@ -203,10 +209,12 @@ moult_device_status cuda_encode_u8(moult_device *device, const moult_device_u8_c
   using namespace moult;
   return call(device, [&] {
     if (count == 0) return;
-    const U8Coder held(device, *coder);
-    const uint64_t dimension = coder->dimension;
-    with_size(std::max<uint64_t>(64, (uint64_t(64) << 20) / (4 * dimension)), 64, [&](uint64_t n) {
-      RowTiles tiles(device, {rows, stride, 4 * dimension, count}, n, 4);
+    U8Coder held(device, *coder);
+    const uint64_t dimension = coder->dimension, row_bytes = 4 * uint64_t(held.inputs());
+    const uint64_t fitting = (uint64_t(64) << 20) / std::max(row_bytes, 4 * dimension);
+    with_size(std::max<uint64_t>(64, fitting), 64, [&](uint64_t n) {
+      RowTiles tiles(device, {rows, stride, row_bytes, count}, n, 4);
+      held.reserve(tiles.tile_rows());
       DeviceBuffer<uint8_t> codes_of[2];
       DeviceBuffer<moult_device_u8_row> sums_of[2];
       for (int turn = 0; turn < (tiles.tile_rows() < count ? 2 : 1); turn++) {
@@ -222,7 +230,7 @@ moult_device_status cuda_encode_u8(moult_device *device, const moult_device_u8_c
             work.count = now;
             work.codes = codes_of[turn].get();
             work.sums = sums_of[turn].get();
-            encode_u8(device, work, device->work);
+            held.encode(device, work, device->work);
           },
           [&](uint64_t first, uint64_t now, int turn) {
             download(device, device->results, codes + first * dimension, codes_of[turn].get(), now * dimension);

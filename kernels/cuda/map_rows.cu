@@ -28,12 +28,13 @@ struct alignas(16) Line {
 struct Part {
   float values[8];
 
+  /// `absent` stands for what is not there.
   __device__ __forceinline__ void load(const float *vectors, uint64_t stride, uint64_t first, uint64_t count,
-                                       uint32_t input, uint32_t inputs) {
+                                       uint32_t input, uint32_t inputs, float absent) {
     MOULT_UNROLL
     for (uint32_t i = 0; i < 8; i++) {
       const uint64_t vector = first + threadIdx.x / step + 16 * i;
-      values[i] = vector < count && input < inputs ? __ldg(vectors + vector * stride + input) : 0;
+      values[i] = vector < count && input < inputs ? __ldg(vectors + vector * stride + input) : absent;
     }
   }
   __device__ __forceinline__ void store(Line *stage) const {
@@ -66,8 +67,8 @@ __global__ void __launch_bounds__(threads, 2) map_tile(MapWork work) {
     for (int j = 0; j < 8; j++) sums[i][j] = 0;
   }
   Part row_part, output_part;
-  row_part.load(work.rows, work.stride, first_row, work.count, own_input, work.inputs);
-  output_part.load(work.matrix, work.inputs, first_output, work.outputs, own_input, work.inputs);
+  row_part.load(work.rows, work.stride, first_row, work.count, own_input, work.inputs, 0);
+  output_part.load(work.matrix, work.inputs, first_output, work.outputs, own_input, work.inputs, -0.0f);
   uint32_t stage = 0;
   for (uint32_t input = 0; input < work.inputs; input += step, stage ^= 1) {
     row_part.store(rows[stage]);
@@ -76,10 +77,10 @@ __global__ void __launch_bounds__(threads, 2) map_tile(MapWork work) {
     __syncthreads();
     if (input + step < work.inputs) {
       const uint32_t next = input + step + own_input;
-      row_part.load(work.rows, work.stride, first_row, work.count, next, work.inputs);
-      output_part.load(work.matrix, work.inputs, first_output, work.outputs, next, work.inputs);
+      row_part.load(work.rows, work.stride, first_row, work.count, next, work.inputs, 0);
+      output_part.load(work.matrix, work.inputs, first_output, work.outputs, next, work.inputs, -0.0f);
     }
-    // Inputs behind the last are zeros: adding 0·0 changes nothing but the sign of a zero.
+    // Behind the last input stand 0 and −0: adding their product, −0, changes no sum, not even the sign of a zero.
     MOULT_UNROLL
     for (uint32_t k = 0; k < step; k++) {
       float a[8], b[8];
@@ -99,7 +100,9 @@ __global__ void __launch_bounds__(threads, 2) map_tile(MapWork work) {
     MOULT_UNROLL
     for (uint32_t j = 0; j < 8; j++) {
       const uint32_t output = first_output + place_of(output_place, j);
-      if (output < work.outputs) work.results[row * work.outputs + output] = sums[i][j];
+      if (output >= work.outputs) continue;
+      const float sum = sums[i][j];
+      work.results[row * work.outputs + output] = work.bias ? __fadd_rn(sum, __ldg(work.bias + output)) : sum;
     }
   }
 }
@@ -107,9 +110,32 @@ __global__ void __launch_bounds__(threads, 2) map_tile(MapWork work) {
 }  // namespace
 
 void map_rows(moult_device *device, const MapWork &work, cudaStream_t stream) {
-  // Outputs side by side, so that a tile's rows are in the cache for all of them.
-  const dim3 grid((work.outputs + tile - 1) / tile, unsigned((work.count + tile - 1) / tile));
-  device->launch("map_rows", map_tile, grid, dim3(threads), 0, stream, work);
+  constexpr uint64_t rows_a_launch = uint64_t(tile) * 65535;
+  for (uint64_t first = 0; first < work.count; first += rows_a_launch) {
+    MapWork part = work;
+    part.rows += first * work.stride;
+    part.results += first * work.outputs;
+    part.count = std::min(rows_a_launch, work.count - first);
+    // Outputs side by side, so that a tile's rows are in the cache for all of them.
+    const dim3 grid((work.outputs + tile - 1) / tile, unsigned((part.count + tile - 1) / tile));
+    device->launch("map_rows", map_tile, grid, dim3(threads), 0, stream, part);
+  }
+}
+
+HeldMap::HeldMap(moult_device *device, const moult_device_map &map) : inputs_(map.inputs), outputs_(map.outputs) {
+  if (inputs_ == 0 || outputs_ == 0 || inputs_ > (1u << 20) || outputs_ > (1u << 20)) {
+    throw Failure{MOULT_DEVICE_UNSUPPORTED, "a matrix of this size"};
+  }
+  matrix_.allocate(size_t(outputs_) * inputs_);
+  upload(device, device->work, matrix_.get(), map.matrix, matrix_.count() * sizeof(float));
+  if (!map.bias) return;
+  bias_.allocate(outputs_);
+  upload(device, device->work, bias_.get(), map.bias, bias_.count() * sizeof(float));
+}
+
+void HeldMap::map(moult_device *device, const float *rows, uint64_t stride, uint64_t count, float *results,
+                  cudaStream_t stream) const {
+  map_rows(device, {matrix_.get(), outputs_, inputs_, rows, stride, count, results, bias_.get()}, stream);
 }
 
 }  // namespace moult
@@ -119,16 +145,10 @@ moult_device_status cuda_map_rows(moult_device *device, const float *matrix, uin
                                   float *results) {
   using namespace moult;
   return call(device, [&] {
-    if (inputs == 0 || outputs == 0 || inputs > (1u << 20) || outputs > (1u << 20)) {
-      throw Failure{MOULT_DEVICE_UNSUPPORTED, "a matrix of this size"};
-    }
+    const HeldMap held(device, {inputs, outputs, matrix, nullptr});
     if (count == 0) return;
-    DeviceBuffer<float> held(uint64_t(outputs) * inputs);
-    upload(device, device->work, held.get(), matrix, held.count() * sizeof(float));
     const uint64_t row_bytes = 4 * uint64_t(inputs);
-    // At most 65 535 blocks of 128 rows.
-    const uint64_t fitting =
-        std::min<uint64_t>(uint64_t(1) << 22, (uint64_t(64) << 20) / (4 * uint64_t(std::max(inputs, outputs))));
+    const uint64_t fitting = (uint64_t(64) << 20) / (4 * uint64_t(std::max(inputs, outputs)));
     with_size(std::max<uint64_t>(tile, fitting), tile, [&](uint64_t n) {
       RowTiles tiles(device, {rows, stride, row_bytes, count}, n, 4);
       DeviceBuffer<float> mapped[2];
@@ -138,10 +158,8 @@ moult_device_status cuda_map_rows(moult_device *device, const float *matrix, uin
       tiles.run(
           Stop(stop),
           [&](const unsigned char *source, uint64_t, uint64_t now, int turn) {
-            map_rows(device,
-                     {held.get(), outputs, inputs, reinterpret_cast<const float *>(source), tiles.row_stride() / 4, now,
-                      mapped[turn].get()},
-                     device->work);
+            held.map(device, reinterpret_cast<const float *>(source), tiles.row_stride() / 4, now,
+                     mapped[turn].get(), device->work);
           },
           [&](uint64_t first, uint64_t now, int turn) {
             download(device, device->results, results + first * outputs, mapped[turn].get(), now * outputs * 4);

@@ -37,6 +37,7 @@ const moult_kernels moult_neon_table = {
     .level_dot_rows = moult_neon_level_dot_rows,
     .encode_u8_rows = moult_neon_encode_u8_rows,
     .centre_sums_f32 = moult_neon_centre_sums_f32,
+    .map_rows_f32 = moult_neon_map_rows_f32,
 };
 
 const moult_kernels moult_neon_dotprod_table = {

@@ -38,4 +38,5 @@ const moult_kernels moult_scalar_table = {
     .centre_sums_f32 = moult_scalar_centre_sums_f32,
     .dot_bf16_blocks = moult_scalar_dot_bf16_blocks,
     .guide_score_rows = moult_scalar_guide_score_rows,
+    .map_rows_f32 = moult_scalar_map_rows_f32,
 };

@@ -17,12 +17,17 @@ public struct DeviceWork: Sendable, Equatable {
   public var bytesFromDevice: Double
   /// Multiply-adds; of encoding values, of bits bytes compared, of a graph rows.
   public var operations: Double
+  /// Multiply-adds in float32 of the matrices that vectors go through while they are encoded.
+  public var mapProducts: Double
 
-  public init(_ kind: Kind, bytesToDevice: Double, bytesFromDevice: Double, operations: Double) {
+  public init(
+    _ kind: Kind, bytesToDevice: Double, bytesFromDevice: Double, operations: Double, mapProducts: Double = 0
+  ) {
     self.kind = kind
     self.bytesToDevice = bytesToDevice
     self.bytesFromDevice = bytesFromDevice
     self.operations = operations
+    self.mapProducts = mapProducts
   }
 }
 
@@ -34,14 +39,25 @@ public struct WorkRates: Sendable, Equatable {
   public var bytes: Double
   public var nearest: Double
   public var graph: Double
+  /// Multiply-adds of learned maps.
+  public var maps: Double
 
-  public init(exact: Double, bits: Double, levels: Double, bytes: Double, nearest: Double, graph: Double) {
+  public init(
+    exact: Double, bits: Double, levels: Double, bytes: Double, nearest: Double, graph: Double, maps: Double
+  ) {
     self.exact = exact
     self.bits = bits
     self.levels = levels
     self.bytes = bytes
     self.nearest = nearest
     self.graph = graph
+    self.maps = maps
+  }
+
+  /// Seconds, but for the link.
+  func seconds(_ work: DeviceWork) -> Double {
+    let mapping = work.mapProducts > 0 ? work.mapProducts / maps : 0
+    return work.operations / rate(work.kind) + mapping
   }
 
   func rate(_ kind: DeviceWork.Kind) -> Double {
@@ -59,8 +75,8 @@ public struct WorkRates: Sendable, Equatable {
 
 /// Predicts whether a device is done with a piece of work sooner than the CPU.
 ///
-///     device  call + bytes there/link + operations/rate + bytes back/link
-///     CPU     the longer of operations/(rate·threads) and bytes there/memory bandwidth
+///     device  call + bytes there/link + operations/rate + products of maps/rate + bytes back/link
+///     CPU     the longer of (operations/rate + products of maps/rate)/threads and bytes there/memory bandwidth
 ///
 /// The device's times are added up although transfer and work overlap, so that what is near the edge stays on the CPU.
 public struct DeviceCost: Sendable, Equatable {
@@ -100,7 +116,7 @@ public struct DeviceCost: Sendable, Equatable {
     self.init(
       rates: WorkRates(
         exact: products, bits: info.copyBytesPerSecond / 2, levels: values, bytes: values,
-        nearest: products, graph: Self.graphProducts(products)),
+        nearest: products, graph: Self.graphProducts(products), maps: info.float32Rate),
       toDeviceBytesPerSecond: min(info.toDeviceBytesPerSecond, Self.stagingBytesPerSecond),
       fromDeviceBytesPerSecond: min(info.fromDeviceBytesPerSecond, Self.stagingBytesPerSecond),
       threadRates: .thread(instructionSet), threads: threads)
@@ -108,15 +124,13 @@ public struct DeviceCost: Sendable, Equatable {
 
   /// A prediction in seconds.
   public func onDevice(_ work: DeviceWork) -> Double {
-    callSeconds + work.bytesToDevice / toDeviceBytesPerSecond + work.operations / rates.rate(work.kind)
+    callSeconds + work.bytesToDevice / toDeviceBytesPerSecond + rates.seconds(work)
       + work.bytesFromDevice / fromDeviceBytesPerSecond
   }
 
   /// A prediction in seconds.
   public func onThreads(_ work: DeviceWork) -> Double {
-    max(
-      work.operations / (threadRates.rate(work.kind) * Double(threads)),
-      work.bytesToDevice / memoryBytesPerSecond)
+    max(threadRates.seconds(work) / Double(threads), work.bytesToDevice / memoryBytesPerSecond)
   }
 
   /// Where nothing is known of the device, its rates being 0, it is not.
@@ -140,13 +154,16 @@ extension WorkRates {
   /// little who does the work.
   public static func thread(_ instructionSet: String) -> WorkRates {
     switch instructionSet {
-    case "amx": WorkRates(exact: 6e11, bits: 1.2e10, levels: 6e8, bytes: 2e9, nearest: 3e11, graph: 4000)
-    case "avx512": WorkRates(exact: 2e11, bits: 1.2e10, levels: 6e8, bytes: 2e9, nearest: 8e10, graph: 4000)
+    case "amx":
+      WorkRates(exact: 6e11, bits: 1.2e10, levels: 6e8, bytes: 2e9, nearest: 3e11, graph: 4000, maps: 8e10)
+    case "avx512":
+      WorkRates(exact: 2e11, bits: 1.2e10, levels: 6e8, bytes: 2e9, nearest: 8e10, graph: 4000, maps: 8e10)
     case "avxvnni":
-      WorkRates(exact: 1e11, bits: 1e10, levels: 3e8, bytes: 1.2e9, nearest: 2.5e10, graph: 3000)
+      WorkRates(exact: 1e11, bits: 1e10, levels: 3e8, bytes: 1.2e9, nearest: 2.5e10, graph: 3000, maps: 4e10)
     case "avx2", "neon":
-      WorkRates(exact: 4e10, bits: 1e10, levels: 3e8, bytes: 1.2e9, nearest: 2e10, graph: 2500)
-    default: WorkRates(exact: 2e9, bits: 4e9, levels: 3e7, bytes: 2e8, nearest: 1.5e9, graph: 250)
+      WorkRates(exact: 4e10, bits: 1e10, levels: 3e8, bytes: 1.2e9, nearest: 2e10, graph: 2500, maps: 4e10)
+    default:
+      WorkRates(exact: 2e9, bits: 4e9, levels: 3e7, bytes: 2e8, nearest: 1.5e9, graph: 250, maps: 5e8)
     }
   }
 }

@@ -5,37 +5,88 @@ internal import MoultModel
 protocol DeviceCoded: NormalizingQuantizer {
   /// What encoding is to the device; `nil` where it cannot.
   var deviceKind: DeviceWork.Kind? { get }
+  /// The matrix among the code's own steps, which a device applies too.
+  var ownMap: LinearTransform? { get }
+  /// How often a value is encoded until its code is found.
+  var roundsPerValue: Int { get }
 
+  /// - Parameter map: what the vectors go through first, on the device as well; `stride` is that of the vectors as they
+  ///   are given.
   /// - Returns: whether it was done.
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
-    side: UnsafeMutableRawPointer?, on use: DeviceUse
+    _ vectors: UnsafePointer<Float>, stride: Int, behind map: LinearTransform?, count: Int, normalizes: Bool,
+    rows: UnsafeMutableRawPointer, side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool
 }
 
+extension LinearTransform {
+  fileprivate var productsPerVector: Double { Double(inputDimension) * Double(outputDimension) }
+
+  /// Whether a device maps vectors as `apply` does.
+  fileprivate var isForDevice: Bool { !normalizesInput }
+}
+
+/// What the device is told of a map.
+private func withDeviceMap<Result>(
+  _ map: LinearTransform?, _ body: (UnsafePointer<moult_device_map>?) -> Result
+) -> Result {
+  guard let map else { return body(nil) }
+  var onDevice = moult_device_map(
+    inputs: UInt32(map.inputDimension), outputs: UInt32(map.outputDimension), matrix: map.matrix.pointer,
+    bias: map.bias?.pointer)
+  return withUnsafePointer(to: &onDevice, body)
+}
+
 extension LevelQuantizer: DeviceCoded {
-  /// Learned directions go through BLAS, whose bits are its own, and a grid is searched vector by vector.
-  var deviceKind: DeviceWork.Kind? {
-    guard case .random = rotation, table != .grid else { return nil }
-    return .levels
+  var deviceKind: DeviceWork.Kind? { .levels }
+
+  var roundsPerValue: Int { table == .grid ? 1 + gridReaches.count : 1 }
+
+  var ownMap: LinearTransform? {
+    switch rotation {
+    case .random: nil
+    case .learned(let map): map
+    }
   }
 
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
+    _ vectors: UnsafePointer<Float>, stride: Int, behind map: LinearTransform?, count: Int, normalizes: Bool,
+    rows: UnsafeMutableRawPointer, side: UnsafeMutableRawPointer?, on use: DeviceUse
+  ) -> Bool {
+    switch rotation {
+    case .random(let random):
+      random.signs.withUnsafeBufferPointer {
+        encode(
+          vectors, stride: stride, behind: map, signs: $0.baseAddress, directions: nil, count: count,
+          normalizes: normalizes, rows: rows, side: side, on: use)
+      }
+    case .learned(let directions):
+      encode(
+        vectors, stride: stride, behind: map, signs: nil, directions: directions.matrix.pointer, count: count,
+        normalizes: normalizes, rows: rows, side: side, on: use)
+    }
+  }
+
+  private func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, behind map: LinearTransform?, signs: UnsafePointer<UInt64>?,
+    directions: UnsafePointer<Float>?, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool {
-    guard case .random(let random) = rotation else { return false }
-    let runs = deviceRuns
+    let runs = table == .grid ? [deviceRun(of: 0..<spreads.count)] : deviceRuns
+    let reaches = table == .grid ? gridReaches : []
     return runs.withUnsafeBufferPointer { runs in
-      random.signs.withUnsafeBufferPointer { signs in
-        var coder = moult_device_level_coder(
-          dimension: UInt32(dimension), rotated: UInt32(layout.dimension), normalizes: normalizes ? 1 : 0,
-          metric: metric.onDevice, centre: centre.pointer, signs: signs.baseAddress, runs: runs.baseAddress,
-          run_count: UInt32(runs.count), row_bytes: UInt32(rowBytes))
-        return use.perform(.levels) {
-          $0.table.encode_levels(
-            $0.device, &coder, vectors, 4 * stride, UInt64(count), nil,
-            rows.assumingMemoryBound(to: UInt8.self), side?.assumingMemoryBound(to: Float.self))
+      reaches.withUnsafeBufferPointer { reaches in
+        withDeviceMap(map) { map in
+          var coder = moult_device_level_coder(
+            dimension: UInt32(dimension), rotated: UInt32(layout.dimension), normalizes: normalizes ? 1 : 0,
+            metric: metric.onDevice, centre: centre.pointer, signs: signs, runs: runs.baseAddress,
+            run_count: UInt32(runs.count), row_bytes: UInt32(rowBytes), directions: directions, map: map,
+            reaches: reaches.isEmpty ? nil : reaches.baseAddress, reach_count: UInt32(reaches.count))
+          return use.perform(.levels) {
+            $0.table.encode_levels(
+              $0.device, &coder, vectors, 4 * stride, UInt64(count), nil,
+              rows.assumingMemoryBound(to: UInt8.self), side?.assumingMemoryBound(to: Float.self))
+          }
         }
       }
     }
@@ -46,34 +97,52 @@ extension LevelQuantizer: DeviceCoded {
     var segment = 0
     while segment < spreads.count {
       let end = endOfRun(from: segment)
-      let table = segmentTables[segment]
-      let levels = coders.pointer(segment).pointee
-      runs.append(
-        moult_device_level_run(
-          segments: UInt32(end - segment), bits: UInt32(table.bits), divisor: spreads[segment],
-          unit: table.bits == 8 ? table.unit : 1, gain: gains[segment], thresholds: levels.thresholds,
-          levels: levels.levels))
+      runs.append(deviceRun(of: segment..<end))
       segment = end
     }
     return runs
+  }
+
+  /// Of segments that have all in common with the first.
+  private func deviceRun(of segments: Range<Int>) -> moult_device_level_run {
+    let first = segments.lowerBound
+    let table = segmentTables[first]
+    let levels = coders.pointer(first).pointee
+    return moult_device_level_run(
+      segments: UInt32(segments.count), bits: UInt32(table.bits), divisor: spreads[first],
+      unit: table.bits == 8 ? table.unit : 1, gain: gains[first], thresholds: levels.thresholds,
+      levels: levels.levels)
   }
 }
 
 extension ScalarQuantizer: DeviceCoded {
   var deviceKind: DeviceWork.Kind? { .bytes }
+  var ownMap: LinearTransform? { nil }
+  var roundsPerValue: Int { 1 }
 
   /// Vectors of a call: their sums are 8 MiB.
   private static let deviceBlock = 1 << 18
 
   func encode(
-    _ vectors: UnsafePointer<Float>, stride: Int, count: Int, normalizes: Bool, rows: UnsafeMutableRawPointer,
-    side: UnsafeMutableRawPointer?, on use: DeviceUse
+    _ vectors: UnsafePointer<Float>, stride: Int, behind map: LinearTransform?, count: Int, normalizes: Bool,
+    rows: UnsafeMutableRawPointer, side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool {
     let coder = coder(
       normalizes: normalizes, streams: false, measuresLength: metric != .squaredEuclidean && side != nil)
-    var onDevice = moult_device_u8_coder(
-      dimension: UInt32(dimension), normalizes: coder.normalizes, centre: coder.centre, lower: coder.lower,
-      inverse_step: coder.inverse_step, high: coder.high, low: coder.low)
+    return withDeviceMap(map) { onDevice in
+      var onDevice = moult_device_u8_coder(
+        dimension: UInt32(dimension), normalizes: coder.normalizes, centre: coder.centre, lower: coder.lower,
+        inverse_step: coder.inverse_step, high: coder.high, low: coder.low, map: onDevice)
+      return encode(
+        vectors, stride: stride, behind: map, count: count, coder, &onDevice, rows: rows, side: side, on: use)
+    }
+  }
+
+  private func encode(
+    _ vectors: UnsafePointer<Float>, stride: Int, behind map: LinearTransform?, count: Int,
+    _ coder: moult_u8_coder, _ onDevice: inout moult_device_u8_coder, rows: UnsafeMutableRawPointer,
+    side: UnsafeMutableRawPointer?, on use: DeviceUse
+  ) -> Bool {
     let codes = rows.assumingMemoryBound(to: UInt8.self)
     let block = min(count, Self.deviceBlock)
     let sums = UnsafeMutablePointer<moult_u8_row>.allocate(capacity: block)
@@ -93,7 +162,7 @@ extension ScalarQuantizer: DeviceCoded {
         }
         guard isDone else { return false }
         finish(
-          sums, coder, source, stride: stride, count: rowsNow, codes: codes + done * dimension,
+          sums, coder, source, stride: stride, behind: map, count: rowsNow, codes: codes + done * dimension,
           side: side.map { $0 + 4 * done }, scratch: scratch)
       }
       return true
@@ -128,17 +197,21 @@ extension VectorEncoder {
     _ vectors: UnsafePointer<Float>, count: Int, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool {
-    // A matrix before it goes through BLAS.
-    if case .linear = transform { return false }
     guard count > 0, let coded = quantizer as? any DeviceCoded, let kind = coded.deviceKind else {
       return false
     }
-    let values = Double(count) * Double(codeDimension)
+    var map: LinearTransform?
+    if case .linear(let linear) = transform { map = linear }
+    guard map?.isForDevice != false else { return false }
+    let products = (map?.productsPerVector ?? 0) + (coded.ownMap?.productsPerVector ?? 0)
     let work = DeviceWork(
-      kind, bytesToDevice: 4 * values, bytesFromDevice: Double(count * bytesPerVector), operations: values)
+      kind, bytesToDevice: 4 * (Double(count) * Double(map?.inputDimension ?? codeDimension) + products),
+      bytesFromDevice: Double(count * bytesPerVector),
+      operations: Double(count) * Double(codeDimension) * Double(coded.roundsPerValue),
+      mapProducts: Double(count) * products)
     guard use.takes(work) else { return false }
     return coded.encode(
-      vectors, stride: dimension, count: count, normalizes: metric == .cosine && !specification.isIdentity,
-      rows: rows, side: side, on: use)
+      vectors, stride: dimension, behind: map, count: count,
+      normalizes: metric == .cosine && !specification.isIdentity, rows: rows, side: side, on: use)
   }
 }

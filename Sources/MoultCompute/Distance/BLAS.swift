@@ -28,26 +28,6 @@ public enum BLAS {
     return c[n * n - 1]
   }
 
-  /// How many rows of `a` a product may have so that a row gives the same bits in whatever place it stands: 64, or 8, or 1.
-  ///
-  /// OpenBLAS' kernels for Haswell and Zen up to 3 round the sixth row of a product and some others otherwise than the
-  /// first. What the library does here is tried out, once.
-  static let rowsAlike =
-    [64, 8].first { rows in
-      [(17, 16), (40, 40), (100, 96)].allSatisfy { areAlike(rows, depth: $0, columns: $1) }
-    } ?? 1
-
-  private static func areAlike(_ rows: Int, depth: Int, columns: Int) -> Bool {
-    var random = SplitMix64(seed: 1)
-    let row = (0..<depth).map { _ in Float.random(in: -1...1, using: &random) }
-    let b = (0..<columns * depth).map { _ in Float.random(in: -1...1, using: &random) }
-    var c = [Float](repeating: 0, count: rows * columns)
-    multiplyTransposed(
-      Array(repeatElement(row, count: rows).joined()), rows: rows, b, columns: columns, depth: depth,
-      bStride: depth, into: &c, stride: columns)
-    return (columns..<c.count).allSatisfy { c[$0].bitPattern == c[$0 - columns].bitPattern }
-  }
-
   /// `c[i][j] = Σₗ a[i][l]·b[j][l]`: every row of `a` with every row of `b`.
   ///
   /// Error of an entry: ≤ depth · 2⁻²⁴ · Σ|a[i][l]·b[j][l]|; the order of the sum is the library's.

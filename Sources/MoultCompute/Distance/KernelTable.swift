@@ -60,6 +60,11 @@ struct KernelTable: Sendable {
       Int, UnsafeMutablePointer<Int32>?
     ) -> Void
 
+  typealias MapRows =
+    @convention(c) (
+      UnsafePointer<Float>?, Int, Int, UnsafePointer<Float>?, Int, Int, UnsafeMutablePointer<Float>?
+    ) -> Void
+
   typealias ScanSketches =
     @convention(c) (
       UnsafePointer<UInt8>?, Int, Int, UnsafePointer<Int8>?, UnsafePointer<Int8>?, Int,
@@ -113,6 +118,7 @@ struct KernelTable: Sendable {
     ) -> Double
   let dotBFloatBlocks: BFloatBlocks
   let encodeU8Rows: EncodeRows
+  let mapRows: MapRows
   let centreSums:
     @convention(c) (
       UnsafePointer<Float>?, Float, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int,
@@ -201,5 +207,6 @@ struct KernelTable: Sendable {
     encodeU8Rows = table.encode_u8_rows
     dotBFloatBlocks = table.dot_bf16_blocks
     centreSums = table.centre_sums_f32
+    mapRows = table.map_rows_f32
   }
 }

@@ -95,7 +95,12 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
 
   /// Vectors that are rotated together: learned directions are a matrix product, random ones best stay in the
   /// first-level cache.
-  private var block: Int { rotation.isWhole ? 1 : min(64, max(1, 262_144 / layout.dimension)) }
+  private var block: Int {
+    switch rotation {
+    case .random: 1
+    case .learned(let map): map.blockCount
+    }
+  }
 
   /// What is known of a centred vector before it is rotated.
   private typealias Centred = (squared: Double, along: Double)
@@ -197,19 +202,15 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
     return end
   }
 
-  /// Extended RaBitQ: of `gridScales` scales the one whose code points nearest to r.
+  /// Extended RaBitQ: of the scales of `gridReaches` the one whose code points nearest to r.
   private func encodeGrid(
     _ r: UnsafePointer<Float>, inverse: Float, into codes: UnsafeMutablePointer<UInt8>
   ) -> Double {
-    let bits = segmentTables[0].bits
-    let normalized = inverse * Float(layout.dimension).squareRoot()
+    let widest = inverse * Float(layout.dimension).squareRoot() * Float((1 << segmentTables[0].bits) - 1)
     var best = (cosine: -1.0, dot: 0.0, scale: Float(0))
     let kernels = KernelTable.best
-    let trials = bits == 1 ? 1 : LevelQuantizer.gridTrials
-    for trial in 0..<trials {
-      // The widest level, 2^bits − 1, stands for 1 to 5 standard deviations.
-      let reach = 1 + 4 * Float(trial) / Float(max(1, trials - 1))
-      var scale = normalized * Float((1 << bits) - 1) / reach
+    for reach in gridReaches {
+      var scale = widest / reach
       if !scale.isFinite { scale = 0 }
       var (dot, square): (Float, Int64) = (0, 0)
       kernels.encodeLevels(r, scale, layout.dimension, coders.pointer(0), codes, &dot, &square)
@@ -221,7 +222,10 @@ struct LevelQuantizer: LevelCoded, NormalizingQuantizer {
     return Double(gains[0]) * Double(dot)
   }
 
-  private static let gridTrials = 48
+  /// The standard deviations that the widest level, 2^bits − 1, is tried for.
+  var gridReaches: [Float] { segmentTables[0].bits == 1 ? [1] : LevelQuantizer.gridReaches }
+
+  private static let gridReaches = (0..<48).map { 1 + 4 * Float($0) / 47 }
 
   /// `c + Rᵀ·S·g·L`.
   func decode(row: Int, of codes: CodeView, into vector: UnsafeMutablePointer<Float>) {

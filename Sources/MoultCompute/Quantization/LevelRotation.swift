@@ -40,7 +40,7 @@ enum LevelRotation: Sendable {
       (r + dimension).update(repeating: 0, count: rotated - dimension)
       rotation.apply(r)
     case .learned(let map):
-      map.applyToOne(v, into: r)
+      map.apply(v, count: 1, into: r)
     }
   }
 

@@ -17,7 +17,7 @@ internal import MoultModel
 ///
 /// The query goes in as two int8 limbs, `q ≈ s·(high + low/254)`, `s = max|q|/127`: an error of at most
 /// s/508 an entry, 1/500 of what the codes' own rounding does. Integer sums are exact, so codes and side
-/// data are the same bytes on every ISA (behind a transform by BLAS, as equal as its result is).
+/// data are the same bytes on every ISA.
 struct ScalarQuantizer: NormalizingQuantizer {
   let dimension: Int
   let metric: Metric
@@ -112,17 +112,20 @@ struct ScalarQuantizer: NormalizingQuantizer {
   ///
   /// - Parameters:
   ///   - sums: of `count` vectors.
+  ///   - map: what the vectors have gone through before they were encoded.
   ///   - scratch: `dimension` floats.
   func finish(
     _ sums: UnsafeMutablePointer<moult_u8_row>, _ coder: moult_u8_coder, _ vectors: UnsafePointer<Float>,
-    stride: Int, count: Int, codes: UnsafeMutablePointer<UInt8>, side: UnsafeMutableRawPointer?,
-    scratch: UnsafeMutablePointer<Float>
+    stride: Int, behind map: LinearTransform? = nil, count: Int, codes: UnsafeMutablePointer<UInt8>,
+    side: UnsafeMutableRawPointer?, scratch: UnsafeMutablePointer<Float>
   ) {
     if coder.normalizes != 0 {
       var coder = coder
       coder.normalizes = 0
       for i in 0..<count where !VectorNorm.isScalable(squared: sums[i].given_square) {
-        VectorNorm.normalize(vectors + i * stride, dimension, into: scratch)
+        let vector = vectors + i * stride
+        map?.apply(vector, count: 1, into: scratch)
+        VectorNorm.normalize(map == nil ? vector : UnsafePointer(scratch), dimension, into: scratch)
         KernelTable.best.encodeU8Rows(
           &coder, scratch, 4 * dimension, 1, scratch, codes + i * dimension, sums + i)
       }

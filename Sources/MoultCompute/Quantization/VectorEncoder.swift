@@ -8,11 +8,9 @@ public import MoultModel
 ///
 /// Immutable; any number of threads may use one encoder.
 ///
-/// One encoder writes the same bytes on every machine, with no transform or a prefix: rows of all codes but
-/// `segmented`, and their side data, but for the last bits of ⟨x − c, c⟩ of `binary` (cosine, inner product).
-/// `pca` and the directions of `segmented` codes go through BLAS, so two machines may differ there where a
-/// coordinate lies within about d·2⁻²⁴ (relative to the vector's length) of the edge between two codes. On
-/// one machine a vector's code never depends on the batch it comes in or on the thread.
+/// One encoder writes the same bytes on every machine, on devices too, whatever batch a vector comes in and whatever
+/// the thread: rows of all codes and their side data, but for the last bits of ⟨x − c, c⟩ of `binary` (cosine, inner
+/// product). Training goes through BLAS: what two machines learn from the same sample may differ in its last bits.
 public final class VectorEncoder: Sendable {
   public let specification: EncodingSpecification
   /// Entries of the vectors and queries that come in.

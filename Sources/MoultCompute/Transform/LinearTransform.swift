@@ -12,6 +12,8 @@ public struct LinearTransform: Sendable {
   public let direction: TransformDirection
   let matrix: FloatBuffer
   let bias: FloatBuffer?
+  /// The matrix once more, 16 outputs side by side: as much memory again.
+  private let blocks: FloatBuffer
 
   /// - Parameters:
   ///   - matrix: A, `outputDimension × inputDimension`, row-major.
@@ -35,6 +37,7 @@ public struct LinearTransform: Sendable {
     precondition(bias == nil || bias?.count == outputDimension)
     self.matrix = matrix
     self.bias = bias
+    blocks = Self.inBlocks(matrix, inputs: inputDimension, outputs: outputDimension)
     self.inputDimension = inputDimension
     self.outputDimension = outputDimension
     self.isOrthonormal = isOrthonormal
@@ -42,57 +45,43 @@ public struct LinearTransform: Sendable {
     self.direction = direction
   }
 
-  /// Vectors that are mapped together. Always this many (a short block is filled up with zeros), and products of rows that
-  /// are alike, so that a vector's result is the same bits whatever stands beside it. Input block ≤ 512 KiB.
+  /// The matrix as `map_rows_f32` reads it.
+  private static func inBlocks(_ matrix: FloatBuffer, inputs: Int, outputs: Int) -> FloatBuffer {
+    let lanes = 16
+    return FloatBuffer(count: (outputs + lanes - 1) / lanes * lanes * inputs) { blocks in
+      for first in stride(from: 0, to: outputs, by: lanes) {
+        let block = UnsafeMutableRawPointer(blocks + first * inputs).assumingMemoryBound(to: UInt8.self)
+        KernelTable.best.interleaveBlock(
+          matrix.pointer + first * inputs, 4 * inputs, min(lanes, outputs - first), 4 * inputs, inputs, block)
+      }
+    }
+  }
+
+  /// Vectors that are best mapped together: a multiple of the rows that kernels take at once, where a block of them has
+  /// at most 512 KiB.
   var blockCount: Int {
-    var count = 64
+    var count = 96
     while count > 1 && count * max(inputDimension, outputDimension) > 131_072 { count /= 2 }
     return count
   }
 
-  /// Maps `count` vectors by `sgemm`. Same bits for a vector in whatever batch; another BLAS kernel may
-  /// differ by inputDimension · 2⁻²⁴ · Σ|A[i][j]·x[j]| in entry i.
+  /// Maps `count` vectors. A vector's result is the same bits in whatever batch, on every machine and on a device: an entry
+  /// of A·x is one chain of fused multiply-adds, off by no more than d·2⁻²⁴·(1 + d·2⁻²⁴)·Σ|A[i][j]·x[j]|, d =
+  /// `inputDimension` (`map_rows_f32` in kernels.h).
   ///
   /// - Parameters:
   ///   - x: `count × inputDimension`.
   ///   - y: `count × outputDimension`; does not overlap `x`.
   public func apply(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
-    let block = blockCount
-    var done = 0
-    while done + block <= count {
-      applyBlock(x + done * inputDimension, into: y + done * outputDimension)
-      done += block
-    }
-    guard done < count else { return }
-    let left = count - done
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: block * (inputDimension + outputDimension)) {
-      let padded = $0.baseAddress!
-      let mapped = padded + block * inputDimension
-      padded.update(from: x + done * inputDimension, count: left * inputDimension)
-      (padded + left * inputDimension).update(repeating: 0, count: (block - left) * inputDimension)
-      applyBlock(padded, into: mapped)
-      (y + done * outputDimension).update(from: mapped, count: left * outputDimension)
-    }
+    multiply(x, count: count, into: y)
+    guard normalizesInput || bias != nil else { return }
+    for i in 0..<count { finish(x + i * inputDimension, y + i * outputDimension) }
   }
 
-  private func applyBlock(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
-    let block = blockCount
-    let rows = min(block, BLAS.rowsAlike)
-    for first in stride(from: 0, to: block, by: rows) {
-      BLAS.multiplyTransposed(
-        x + first * inputDimension, rows: rows, matrix.pointer, columns: outputDimension,
-        depth: inputDimension,
-        bStride: inputDimension, into: y + first * outputDimension, stride: outputDimension)
-    }
-    for i in 0..<block { finish(x + i * inputDimension, y + i * outputDimension) }
-  }
-
-  /// Maps one vector by the row kernel, which for a single vector is faster than `apply`; the last bits
-  /// may differ from it.
-  public func applyToOne(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
-    KernelTable.best.dotRows(
-      x, matrix.pointer, 4 * inputDimension, nil, outputDimension, inputDimension, y)
-    finish(x, y)
+  /// `y = A·x`.
+  private func multiply(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
+    KernelTable.best.mapRows(
+      blocks.pointer, inputDimension, outputDimension, x, 4 * inputDimension, count, y)
   }
 
   /// From `y = A·x` to the result: divides by the length of `x` if it must, and adds b.
@@ -115,8 +104,7 @@ public struct LinearTransform: Sendable {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: inputDimension) { unit in
       let unit = unit.baseAddress!
       VectorNorm.normalize(x, inputDimension, into: unit)
-      KernelTable.best.dotRows(
-        unit, matrix.pointer, 4 * inputDimension, nil, outputDimension, inputDimension, y)
+      multiply(unit, count: 1, into: y)
     }
   }
 }

@@ -19,7 +19,7 @@ enum VectorTransform: Sendable {
     switch self {
     case .none: y.update(from: x, count: dimension)
     case .prefix(let kept): y.update(from: x, count: kept)
-    case .linear(let map): map.applyToOne(x, into: y)
+    case .linear(let map): map.apply(x, count: 1, into: y)
     }
   }
 }

@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /// Changes with every change of this file. A library with another number is not used.
-#define MOULT_DEVICE_ABI 2u
+#define MOULT_DEVICE_ABI 3u
 
 /// The one symbol of the library: a function of type `moult_device_library_function`.
 #define MOULT_DEVICE_SYMBOL "moult_device_library"
@@ -99,8 +99,15 @@ typedef struct moult_device_bit_hit {
   uint32_t row;
 } moult_device_bit_hit;
 
-/// How rows become codes of integer levels: `LevelQuantizer` with a random rotation and tables that every row
-/// shares (not its search of a grid). Runs cover the rotated vector in order.
+/// What vectors go through before they are coded: y = A·x, each result one chain as `map_rows` tells, then + bias,
+/// rounded by itself.
+typedef struct moult_device_map {
+  uint32_t inputs, outputs;
+  const float *matrix;  ///< outputs × inputs
+  const float *bias;    ///< `outputs`; NULL: none
+} moult_device_map;
+
+/// How rows become codes of integer levels: `LevelQuantizer`. Runs cover the rotated vector in order.
 typedef struct moult_device_level_run {
   uint32_t segments;        ///< of 32 dimensions
   uint32_t bits;            ///< 1, 2, 3, 4, 5 or 8
@@ -113,14 +120,22 @@ typedef struct moult_device_level_run {
 
 typedef struct moult_device_level_coder {
   uint32_t dimension;      ///< of the vectors
-  uint32_t rotated;        ///< a multiple of 64, ≥ dimension
+  uint32_t rotated;        ///< with signs a multiple of 64, ≥ dimension; with directions a multiple of 32
   int32_t normalizes;      ///< not 0: vectors are scaled to unit length first
   moult_device_metric metric;
   const float *centre;     ///< `dimension`
-  const uint64_t *signs;   ///< 4 × rotated/64 words, see rotate_kac_f32
+  const uint64_t *signs;   ///< a random rotation: 4 × rotated/64 words, see rotate_kac_f32; or NULL
   const moult_device_level_run *runs;
   uint32_t run_count;
   uint32_t row_bytes;      ///< Σ 4·segments·bits of the runs; 32·Σ segments is `rotated`
+  /// Learned directions in the place of signs: rotated × dimension, a vector's values as `map_rows` has them.
+  const float *directions;
+  /// To `dimension`, before all else: rows are of `inputs` floats then. NULL: they are the vectors.
+  const moult_device_map *map;
+  /// A grid, with one run of at most 5 bits: each row is coded with the scale √rotated·(1/‖v‖)·(2^bits − 1)/reach whose
+  /// code points nearest to it, of equally near ones the first. NULL: with the run's divisor.
+  const float *reaches;
+  uint32_t reach_count;
 } moult_device_level_coder;
 
 /// Codes of one byte a dimension: `ScalarQuantizer`; see moult_u8_coder in kernels.h.
@@ -130,6 +145,7 @@ typedef struct moult_device_u8_coder {
   const float *centre;
   float lower, inverse_step;
   const int8_t *high, *low;  ///< two limbs of a query, or both NULL
+  const moult_device_map *map;  ///< as in a coder of levels
 } moult_device_u8_coder;
 
 /// As moult_u8_row in kernels.h.
@@ -174,7 +190,8 @@ typedef struct moult_device_library {
   // MARK: Encoding
 
   /// codes: count × row_bytes. side: count × two floats (factor, additive) or NULL. Vectors of any length, those that
-  /// VectorNorm scales in double too. `rotated` ≤ 32 768 and at most 16 runs, else it is unsupported.
+  /// VectorNorm scales in double too. `rotated` ≤ 32 768, and among the runs at most 8 different tables, else it is
+  /// unsupported.
   moult_device_status (*encode_levels)(moult_device *device, const moult_device_level_coder *coder,
                                        const float *rows, size_t stride, uint64_t count,
                                        const moult_device_stop *stop, uint8_t *codes, float *side);
@@ -208,7 +225,7 @@ typedef struct moult_device_library {
 
   /// y = A·x of each row x: matrix outputs × inputs, results count × outputs, both contiguous. A result is one chain of
   /// fused multiply-adds from input 0 on: a row's are the same bits whatever stands beside it, and within
-  /// inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|A[i][j]·x[j]| of the exact ones. (The CPU's `sgemm` has an order of its own.)
+  /// inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|A[i][j]·x[j]| of the exact ones; those of `map_rows_f32` in kernels.h.
   moult_device_status (*map_rows)(moult_device *device, const float *matrix, uint32_t outputs, uint32_t inputs,
                                   const float *rows, size_t stride, uint64_t count, const moult_device_stop *stop,
                                   float *results);

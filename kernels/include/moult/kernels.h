@@ -282,6 +282,17 @@ typedef struct moult_kernels {
   /// operation rounded by itself. Same bits on every ISA.
   void (*guide_score_rows)(const moult_guide_query *query, const void *records, const uint32_t *indices,
                            size_t count, float *scores);
+
+  /// Rows through a matrix: out[r·outputs + o] = Σ matrix[o][j]·row_r[j], j = 0 … inputs − 1, a chain of fused
+  /// multiply-adds: sum = fma(row_r[j], matrix[o][j], sum), from 0 and from input 0 on.
+  ///
+  /// The matrix is in blocks of 16 outputs, 64-byte aligned, as interleave_block writes rows of floats: line j of
+  /// block b has the entries of outputs 16·b … 16·b + 15 with input j, zeros where there is no such output. Rows are
+  /// `stride` BYTES apart; `out` overlaps nothing.
+  /// Error: ≤ inputs·2⁻²⁴·(1 + inputs·2⁻²⁴)·Σ|matrix[o][j]·row_r[j]|, short of overflow. Same bits on every ISA, for
+  /// any number of rows, and those of `map_rows` in device_abi.h.
+  void (*map_rows_f32)(const float *blocks, size_t inputs, size_t outputs, const float *rows, size_t stride,
+                       size_t count, float *out);
 } moult_kernels;
 
 /// The table of the best level this machine offers, or of the level that the environment variable
