@@ -201,11 +201,8 @@ bool try_whole(const moult_device_set &set, Body body) {
   return true;
 }
 
-/// The rows of a set that is on the device as a whole, and where `inverse_norms` are kept. Throws where it is not.
+/// The rows of a set that is on the device as a whole, and where `inverse_norms` are kept.
 inline GraphRows graph_rows(moult_device *device, const moult_device_set &set, DeviceBuffer<float> &inverse_norms) {
-  if (!set.is_resident()) {
-    throw Failure{MOULT_DEVICE_OUT_OF_MEMORY, "the vectors of a graph do not fit the device's memory"};
-  }
   if (set.metric == MOULT_DEVICE_COSINE) {
     inverse_norms.allocate(set.count);
     device->launch("inverse norms", inverse_norm_kernel, device->grid(set.count, graph_threads / 32), graph_threads, 0,
