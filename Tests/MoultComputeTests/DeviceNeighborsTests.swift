@@ -4,13 +4,18 @@ import Testing
 
 @testable import MoultCompute
 
+/// Has room for some 600 of 1200 vectors of 24 dimensions with lists of 64.
+private let littleMemory = 2_100_000
+
 @Suite("Graphs from a device", .needsDevice)
 struct DeviceNeighborsTests {
-  @Test("are as good as those of the CPU", arguments: Metric.allCases)
-  func recall(metric: Metric) throws {
+  @Test(
+    "are as good as those of the CPU, also in parts of vectors that do not fit",
+    arguments: Metric.allCases, [1 << 30, littleMemory])
+  func recall(metric: Metric, memory: Int) throws {
     let data = ClusteredVectors(count: 1200, seed: 71)
     let rows = try GraphFixture(data.vectors, dimension: data.dimension, metric: metric)
-    let fixture = try DeviceFixture()
+    let fixture = try DeviceFixture([.memory: memory])
     let bytes = try fixture.expectWork {
       try rows.graphBytes(
         of: DeviceNeighbors(
@@ -32,6 +37,36 @@ struct DeviceNeighborsTests {
     #expect(found.onDevice >= found.onThreads - 20, "\(found) of 1000")
   }
 
+  @Test("of vectors that do not fit there are lists alone, and the builder chooses links")
+  func inParts() throws {
+    let data = ClusteredVectors(count: 1200, seed: 73)
+    let coded = CodedVectors(.identity(dimension: data.dimension, metric: .cosine), data.vectors)
+    func found(_ memory: Int) throws -> (neighbors: GraphNeighbors, calls: Int) {
+      let fixture = try DeviceFixture([.memory: memory])
+      let source = try #require(
+        DeviceNeighbors(
+          vectors: coded.view, dimension: data.dimension, metric: .cosine, parallel: fixture.parallel))
+      let neighbors = try fixture.expectWork {
+        try source.neighbors(degree: 64, linkCount: 16, seed: 1, isCancelled: { false })
+      }
+      return (try #require(neighbors), fixture.device.counts.calls)
+    }
+    let parts = try found(littleMemory)
+    guard case .lists(let table) = parts.neighbors else {
+      Issue.record("links of vectors that do not fit")
+      return
+    }
+    #expect(parts.calls == 2, "hold and lists")
+    for row in 0..<UInt32(1200) {
+      let list = table.rows[Int(row) * 64..<Int(row + 1) * 64]
+      #expect(Set(list).count == 64 && list.allSatisfy { $0 < 1200 && $0 != row })
+    }
+    guard case .links = try found(1 << 30).neighbors else {
+      Issue.record("lists of vectors that fit")
+      return
+    }
+  }
+
   @Test("a build that is cancelled while the device works ends as cancelled")
   func cancelled() throws {
     let data = ClusteredVectors(count: 600, seed: 72)
@@ -49,7 +84,7 @@ struct DeviceNeighborsTests {
 
   @Test(
     "what the device cannot do, or has no room for, is not begun",
-    arguments: [(481, 32, 1 << 30), (64, 513, 1 << 30), (64, 32, 3 << 20)])
+    arguments: [(481, 32, 1 << 30), (64, 513, 1 << 30), (480, 32, 3 << 20)])
   func refused(work: (degree: Int, linkCount: Int, memory: Int)) throws {
     let coded = CodedVectors(
       .identity(dimension: 64, metric: .cosine), [Float](repeating: 1, count: 64 * 8000))

@@ -230,6 +230,42 @@ static void check_data(Check &check, moult_device *device, const Data &data, uin
   check.library->release(device, set);
 }
 
+/// Lists of a set in little memory: in parts, of which each row is in some.
+static void check_in_parts(Check &check, const Data &data, uint32_t degree, uint64_t memory, double least,
+                           const char *what) {
+  Lists lists(data.count, degree), again(data.count, degree);
+  for (Lists *made : {&lists, &again}) {
+    Environment environment("MOULT_EMULATED_MEMORY", std::to_string(memory));
+    Handle handle(check);
+    moult_device_set *set = nullptr;
+    if (!check.expect_status(data.hold(check, handle.device, &set), MOULT_DEVICE_OK, what)) return;
+    const moult_device_status status = check.library->neighbour_lists(handle.device, set, degree, 5, nullptr,
+                                                                      made->places.data(), made->scores.data());
+    check.expect(status == MOULT_DEVICE_OK, "%s: status %d, %s", what, int(status),
+                 check.library->message(handle.device));
+    if (made == &again) {
+      // The set is there for searches as before: a live row finds itself, or what is nearer.
+      uint64_t row = 0;
+      while (row + 1 < data.count && !data.is_live(row)) row++;
+      moult_device_hit hit{};
+      uint32_t count = 0;
+      moult_device_exact_report report{};
+      check.expect_status(
+          check.library->exact(handle.device, set, data.row(row), 1, 1, nullptr, &hit, &count, &report),
+          MOULT_DEVICE_OK, what);
+      const double own = data.score_f64(row, row);
+      check.expect(count == 1 && hit.score >= own - 1e-6 * fabs(own), "%s: a search after it finds %g, not %g", what,
+                   hit.score, own);
+    }
+    check.library->release(handle.device, set);
+    if (status != MOULT_DEVICE_OK) return;
+  }
+  check_form(check, data, lists, what);
+  const double found = recall(data, lists, 3);
+  check.expect(found >= least, "%s: recall of lists %.4f instead of %.4f", what, found, least);
+  check.expect(again.places == lists.places && again.scores == lists.scores, "%s: another run gives other lists", what);
+}
+
 static int stop_after(void *context) { return --*static_cast<int *>(context) < 0; }
 
 static void check_faults(Check &check) {
@@ -294,6 +330,66 @@ static void check_faults(Check &check) {
   for (int n = 1; n < 400; n = n * 3 / 2 + 1) attempt("MOULT_EMULATED_LOSE_LAUNCH", std::to_string(n), "launch");
 }
 
+/// Sets that do not fit, whatever they hold.
+static void check_parts(Check &check) {
+  char what[128];
+  for (moult_device_metric metric : {MOULT_DEVICE_COSINE, MOULT_DEVICE_INNER_PRODUCT, MOULT_DEVICE_SQUARED_L2}) {
+    snprintf(what, sizeof what, "%s in parts", name(metric));
+    Data data(1000, 24, metric, 21, 40);
+    for (uint64_t i = 5; i < 1000; i += 11) data.kill(i);
+    check_in_parts(check, data, 16, 1500 << 10, metric == MOULT_DEVICE_INNER_PRODUCT ? 0.9 : 0.97, what);
+  }
+  Data data(1000, 24, MOULT_DEVICE_COSINE, 22, 40);
+  for (uint64_t i = 100; i < 600; i++) std::copy_n(data.row(3), 24, &data.rows[i * 24]);
+  for (uint64_t i = 600; i < 700; i++) std::fill_n(&data.rows[i * 24], 24, 0.0f);
+  data.finish();
+  check_in_parts(check, data, 16, 1500 << 10, 0.95, "duplicates and zeros in parts");
+  Data same(600, 9, MOULT_DEVICE_SQUARED_L2, 23);
+  for (uint64_t i = 1; i < 600; i++) std::copy_n(same.row(0), 9, &same.rows[i * 9]);
+  same.finish();
+  check_in_parts(check, same, 12, 1000 << 10, 1, "one vector in parts");
+  check_in_parts(check, Data(1500, 32, MOULT_DEVICE_COSINE, 24, 40), 64, 2000 << 10, 0.95, "lists of 64 in parts");
+}
+
+/// What goes wrong in the middle of parts: a status, or lists of the form that they have to have.
+static void check_faults_in_parts(Check &check) {
+  const Data data(600, 20, MOULT_DEVICE_COSINE, 92, 30);
+  const uint32_t degree = 10;
+  Environment memory("MOULT_EMULATED_MEMORY", std::to_string(1000 << 10));
+  Lists lists(data.count, degree);
+  const auto attempt = [&](const char *what, const moult_device_stop *stop) {
+    Handle handle(check);
+    moult_device_set *set = nullptr;
+    if (handle.status != MOULT_DEVICE_OK) return handle.status;
+    moult_device_status status = data.hold(check, handle.device, &set);
+    if (status != MOULT_DEVICE_OK) return status;
+    status = check.library->neighbour_lists(handle.device, set, degree, 1, stop, lists.places.data(),
+                                            lists.scores.data());
+    check.library->release(handle.device, set);
+    if (status == MOULT_DEVICE_OK) check_form(check, data, lists, what);
+    return status;
+  };
+  for (int asked = 0; asked < 100; asked += asked < 3 ? 1 : 31) {
+    int left = asked;
+    const moult_device_stop stop = {stop_after, &left};
+    const moult_device_status status = attempt("stopped parts", &stop);
+    check.expect(status == (left < 0 ? MOULT_DEVICE_STOPPED : MOULT_DEVICE_OK), "stopped parts: status %d after %d",
+                 int(status), asked);
+  }
+  for (int n = 9; n < 150; n += 31) {
+    Environment environment("MOULT_EMULATED_FAIL_ALLOCATION", std::to_string(n));
+    const moult_device_status status = attempt("parts with an allocation that fails", nullptr);
+    check.expect(status == MOULT_DEVICE_OK || status == MOULT_DEVICE_OUT_OF_MEMORY, "allocation %d in parts: status %d",
+                 n, int(status));
+  }
+  for (int n = 1; n < 800; n = n * 4 + 1) {
+    Environment environment("MOULT_EMULATED_LOSE_LAUNCH", std::to_string(n));
+    const moult_device_status status = attempt("parts and a lost device", nullptr);
+    check.expect(status == MOULT_DEVICE_OK || status == MOULT_DEVICE_LOST, "launch %d in parts: status %d", n,
+                 int(status));
+  }
+}
+
 static void check_all(Check &check) {
   const moult_device_metric metrics[] = {MOULT_DEVICE_COSINE, MOULT_DEVICE_INNER_PRODUCT, MOULT_DEVICE_SQUARED_L2};
   char what[128];
@@ -328,6 +424,8 @@ static void check_all(Check &check) {
       check_data(check, check.device, data, 16, 12, metric == MOULT_DEVICE_INNER_PRODUCT ? 0.8 : 0.95, what);
     }
     check_faults(check);
+    check_parts(check);
+    check_faults_in_parts(check);
   } else {
     for (moult_device_metric metric : metrics) {
       snprintf(what, sizeof what, "%s, 50,000 × 96", name(metric));

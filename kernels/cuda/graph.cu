@@ -11,13 +11,21 @@
 // 4.3 TB/s), 2.4 TB for a round of descent (0.57 s, less what the second-level cache holds): with the two rounds of so
 // many clusters, about 1.3 s.
 //
+// Rows that do not fit the device's memory come in batches (graph_parts.h), each row in c of them: all of this is done
+// c times, and floats cross the link c + 1 times, c being 2 to 3 for embeddings in batches of a third to a sixth of them.
+// For a row of 768 dimensions and c = 3 that is 4 µs of work and 12 KB, 1.2 µs at 10 GB/s (one thread gathers as much;
+// there are up to 8). The two do not overlap: a batch on its way beside one that is worked on would halve the room.
+//
 // On 3,000 of WordNet's embeddings (384 dimensions) with 4 of 40 clusters probed the lists have 0.946 of the
-// neighbours, and graphs of them the recall of inserted ones; of many rows far more are compared with a row.
+// neighbours, and graphs of them the recall of inserted ones; of many rows far more are compared with a row. 12,000 of
+// them in 6 batches (c = 2.3), lists of 64: 0.991.
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "families.h"
 #include "graph_clusters.h"
+#include "graph_parts.h"
 
 namespace moult {
 namespace {
@@ -37,20 +45,6 @@ constexpr uint32_t degree_max = 480;
 /// Places of a list while it is made: what scores in bfloat16 put a little too low is among the others.
 uint32_t list_width(uint32_t degree) {
   return std::min(list_width_max, (degree + std::max(32u, degree / 4) + 31) / 32 * 32);
-}
-
-/// The mean of some vectors times their scales, in double: a thread a dimension.
-__global__ __launch_bounds__(graph_threads) void centre_kernel(ScanSource source, uint32_t step, uint32_t count,
-                                                               float *centre) {
-  for (uint64_t j = global_thread(); j < source.row_floats; j += thread_count()) {
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++) {
-      const uint32_t place = source.place(i * step);
-      const float scale = source.scales ? source.scales[place] : 1;
-      sum += double(source.floats[uint64_t(place) * source.row_floats + j] * scale);
-    }
-    centre[j] = float(sum / count);
-  }
 }
 
 /// Whether `place` was not in the set; puts it there.
@@ -177,10 +171,7 @@ class Lists {
 
   void make() {
     if (live_count_ == 0) return;
-    centre_.allocate(set_.row_floats);
-    const uint32_t step = uint32_t(std::max<uint64_t>(1, live_count_ / 4096));
-    device_->launch("centre", centre_kernel, device_->grid(set_.row_floats, graph_threads), graph_threads, 0,
-                    device_->work, source_, step, uint32_t(live_count_ / step), centre_.get());
+    find_centre(device_, source_, live_count_, centre_);
     const uint32_t clusters = cluster_count(live_count_);
     const uint32_t probed = std::min(settled("MOULT_EMULATED_GRAPH_PROBED", probed_max), clusters);
     seed_lists(clusters, probed);
@@ -191,7 +182,9 @@ class Lists {
     for (int round = 0; round < rounds; round++) descend(std::min(breadth_max, degree_), next);
   }
 
-  void read(uint32_t *neighbours, float *scores) {
+  /// Hands out the lists in tiles of rows: `take(first, count, neighbours, scores)`, which lie on the device.
+  template <typename Take>
+  void read(Take take) {
     with_size(std::min<uint64_t>(set_.count, 1 << 16), 64, [&](uint64_t tile) {
       DeviceBuffer<uint32_t> places(tile * degree_);
       DeviceBuffer<float> values(tile * degree_);
@@ -201,8 +194,7 @@ class Lists {
         device_->launch("reading of lists", read_lists_kernel, device_->grid(entries, graph_threads), graph_threads, 0,
                         device_->work, lists_->get() + first * width_, width_, degree_, count, places.get(),
                         values.get());
-        download(device_, device_->work, neighbours + first * degree_, places.get(), entries * sizeof(uint32_t));
-        download(device_, device_->work, scores + first * degree_, values.get(), entries * sizeof(float));
+        take(first, count, places.get(), values.get());
       }
     });
   }
@@ -292,6 +284,179 @@ class Lists {
   Groups members_;
 };
 
+/// Lists of a set whose rows, or whose lists beside them, do not fit the device's memory: batches of rows are brought
+/// in one after the other, and what is found among the rows of each is taken into the lists, in the host's memory.
+///
+/// A batch's rows are in the set's order, so of equal scores the smaller place comes first in both, and two rows have
+/// one score wherever they meet. Where all rows fit without the codes of searches there is one batch.
+class ListsInParts {
+ public:
+  ListsInParts(moult_device *device, const moult_device_set &set, uint32_t degree, uint64_t seed, const Stop &stop,
+               uint32_t *neighbours, float *scores)
+      : device_(device), set_(set), stop_(stop), degree_(degree), seed_(seed), neighbours_(neighbours),
+        scores_(scores) {
+    live_.reserve(set.live_count);
+    for (uint64_t place = 0; place < set.count; place++) {
+      if (set.is_live(place)) live_.push_back(uint32_t(place));
+    }
+  }
+
+  void make() {
+    const uint64_t count = live_.size(), least = std::min(count, std::max(rows_of_lists(), count / batches_max));
+    const uint64_t room = std::min(count, room_now());
+    if (room < least) {
+      throw Failure{MOULT_DEVICE_OUT_OF_MEMORY, "the device's memory has room for " + std::to_string(room) + " of " +
+                                                    std::to_string(count) + " vectors of a graph at a time"};
+    }
+    // Lists are begun anew, so that they depend on the room alone and not on when it became less.
+    with_size(room, least, [&](uint64_t rows) {
+      std::fill(neighbours_, neighbours_ + set_.count * degree_, no_place);
+      std::fill(scores_, scores_ + set_.count * degree_, 0.0f);
+      if (count == 0) return;
+      if (rows >= count) return take(live_);
+      std::vector<uint32_t> places;
+      for (const std::vector<uint32_t> &batch : batches_of(rows)) {
+        stop_.check();
+        places.resize(batch.size());
+        for (size_t i = 0; i < batch.size(); i++) places[i] = live_[batch[i]];
+        take(places);
+      }
+    });
+  }
+
+ private:
+  /// With smaller batches too few of the near rows meet.
+  static constexpr uint64_t batches_max = 32;
+  /// Rows that are put into clusters at once.
+  static constexpr uint64_t tile_rows = 1 << 16;
+
+  /// Some times as many as a list holds.
+  uint64_t rows_of_lists() const { return 8 * (uint64_t(degree_) + 1); }
+
+  /// Rows of a batch beside what a scan takes: their floats, two generations of lists, and 128 bytes of what is there
+  /// meanwhile.
+  uint64_t room_now() const {
+    const size_t free = device_->free_bytes();
+    const size_t scan = std::max(Scan::bytes(set_.row_floats, 1),
+                                 std::min(free / 4, Scan::bytes(set_.row_floats, Scan::queries_max)));
+    const size_t row = size_t(set_.row_floats) * sizeof(float) +
+                       (2 * list_width(degree_) + reverse_places) * sizeof(uint64_t) + 128;
+    return free > scan ? (free - scan) / row : 0;
+  }
+
+  /// Numbers of live rows in batches of at most `room`.
+  std::vector<std::vector<uint32_t>> batches_of(uint64_t room) {
+    const uint64_t count = live_.size();
+    const uint32_t clusters = Batches::cluster_count(count, room);
+    // What is on the device at once here takes half of a batch's memory, and a scan may have the other one. The sample
+    // is as many rows as clusters are trained on, at even distances.
+    const uint64_t tile = std::min(room / 2, tile_rows);
+    std::vector<uint32_t> sample(std::min(room / 2, Clusters::trained_per_cluster * clusters));
+    for (uint64_t i = 0; i < sample.size(); i++) sample[i] = live_[i * count / sample.size()];
+    moult_device_set part;
+    DeviceBuffer<float> inverse_norms, centre;
+    const auto bring = [&](const uint32_t *places, uint64_t now) -> ScanSource {
+      gather(device_, set_, places, now, part);
+      const GraphRows rows = graph_rows(device_, part, inverse_norms);
+      return {rows.floats, rows.row_floats, rows.inverse_norms, nullptr, 0};
+    };
+    const ScanSource trained = bring(sample.data(), sample.size());
+    find_centre(device_, trained, sample.size(), centre);
+    Scan scan(device_, set_.row_floats, tile);
+    Clusters model(device_, trained, sample.size(), sample.size(), clusters, centre.get(), seed_, scan, stop_);
+    constexpr uint32_t width = Batches::nearest_max;
+    std::vector<uint32_t> nearest(count * width), found(tile * width);
+    DeviceBuffer<uint32_t> clusters_of_rows(tile * width);
+    for (uint64_t first = 0; first < count; first += tile) {
+      stop_.check();
+      const uint64_t now = std::min(tile, count - first);
+      const ScanSource rows = bring(live_.data() + first, now);
+      const auto assign = [&](bool is_l2, uint32_t *target) {
+        model.assign(rows, now, now, width, is_l2, clusters_of_rows.get());
+        download(device_, device_->work, target, clusters_of_rows.get(), now * width * sizeof(uint32_t));
+      };
+      uint32_t *const own = nearest.data() + first * width;
+      assign(true, own);
+      if (set_.metric != MOULT_DEVICE_INNER_PRODUCT) continue;
+      // The rows of largest products may lie far off: behind its own cluster a row has those of largest products.
+      assign(false, found.data());
+      for (uint64_t i = 0; i < now; i++) std::copy_n(&found[i * width], width - 1, own + i * width + 1);
+    }
+    return std::move(Batches(std::move(nearest), clusters, room, rows_of_lists() / 2).rows);
+  }
+
+  /// Makes lists of some rows among themselves, and takes them in. Places ascend.
+  void take(const std::vector<uint32_t> &places) {
+    moult_device_set part;
+    gather(device_, set_, places.data(), places.size(), part);
+    Lists lists(device_, part, degree_, seed_, stop_);
+    lists.make();
+    std::vector<uint32_t> neighbours;
+    std::vector<float> scores;
+    lists.read([&](uint64_t first, uint64_t count, const uint32_t *device_neighbours, const float *device_scores) {
+      const uint64_t entries = count * degree_;
+      neighbours.resize(entries);
+      scores.resize(entries);
+      download(device_, device_->work, neighbours.data(), device_neighbours, entries * sizeof(uint32_t));
+      download(device_, device_->work, scores.data(), device_scores, entries * sizeof(float));
+      in_parts(count, 4 * entries * sizeof(uint64_t), [&](uint64_t begin, uint64_t end) {
+        for (uint64_t i = begin; i < end; i++) {
+          for (uint64_t j = i * degree_; j < (i + 1) * degree_ && neighbours[j] != no_place; j++) {
+            neighbours[j] = places[neighbours[j]];
+          }
+          merge(places[first + i], &neighbours[i * degree_], &scores[i * degree_]);
+        }
+      });
+    });
+  }
+
+  /// As make_key; 0 for no row.
+  static uint64_t key(uint32_t place, float score) {
+    uint32_t bits;
+    std::memcpy(&bits, &score, sizeof bits);
+    return place == no_place ? 0 : uint64_t(ordered_bits(bits)) << 32 | uint32_t(~place);
+  }
+
+  /// Keeps the best of a row's list and another: both descend, and what both hold has one key.
+  void merge(uint32_t place, const uint32_t *others, const float *other_scores) {
+    uint64_t merged[degree_max];
+    uint32_t *const own = neighbours_ + uint64_t(place) * degree_;
+    float *const own_scores = scores_ + uint64_t(place) * degree_;
+    for (uint32_t at = 0, i = 0, j = 0; at < degree_; at++) {
+      const uint64_t a = key(own[i], own_scores[i]), b = key(others[j], other_scores[j]);
+      merged[at] = std::max(a, b);
+      if (a >= b) i++;
+      if (b >= a) j++;
+    }
+    for (uint32_t at = 0; at < degree_; at++) {
+      const uint32_t bits = merged[at] ? unordered_bits(uint32_t(merged[at] >> 32)) : 0;
+      own[at] = merged[at] ? ~uint32_t(merged[at]) : no_place;
+      std::memcpy(own_scores + at, &bits, sizeof bits);
+    }
+  }
+
+  moult_device *device_;
+  const moult_device_set &set_;
+  const Stop &stop_;
+  uint32_t degree_;
+  uint64_t seed_;
+  uint32_t *neighbours_;
+  float *scores_;
+  /// Places of live rows.
+  std::vector<uint32_t> live_;
+};
+
+void make_whole(moult_device *device, const moult_device_set &set, uint32_t degree, uint64_t seed, const Stop &stop,
+                uint32_t *neighbours, float *scores) {
+  Lists lists(device, set, degree, seed, stop);
+  lists.make();
+  lists.read([&](uint64_t first, uint64_t count, const uint32_t *device_neighbours, const float *device_scores) {
+    const uint64_t entries = count * degree;
+    download(device, device->work, neighbours + first * degree, device_neighbours, entries * sizeof(uint32_t));
+    download(device, device->work, scores + first * degree, device_scores, entries * sizeof(float));
+  });
+}
+
 }  // namespace
 }  // namespace moult
 
@@ -305,8 +470,11 @@ moult_device_status cuda_neighbour_lists(moult_device *device, moult_device_set 
     const moult::Stop stopped(stop);
     stopped.check();
     if (set->count == 0) return;
-    moult::Lists lists(device, *set, degree, seed, stopped);
-    lists.make();
-    lists.read(neighbours, scores);
+    const bool is_made = moult::try_whole(*set, [&] {
+      moult::make_whole(device, *set, degree, seed, stopped, neighbours, scores);
+    });
+    if (is_made) return;
+    set->give_back_rows();
+    moult::ListsInParts(device, *set, degree, seed, stopped, neighbours, scores).make();
   });
 }

@@ -175,11 +175,34 @@ __global__ __launch_bounds__(graph_threads) inline void inverse_norm_kernel(cons
   }
 }
 
-/// The rows of a set that is on the device as a whole, and where `inverse_norms` are kept. Throws where it is not.
-inline GraphRows graph_rows(moult_device *device, const moult_device_set &set, DeviceBuffer<float> &inverse_norms) {
-  if (!set.is_resident()) {
-    throw Failure{MOULT_DEVICE_OUT_OF_MEMORY, "the vectors of a graph do not fit the device's memory"};
+/// Makes `part` a set of some rows of a set: of their floats alone, at place i those of places[i]. All count as live.
+inline void gather(moult_device *device, const moult_device_set &set, const uint32_t *places, uint64_t count,
+                   moult_device_set &part) {
+  part.floats.free();
+  part.dimension = set.dimension;
+  part.metric = set.metric;
+  part.row_floats = set.row_floats;
+  part.count = part.live_count = part.resident = count;
+  part.floats.allocate(count * set.row_floats);
+  upload_gathered(device, device->work, part.floats.get(), size_t(set.row_floats) * sizeof(float),
+                  [&](uint64_t i) { return set.row(places[i]); }, size_t(set.dimension) * sizeof(float), count);
+}
+
+/// Calls `body`, which needs the set on the device as a whole. false: it is not, or there is no room beside it.
+template <typename Body>
+bool try_whole(const moult_device_set &set, Body body) {
+  if (!set.is_resident()) return false;
+  try {
+    body();
+  } catch (const Failure &failure) {
+    if (failure.status != MOULT_DEVICE_OUT_OF_MEMORY) throw;
+    return false;
   }
+  return true;
+}
+
+/// The rows of a set that is on the device as a whole, and where `inverse_norms` are kept.
+inline GraphRows graph_rows(moult_device *device, const moult_device_set &set, DeviceBuffer<float> &inverse_norms) {
   if (set.metric == MOULT_DEVICE_COSINE) {
     inverse_norms.allocate(set.count);
     device->launch("inverse norms", inverse_norm_kernel, device->grid(set.count, graph_threads / 32), graph_threads, 0,

@@ -9,6 +9,28 @@
 
 namespace moult {
 
+/// The mean of some vectors times their scales, in double: a thread a dimension.
+__global__ __launch_bounds__(graph_threads) inline void centre_kernel(ScanSource source, uint32_t step, uint32_t count,
+                                                                      float *centre) {
+  for (uint64_t j = global_thread(); j < source.row_floats; j += thread_count()) {
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+      const uint32_t place = source.place(i * step);
+      const float scale = source.scales ? source.scales[place] : 1;
+      sum += double(source.floats[uint64_t(place) * source.row_floats + j] * scale);
+    }
+    centre[j] = float(sum / count);
+  }
+}
+
+/// Puts the mean of about 4096 of some rows, at even distances, to `centre`.
+inline void find_centre(moult_device *device, ScanSource rows, uint64_t row_count, DeviceBuffer<float> &centre) {
+  centre.allocate(rows.row_floats);
+  const uint32_t step = uint32_t(std::max<uint64_t>(1, row_count / 4096));
+  device->launch("centre", centre_kernel, device->grid(rows.row_floats, graph_threads), graph_threads, 0, device->work,
+                 rows, step, uint32_t(row_count / step), centre.get());
+}
+
 /// Vectors times their scale, a warp each.
 __global__ __launch_bounds__(graph_threads) inline void copy_scaled_kernel(ScanSource source, uint32_t count,
                                                                             float *target) {
@@ -97,7 +119,7 @@ class Clusters {
   Groups group(uint32_t width, bool is_l2) {
     Groups groups;
     DeviceBuffer<uint32_t> clusters(row_count_ * width);
-    assign(rows_, row_count_, width, is_l2, clusters.get());
+    assign(rows_, row_count_, place_count_, width, is_l2, clusters.get());
     DeviceBuffer<unsigned long long> counters(count_);
     check(cudaMemsetAsync(counters.get(), 0, count_ * sizeof(unsigned long long), device_->work), "counters");
     const uint64_t entries = row_count_ * width;
@@ -115,11 +137,13 @@ class Clusters {
     return groups;
   }
 
- private:
-  /// Writes the `width` nearest clusters of each of some rows.
-  void assign(ScanSource rows, uint64_t row_count, uint32_t width, bool is_l2, uint32_t *clusters) {
-    DeviceBuffer<uint64_t> lists(place_count_ * width);
-    check(cudaMemsetAsync(lists.get(), 0, place_count_ * width * sizeof(uint64_t), device_->work), "lists of clusters");
+  /// Writes the `width` nearest clusters of each of some rows, these or others; `count` where there are fewer.
+  ///
+  /// - place_count: above the rows' places.
+  void assign(ScanSource rows, uint64_t row_count, uint64_t place_count, uint32_t width, bool is_l2,
+              uint32_t *clusters) {
+    DeviceBuffer<uint64_t> lists(place_count * width);
+    check(cudaMemsetAsync(lists.get(), 0, place_count * width * sizeof(uint64_t), device_->work), "lists of clusters");
     const ScanSource centroids = {centroids_.get(), rows.row_floats, nullptr, nullptr, 0};
     scan_.run(rows, row_count, centroids, count_, centre_, is_l2, false, lists.get(), width, stop_);
     device_->launch("reading of clusters", read_clusters_kernel, device_->grid(row_count * width, graph_threads),
@@ -127,6 +151,7 @@ class Clusters {
     device_->synchronize(device_->work, "clusters");  // before the lists are given back
   }
 
+ private:
   void train(uint64_t seed) {
     // One row of each of so many equal stretches: other rows for another seed.
     const uint64_t sample_count = std::min(row_count_, trained_per_cluster * count_);
@@ -157,7 +182,7 @@ class Clusters {
                     device_->work, source, count_, centroids_.get());
     std::vector<uint32_t> found(sample_count), sorted(sample_count), first(count_ + 1);
     for (int round = 0; round < rounds; round++) {
-      assign(source, sample_count, 1, true, clusters.get());
+      assign(source, sample_count, place_count_, 1, true, clusters.get());
       download(device_, device_->work, found.data(), clusters.get(), sample_count * sizeof(uint32_t));
       // Sorted here, so that sums have one order.
       std::fill(first.begin(), first.end(), 0);

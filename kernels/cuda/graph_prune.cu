@@ -126,6 +126,17 @@ __global__ __launch_bounds__(graph_threads) void prune_kernel(GraphRows rows, ui
   }
 }
 
+/// All rows of a set without the codes of searches, where they and what `prune` takes beside them are likely to fit.
+void gather_all(moult_device *device, const moult_device_set &set, uint32_t degree, moult_device_set &floats) {
+  const uint64_t row = set.row_floats * sizeof(float) + degree * (2 * sizeof(uint32_t) + sizeof(uint64_t));
+  if (set.count * row > device->free_bytes()) {
+    throw Failure{MOULT_DEVICE_OUT_OF_MEMORY, "the vectors of a graph and its lists do not fit the device's memory"};
+  }
+  std::vector<uint32_t> places(set.count);
+  for (uint64_t place = 0; place < set.count; place++) places[place] = uint32_t(place);
+  gather(device, set, places.data(), set.count, floats);
+}
+
 void prune(moult_device *device, const moult_device_set &set, const uint32_t *given, uint32_t degree,
            uint32_t link_count, const Stop &stop, uint32_t *links) {
   constexpr uint64_t rows_per_launch = 1 << 16;
@@ -197,6 +208,13 @@ moult_device_status cuda_prune(moult_device *device, moult_device_set *set, cons
     const moult::Stop stopped(stop);
     stopped.check();
     if (set->count == 0) return;
-    moult::prune(device, *set, neighbours, degree, link_count, stopped, links);
+    const bool is_done = moult::try_whole(*set, [&] {
+      moult::prune(device, *set, neighbours, degree, link_count, stopped, links);
+    });
+    if (is_done) return;
+    set->give_back_rows();
+    moult_device_set floats;
+    moult::gather_all(device, *set, degree, floats);
+    moult::prune(device, floats, neighbours, degree, link_count, stopped, links);
   });
 }

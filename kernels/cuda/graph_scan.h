@@ -166,16 +166,27 @@ __global__ __launch_bounds__(graph_threads) inline void merge_kernel(ScanSource 
   }
 }
 
-/// Scans panels of rows for many queries at a time. Memory for so many queries and one panel is held.
+/// Scans panels of rows for many queries at a time. Memory for so many queries and one panel is held: of what is free
+/// half at most, or a tile of queries, because what comes behind it needs some too.
 class Scan {
  public:
   /// Rows of a panel: as many keys have room beside each query, so that none is lost.
   static constexpr uint32_t panel_rows = 2 * row_tile;
+  static constexpr uint64_t queries_max = 1 << 16;
+
+  /// For so many queries.
+  static size_t bytes(uint32_t row_floats, uint64_t queries) {
+    return (queries + query_tile - 1) / query_tile * tile_bytes(row_floats) + panel_bytes(row_floats);
+  }
 
   /// With clusters of 1024 rows of which 32 are probed, 32,768 queries come to one on average: with twice as many most
   /// clusters are scanned once.
   Scan(moult_device *device, uint32_t row_floats, uint64_t queries) : device_(device), lines_(lines_of(row_floats)) {
-    with_size((std::min<uint64_t>(queries, 1 << 16) + query_tile - 1) / query_tile, 1, [&](uint64_t tiles) {
+    row_codes_.allocate(uint64_t(panel_rows) * lines_ * line_bytes);
+    offsets_.allocate(panel_rows);
+    const uint64_t wanted = (std::min(queries, queries_max) + query_tile - 1) / query_tile;
+    const uint64_t most = std::max<uint64_t>(1, device->free_bytes() / 2 / tile_bytes(row_floats));
+    with_size(std::min(wanted, most), 1, [&](uint64_t tiles) {
       tiles_ = uint32_t(tiles);
       found_.free();
       const uint64_t room = tiles * query_tile;
@@ -184,8 +195,6 @@ class Scan {
       counts_.allocate(room);
       found_.allocate(room * panel_rows);
     });
-    row_codes_.allocate(uint64_t(panel_rows) * lines_ * line_bytes);
-    offsets_.allocate(panel_rows);
   }
 
   /// Offers each query all rows.
@@ -215,6 +224,14 @@ class Scan {
   }
 
  private:
+  /// Of a tile of queries, their bars and counts, and keys of a panel for each.
+  static size_t tile_bytes(uint32_t row_floats) {
+    return query_tile * (size_t(lines_of(row_floats)) * line_bytes + panel_rows * sizeof(uint64_t) + sizeof(uint64_t));
+  }
+  static size_t panel_bytes(uint32_t row_floats) {
+    return panel_rows * (size_t(lines_of(row_floats)) * line_bytes + sizeof(float));
+  }
+
   static ScanSource part(ScanSource source, uint64_t first) {
     if (source.places) source.places += first;
     else source.first += uint32_t(first);

@@ -103,11 +103,8 @@ void PinnedPair::used(cudaStream_t stream) {
 
 // MARK: Transfers
 
-namespace {
-
 /// One thread reads some 10 GB/s, the link takes five times that.
-template <typename Body>
-void in_parts(uint64_t count, size_t bytes, Body body) {
+void in_parts(uint64_t count, size_t bytes, const std::function<void(uint64_t, uint64_t)> &body) {
 #ifndef MOULT_EMULATED
   const uint64_t most = std::min<uint64_t>(8, std::thread::hardware_concurrency());
 #else
@@ -118,7 +115,7 @@ void in_parts(uint64_t count, size_t bytes, Body body) {
   for (uint64_t part = 1; part < parts; part++) {
     const uint64_t first = count * part / parts, end = count * (part + 1) / parts;
     try {
-      threads.emplace_back([=] { body(first, end); });
+      threads.emplace_back([=, &body] { body(first, end); });
     } catch (const std::exception &) {
       body(first, end);
     }
@@ -127,10 +124,13 @@ void in_parts(uint64_t count, size_t bytes, Body body) {
   for (std::thread &thread : threads) thread.join();
 }
 
-}  // namespace
+namespace {
 
-void upload_rows(moult_device *device, cudaStream_t stream, void *target, size_t target_stride, const void *source,
-                 size_t stride, size_t row_bytes, uint64_t count) {
+/// Fills parts of the pinned buffers with rows, and sends each on. `fill(part, first, begin, end)` puts the rows
+/// first + begin ..< first + end to where they are in the part.
+template <typename Fill>
+void upload_filled(moult_device *device, cudaStream_t stream, void *target, size_t target_stride, uint64_t count,
+                   Fill fill) {
   if (target_stride > PinnedPair::part_bytes) {
     throw Failure{MOULT_DEVICE_UNSUPPORTED, "rows of " + std::to_string(target_stride) + " bytes"};
   }
@@ -138,22 +138,43 @@ void upload_rows(moult_device *device, cudaStream_t stream, void *target, size_t
   for (uint64_t first = 0; first < count; first += rows_max) {
     const uint64_t rows = std::min(rows_max, count - first);
     unsigned char *const part = device->upload.next();
-    const unsigned char *const from = static_cast<const unsigned char *>(source) + first * stride;
-    in_parts(rows, rows * target_stride, [=](uint64_t begin, uint64_t end) {
-      if (stride == row_bytes && target_stride == row_bytes) {
-        std::memcpy(part + begin * row_bytes, from + begin * row_bytes, (end - begin) * row_bytes);
-        return;
-      }
-      for (uint64_t i = begin; i < end; i++) {
-        std::memcpy(part + i * target_stride, from + i * stride, row_bytes);
-        std::memset(part + i * target_stride + row_bytes, 0, target_stride - row_bytes);
-      }
-    });
+    in_parts(rows, rows * target_stride,
+             [=](uint64_t begin, uint64_t end) { fill(part, first, begin, end); });
     check(cudaMemcpyAsync(static_cast<unsigned char *>(target) + first * target_stride, part, rows * target_stride,
                           cudaMemcpyHostToDevice, stream),
           "a transfer to the device");
     device->upload.used(stream);
   }
+}
+
+}  // namespace
+
+void upload_rows(moult_device *device, cudaStream_t stream, void *target, size_t target_stride, const void *source,
+                 size_t stride, size_t row_bytes, uint64_t count) {
+  const unsigned char *const rows = static_cast<const unsigned char *>(source);
+  upload_filled(device, stream, target, target_stride, count,
+                [=](unsigned char *part, uint64_t first, uint64_t begin, uint64_t end) {
+                  const unsigned char *const from = rows + first * stride;
+                  if (stride == row_bytes && target_stride == row_bytes) {
+                    std::memcpy(part + begin * row_bytes, from + begin * row_bytes, (end - begin) * row_bytes);
+                    return;
+                  }
+                  for (uint64_t i = begin; i < end; i++) {
+                    std::memcpy(part + i * target_stride, from + i * stride, row_bytes);
+                    std::memset(part + i * target_stride + row_bytes, 0, target_stride - row_bytes);
+                  }
+                });
+}
+
+void upload_gathered(moult_device *device, cudaStream_t stream, void *target, size_t target_stride,
+                     const std::function<const void *(uint64_t)> &row, size_t row_bytes, uint64_t count) {
+  upload_filled(device, stream, target, target_stride, count,
+                [&row, target_stride, row_bytes](unsigned char *part, uint64_t first, uint64_t begin, uint64_t end) {
+                  for (uint64_t i = begin; i < end; i++) {
+                    std::memcpy(part + i * target_stride, row(first + i), row_bytes);
+                    std::memset(part + i * target_stride + row_bytes, 0, target_stride - row_bytes);
+                  }
+                });
 }
 
 void upload(moult_device *device, cudaStream_t stream, void *target, const void *source, size_t bytes) {

@@ -11,6 +11,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -188,10 +189,16 @@ void with_size(uint64_t most, uint64_t least, Body &&body) {
 /// buffers. Returns when the host's rows have been read; the device has them when `stream` comes by.
 void upload_rows(moult_device *device, cudaStream_t stream, void *target, size_t target_stride, const void *source,
                  size_t stride, size_t row_bytes, uint64_t count);
+/// Rows that lie anywhere likewise: `row` tells where each of them is, to several threads.
+void upload_gathered(moult_device *device, cudaStream_t stream, void *target, size_t target_stride,
+                     const std::function<const void *(uint64_t)> &row, size_t row_bytes, uint64_t count);
 /// Contiguous bytes likewise.
 void upload(moult_device *device, cudaStream_t stream, void *target, const void *source, size_t bytes);
 /// Copies to host memory what `stream` has computed, and waits for it.
 void download(moult_device *device, cudaStream_t stream, void *target, const void *source, size_t bytes);
+
+/// Calls `body(first, end)` for parts of 0 ..< count on some threads of the host, so many as pay for `bytes`.
+void in_parts(uint64_t count, size_t bytes, const std::function<void(uint64_t, uint64_t)> &body);
 
 /// `waiting` goes on when all that is on `stream` now is done.
 void wait_for(cudaStream_t waiting, cudaStream_t stream);

@@ -82,6 +82,13 @@ struct moult_device_set {
   uint32_t run_count = 0;
 
   bool is_resident() const { return resident == count; }
+  /// Gives up what `hold` put onto the device of the rows: searches bring them in tiles from then on.
+  void give_back_rows() {
+    floats.free();
+    live.free();
+    coded.free();
+    resident = 0;
+  }
   /// Segment and row of a place.
   std::pair<size_t, uint64_t> find(uint64_t place) const;
   const float *row(uint64_t place) const;

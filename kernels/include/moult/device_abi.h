@@ -211,12 +211,16 @@ typedef struct moult_device_library {
   /// that order. neighbours: rows × degree, best first by the score in float32 (its bits are the device's own), the
   /// row itself left out, UINT32_MAX where there are fewer. Rows that are not live have no neighbours and are
   /// nobody's. Recall of the lists ≥ 0.95 on embeddings. `seed` decides what is random.
+  /// Where the set or its lists do not fit the device's memory, the set gives up what it holds of its rows (searches
+  /// bring them in tiles then), and lists are made in batches of at least a thirty-second of the rows: they depend on
+  /// the free memory too.
   moult_device_status (*neighbour_lists)(moult_device *device, moult_device_set *set, uint32_t degree,
                                          uint64_t seed, const moult_device_stop *stop, uint32_t *neighbours,
                                          float *scores);
   /// Links of a graph's level 0 from neighbour lists: of a row's list and of the rows that name it the 2·degree
   /// nearest are considered, nearest first; those that no kept one covers (GraphLinkTable.covers, by scores in
   /// float32), then the nearest others, until `link_count`. links: rows × link_count, UINT32_MAX where there are fewer.
+  /// Without room for all vectors and lists at once it is out of memory; a set may give up its rows likewise.
   moult_device_status (*prune)(moult_device *device, moult_device_set *set, const uint32_t *neighbours,
                                uint32_t degree, uint32_t link_count, const moult_device_stop *stop,
                                uint32_t *links);
