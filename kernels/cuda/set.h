@@ -87,6 +87,7 @@ struct moult_device_set {
     floats.free();
     live.free();
     coded.free();
+    int8 = moult::Int8Rows();
     resident = 0;
   }
   /// Segment and row of a place.
