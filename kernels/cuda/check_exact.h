@@ -177,7 +177,7 @@ static void check_exact_extremes(Check &check) {
 }
 
 /// More rows than there are survivors' places, all equal, or nearly; more hits than rows; few live rows.
-static void check_exact_ties(Check &check) {
+static void check_exact_ties(Check &check, bool outgrows = true) {
   Random random(3);
   const uint32_t dimension = 16;
   for (const moult_device_metric metric : exact_metrics) {
@@ -194,14 +194,14 @@ static void check_exact_ties(Check &check) {
     queries.insert(queries.end(), one.begin(), one.end());
     queries.resize(queries.size() + dimension, 0.0f);
     const moult_device_exact_report report = expect_exact(check, data, queries, 7, "ties");
-    check.expect(report.loose_queries > 0, "ties: nothing outgrew its room");
+    check.expect(report.loose_queries > 0 || !outgrows, "ties: nothing outgrew its room");
     if (metric == MOULT_DEVICE_INNER_PRODUCT) {
       // More loose queries than have their scores by many blocks.
       std::vector<float> same;
       for (int i = 0; i < 70; i++) same.insert(same.end(), one.begin(), one.end());
       // The report is of the second round, with three queries.
       const moult_device_exact_report some = expect_exact(check, data, same, 3, "loose queries");
-      check.expect(some.loose_queries == 3, "loose queries: %llu of 3",
+      check.expect(some.loose_queries == 3 || !outgrows, "loose queries: %llu of 3",
                    static_cast<unsigned long long>(some.loose_queries));
     }
     ExactData sparse(dimension, metric);

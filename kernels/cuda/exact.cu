@@ -155,6 +155,11 @@ class Search {
     const char *const wanted = getenv("MOULT_DEVICE_SCAN");
     is_int8_wanted_ = wanted && strcmp(wanted, "int8") == 0;
     is_bf16_wanted_ = wanted && strcmp(wanted, "bf16") == 0;
+#ifdef MOULT_EMULATED
+    if (const char *const rows = getenv("MOULT_EMULATED_CHUNK_ROWS")) {
+      chunk_rows_ = std::max<uint64_t>(row_tile, strtoull(rows, nullptr, 10) / row_tile * row_tile);
+    }
+#endif
     for (auto &event : worked_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
   }
   ~Search() {
@@ -176,10 +181,10 @@ class Search {
         // A smaller group was all that there was room for: so it will be for the others.
         most = count;
         search(queries + done * set_.dimension, uint32_t(count), hits + done * k_, counts + done, report);
+        report->precision = int8_rows_ > 0 ? 8 : report->precision;
         done += count;
       });
     }
-    report->precision = used_int8_ ? 8 : 16;
   }
 
  private:
@@ -190,7 +195,7 @@ class Search {
     is_worked_[0] = is_worked_[1] = false;
     seen_ = first_bars();
     int8_rows_ = 0;
-    next_choice_ = is_int8_wanted_ ? 0 : chunk_rows_max;
+    next_choice_ = is_int8_wanted_ ? 0 : chunk_rows_;
     for (uint64_t first = 0; first < set_.resident;) {
       if (int8_rows_ == 0 && first >= next_choice_) choose(set_.resident - first);
       const uint64_t rows = std::min(next_rows(), set_.resident - first);
@@ -325,7 +330,7 @@ class Search {
   /// So many rows that the survivors of a chunk, k·rows/seen of them if rows come in no order, have room.
   uint64_t next_rows() const {
     const uint64_t rows = std::max<uint64_t>(seen_ * room_ / (4 * k_), room_) / row_tile * row_tile;
-    return std::min(int8_rows_ > 0 ? int8_rows_ : chunk_rows_max, rows);
+    return std::min(int8_rows_ > 0 ? int8_rows_ : chunk_rows_, rows);
   }
 
   Survivors survivors() const { return {group_.counts.get(), group_.found.get(), room_}; }
@@ -337,7 +342,7 @@ class Search {
   }
   template <bool is_distance>
   CollectInt8<is_distance> collect(const float4 *bounds, const Survivors &survivors) const {
-    return {survivors, bounds, group_.int8_terms.get(), group_.bars.get()};
+    return {survivors, bounds, group_.int8.terms.get(), group_.bars.get()};
   }
 
   template <typename Codes, typename Bounds>
@@ -360,8 +365,7 @@ class Search {
     const uint32_t lines = set_.int8.lines;
     const Panel panel = {set_.int8.codes.get() + rows.first_place / row_tile * lines * row_line_bytes,
                          uint32_t((rows.count + row_tile - 1) / row_tile), lines};
-    multiply_by<Int8Codes>(panel, group_.int8_codes, set_.int8.bounds.get() + rows.first_place, survivors());
-    used_int8_ = true;
+    multiply_by<Int8Codes>(panel, group_.int8.codes, set_.int8.bounds.get() + rows.first_place, survivors());
     score(rows);
   }
 
@@ -384,64 +388,69 @@ class Search {
 
   // MARK: int8 or not
 
-  /// What lets through how many rows of the sample, a query.
-  struct Tally {
-    double mean, most;  ///< shares of the sample's rows: of all queries, of the one with the most
-  };
-
-  Tally tally(bool is_int8) {
-    DeviceBuffer<unsigned long long> sums(2);
-    check(cudaMemsetAsync(sums.get(), 0, 2 * sizeof(unsigned long long), device_->work), "memory");
-    const Survivors counted = {group_.counts.get(), nullptr, UINT32_MAX};
+  Tally tally(uint32_t narrow_most) {
     const uint32_t tiles = uint32_t(set_.sample.rows / row_tile);
-    if (is_int8) {
-      multiply_by<Int8Codes>({set_.int8_sample.codes.get(), tiles, set_.int8_sample.lines}, group_.int8_codes,
-                             set_.int8_sample.bounds.get(), counted);
-    } else {
-      multiply_by<Bf16Codes>({set_.sample.codes.get(), tiles, set_.sample.lines}, group_.codes,
-                             set_.sample.upper.get(), counted);
-    }
+    check(cudaMemsetAsync(group_.int8.tally.get(), 0, sizeof(Tally), device_->work), "memory");
+    multiply_by<Int8Codes>({set_.int8_sample.codes.get(), tiles, set_.int8_sample.lines}, group_.int8.codes,
+                           set_.int8_sample.bounds.get(), {group_.counts.get(), nullptr, UINT32_MAX});
+    multiply_by<Bf16Codes>({set_.sample.codes.get(), tiles, set_.sample.lines}, group_.codes, set_.sample.upper.get(),
+                           {group_.int8.narrow_counts.get(), nullptr, UINT32_MAX});
     device_->launch("tally", tally_kernel, device_->grid(group_.count, 256), 256, 0, device_->work, group_.counts.get(),
-                    group_.count, sums.get(), sums.get() + 1);
-    unsigned long long found[2];
-    download(device_, device_->work, found, sums.get(), sizeof found);
-    const double rows = set_.sample_count;
-    return {double(found[0]) / (rows * group_.count), double(found[1]) / rows};
+                    group_.int8.narrow_counts.get(), group_.count, narrow_most, group_.int8.tally.get());
+    Tally found;
+    download(device_, device_->work, &found, group_.int8.tally.get(), sizeof found);
+    return found;
   }
 
-  /// Measured by `describe`, or an H200's: only their ratios matter.
+  /// Measured by `describe`, or an H200's: only their ratios matter, beside the time that asking takes.
   struct Rates {
     double bytes, bf16_macs, int8_macs;
   };
   Rates rates() const {
+#ifdef MOULT_EMULATED
+    return {4e6, 4e8, 8e8};
+#else
     const moult_device_info &info = device_->info;
     if (info.copy_bytes_per_s > 0 && info.bf16_macs_per_s > 0 && info.int8_macs_per_s > 0) {
       return {info.copy_bytes_per_s, info.bf16_macs_per_s, info.int8_macs_per_s};
     }
     return {4e12, 4e14, 8e14};
+#endif
   }
 
   /// Decides whether the `left` rows that are left are scanned in int8: where that saves time by the model (bytes over
   /// the memory's rate, products over the matrix rate, survivors in float32 at half the memory's rate), with what the
   /// sample shows of how many rows each lets through. Bars only rise, so a no is asked again later.
   void choose(uint64_t left) {
-    next_choice_ = std::max<uint64_t>(4 * next_choice_, chunk_rows_max);
+    const bool is_first = next_choice_ <= chunk_rows_;
+    next_choice_ = std::max<uint64_t>(4 * next_choice_, chunk_rows_);
     if (!device_->has_int8 || is_bf16_wanted_ || !set_.is_resident() || set_.int8_sample.rows == 0) return;
     const Rates own = rates();
-    const double values = 64.0 * set_.coded.lines, queries = group_.count, rows = double(left);
+    const double queries = group_.count, rows = double(left);
+    const double wide_values = 128.0 * set_.int8_sample.lines, values = 64.0 * set_.coded.lines;
     const double bf16 = std::max(2 * values / own.bytes, queries * values / own.bf16_macs);
-    const double int8 = std::max(values / own.bytes, queries * values / own.int8_macs);
-    const double coding = set_.int8.rows > 0 ? 0 : double(set_.count) * 5 * values / own.bytes;
-    // A tenth of a millisecond for asking.
-    const double spent = coding + 1e-4;
-    if (!is_int8_wanted_ && (bf16 - int8) * rows < 2 * spent) return;
-    if (group_.int8_terms.count() == 0) code_queries_int8(device_, set_, group_);
-    const Tally wide = tally(true), narrow = tally(false);
-    const double survivors = queries * (wide.mean - narrow.mean) * 4 * values / (own.bytes / 2);
+    const double int8 = std::max(wide_values / own.bytes, queries * wide_values / own.int8_macs);
+    // Asking takes a tenth of a millisecond; what is saved is to be twice what is spent.
+    const double saved = (bf16 - int8) * rows - 2e-4;
+    if (!is_int8_wanted_ && saved <= 0) return;
+    const double coding = set_.int8.rows > 0 ? 0 : double(set_.count) * (4 * values + wide_values) / own.bytes;
+    if (!is_int8_wanted_ && set_.int8_saving + saved < 2 * coding) {
+      // The next searches would have them too.
+      if (is_first) set_.int8_saving += saved;
+      return;
+    }
+    if (!group_.int8.is_there && !try_code_queries_int8(device_, set_, group_)) return;
+    const uint64_t chunk_most = std::min(left, chunk_rows_);
+    const Tally found = tally(uint32_t(uint64_t(room_) * set_.sample_count / chunk_most));
+    const double more = (double(found.wide) - double(found.narrow)) / set_.sample_count;
+    const double survivors = more * 4 * values / (own.bytes / 2);
     // Room for twice as many as the sample shows of the worst query; many small chunks are not worth it.
-    const double fit = double(room_) / (2 * std::max(wide.most, 1.0 / set_.sample_count));
-    const uint64_t chunk = uint64_t(std::min(double(chunk_rows_max), fit)) / row_tile * row_tile;
-    if (!is_int8_wanted_ && ((bf16 - int8 - survivors) * rows < 2 * spent || chunk < chunk_rows_max / 8)) return;
+    const double fit = double(room_) * set_.sample_count / (2 * std::max(1.0, double(found.wide_most)));
+    const uint64_t chunk = uint64_t(std::min(double(chunk_rows_), fit)) / row_tile * row_tile;
+    if (!is_int8_wanted_ && (saved <= survivors * rows || chunk < chunk_rows_ / 8)) {
+      set_.int8_saving = 0;
+      return;
+    }
     if (set_.int8.rows == 0) {
       // What a search may still need is left alone.
       const size_t bytes = size_t(set_.count) * (size_t(set_.int8_sample.lines) * line_bytes + sizeof(float4));
@@ -514,7 +523,8 @@ class Search {
   uint64_t seen_ = 0, chunk_ = 0;
   /// Rows of a chunk that is scanned in int8; 0: bfloat16. When it is asked next.
   uint64_t int8_rows_ = 0, next_choice_ = 0;
-  bool is_int8_wanted_ = false, is_bf16_wanted_ = false, used_int8_ = false;
+  bool is_int8_wanted_ = false, is_bf16_wanted_ = false;
+  uint64_t chunk_rows_ = chunk_rows_max;
   cudaEvent_t worked_[2] = {};
   bool is_worked_[2] = {};
   DeviceBuffer<float> streamed_floats_[2];

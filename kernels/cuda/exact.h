@@ -46,6 +46,12 @@ struct QueryTerms {
   double factor, shift, margin;
 };
 
+/// Rows of the sample that are let through, in int8 and in bfloat16: of all queries together, of the one with the most.
+struct Tally {
+  unsigned long long wide, narrow;
+  uint32_t wide_most;
+};
+
 /// The queries of a call, or a part of them, on the device.
 struct QueryGroup {
   uint32_t count = 0;
@@ -54,9 +60,15 @@ struct QueryGroup {
   DeviceBuffer<unsigned char> codes;
   DeviceBuffer<QueryTerms> terms;
   DeviceBuffer<float> gammas, bars;  ///< for whole tiles; a bar that is NaN finds nothing
-  /// In int8, once it was asked whether that pays.
-  DeviceBuffer<unsigned char> int8_codes;
-  DeviceBuffer<float4> int8_terms;
+  /// In int8, once it is asked whether that pays.
+  struct Int8 {
+    bool is_there = false;
+    DeviceBuffer<unsigned char> codes;
+    DeviceBuffer<float4> terms;
+    DeviceBuffer<uint32_t> narrow_counts;  ///< what bfloat16 lets through of the sample; 0 before and after
+    DeviceBuffer<Tally> tally;
+  };
+  Int8 int8;
   /// Survivors of a chunk of rows: how many there were, and the first `room` of them, as rows of the chunk.
   DeviceBuffer<uint32_t> counts, found;
   uint32_t room = 0;

@@ -121,29 +121,34 @@ __global__ __launch_bounds__(256) void int8_queries_kernel(const float *floats, 
 
 }  // namespace
 
-bool Int8Rows::try_code(moult_device *device, const moult_device_set &set, const float *floats,
-                               const uint8_t *live, uint64_t count) {
+bool Int8Rows::try_code(moult_device *device, const moult_device_set &set, const float *floats, const uint8_t *live,
+                        uint64_t count) {
   const uint64_t padded = (count + row_tile - 1) / row_tile * row_tile;
-  lines = lines_of<Int8Codes>(set.dimension);
-  rows = codes.try_allocate(padded * lines * line_bytes) && bounds.try_allocate(padded) ? padded : 0;
-  if (rows == 0) {
-    codes.free();
-    return false;
-  }
+  Int8Rows coded;
+  coded.lines = lines_of<Int8Codes>(set.dimension);
+  if (!coded.codes.try_allocate(padded * coded.lines * line_bytes) || !coded.bounds.try_allocate(padded)) return false;
   device->launch("int8 codes of rows", int8_rows_kernel, device->grid(padded, 8), 256, 0, device->work, floats,
-                 set.row_floats, live, count, padded, set.dimension, lines, set.metric, set.centre.get(),
-                 set.centre_length, codes.get(), bounds.get());
+                 set.row_floats, live, count, padded, set.dimension, coded.lines, set.metric, set.centre.get(),
+                 set.centre_length, coded.codes.get(), coded.bounds.get());
+  coded.rows = padded;
+  *this = std::move(coded);
   return true;
 }
 
-void code_queries_int8(moult_device *device, const moult_device_set &set, QueryGroup &group) {
+bool try_code_queries_int8(moult_device *device, const moult_device_set &set, QueryGroup &group) {
   const uint32_t padded = group.tiles * query_tile, lines = lines_of<Int8Codes>(set.dimension);
-  group.int8_codes.allocate(size_t(padded) * lines * line_bytes);
-  group.int8_terms.allocate(padded);
+  QueryGroup::Int8 coded;
+  if (!coded.codes.try_allocate(size_t(padded) * lines * line_bytes) || !coded.terms.try_allocate(padded) ||
+      !coded.narrow_counts.try_allocate(padded) || !coded.tally.try_allocate(1)) {
+    return false;
+  }
+  check(cudaMemsetAsync(coded.narrow_counts.get(), 0, padded * sizeof(uint32_t), device->work), "memory");
   device->launch("int8 codes of queries", int8_queries_kernel, device->grid(padded, 8), 256, 0, device->work,
                  group.floats.get(), group.count, padded, set.dimension, lines, set.metric, set.centre.get(),
-                 group.terms.get(), group.gammas.get(), group.bars.get(), group.int8_codes.get(),
-                 group.int8_terms.get());
+                 group.terms.get(), group.gammas.get(), group.bars.get(), coded.codes.get(), coded.terms.get());
+  coded.is_there = true;
+  group.int8 = std::move(coded);
+  return true;
 }
 
 }  // namespace moult

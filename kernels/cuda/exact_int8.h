@@ -27,7 +27,8 @@
 namespace moult {
 
 /// Codes queries whose terms, bars and γ are there, whole tiles of them. Terms in int8: 1/t, (1 + B)/t, B/t, γ/t.
-void code_queries_int8(moult_device *device, const moult_device_set &set, QueryGroup &group);
+/// false: there is no room.
+bool try_code_queries_int8(moult_device *device, const moult_device_set &set, QueryGroup &group);
 
 namespace {
 
@@ -45,7 +46,9 @@ struct CollectInt8 : Survivors {
 
   __device__ __forceinline__ Query query(uint32_t q) const {
     const float4 own = __ldg(terms + q);
-    return {__ldg(bars + q) * own.x, own.y, own.z, own.w};
+    // So that its product is finite, and rows without a code pass: none with a code has a score of 10³⁵. (NaN stays.)
+    const float bar = __ldg(bars + q);
+    return {(bar > 1e35f ? 1e35f : bar) * own.x, own.y, own.z, own.w};
   }
   __device__ __forceinline__ RowPair pair(uint32_t row) const { return {__ldg(rows + row), __ldg(rows + row + 1)}; }
   /// NaN never passes: rows that are not live, queries that are not there.
@@ -64,13 +67,17 @@ struct CollectInt8 : Survivors {
   }
 };
 
-/// What is counted for queries: together, and for the one with the most. Sets the counts to 0.
-__global__ __launch_bounds__(256) void tally_kernel(uint32_t *counts, uint32_t queries, unsigned long long *total,
-                                                    unsigned long long *most) {
+/// Of what is counted for queries in int8 (`wide`) and in bfloat16 (`narrow`), set to 0 then: sums over the queries, and the
+/// largest wide one. Queries of more than `narrow_most` are left out: they are scored against all rows either way.
+__global__ __launch_bounds__(256) void tally_kernel(uint32_t *wide, uint32_t *narrow, uint32_t queries,
+                                                    uint32_t narrow_most, Tally *tally) {
   for (uint64_t q = global_thread(); q < queries; q += thread_count()) {
-    atomicAdd(total, static_cast<unsigned long long>(counts[q]));
-    atomicMax(most, static_cast<unsigned long long>(counts[q]));
-    counts[q] = 0;
+    if (narrow[q] <= narrow_most) {
+      atomicAdd(&tally->wide, static_cast<unsigned long long>(wide[q]));
+      atomicAdd(&tally->narrow, static_cast<unsigned long long>(narrow[q]));
+      atomicMax(&tally->wide_most, wide[q]);
+    }
+    wide[q] = narrow[q] = 0;
   }
 }
 

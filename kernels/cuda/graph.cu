@@ -12,7 +12,7 @@
 // many clusters, about 1.3 s.
 //
 // Rows that do not fit the device's memory come in batches (graph_parts.h), each row in c of them: all of this is done
-// c times, and floats cross the link c + 1 times, c being 2 to 3 for embeddings in batches of a third to a sixth of them.
+// c times, and floats cross the link c + 1 times, c being 2 to 3.3 for embeddings in batches of a third to a sixth of them, and up to 5.
 // For a row of 768 dimensions and c = 3 that is 4 µs of work and 12 KB, 1.2 µs at 10 GB/s (one thread gathers as much;
 // there are up to 8). The two do not overlap: a batch on its way beside one that is worked on would halve the room.
 //
@@ -382,7 +382,7 @@ class ListsInParts {
       assign(false, found.data());
       for (uint64_t i = 0; i < now; i++) std::copy_n(&found[i * width], width - 1, own + i * width + 1);
     }
-    return std::move(Batches(std::move(nearest), clusters, room, rows_of_lists() / 2).rows);
+    return std::move(Batches(std::move(nearest), clusters, room, rows_of_lists() / 2, stop_).rows);
   }
 
   /// Makes lists of some rows among themselves, and takes them in. Places ascend.

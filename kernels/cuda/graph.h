@@ -188,17 +188,21 @@ inline void gather(moult_device *device, const moult_device_set &set, const uint
                   [&](uint64_t i) { return set.row(places[i]); }, size_t(set.dimension) * sizeof(float), count);
 }
 
-/// Calls `body`, which needs the set on the device as a whole. false: it is not, or there is no room beside it.
+/// Calls `body`, which needs the set on the device as a whole. false: it is not, or there is no room beside it, not even
+/// without the int8 codes of searches.
 template <typename Body>
-bool try_whole(const moult_device_set &set, Body body) {
-  if (!set.is_resident()) return false;
-  try {
-    body();
-  } catch (const Failure &failure) {
-    if (failure.status != MOULT_DEVICE_OUT_OF_MEMORY) throw;
-    return false;
+bool try_whole(moult_device_set &set, Body body) {
+  while (set.is_resident()) {
+    try {
+      body();
+      return true;
+    } catch (const Failure &failure) {
+      if (failure.status != MOULT_DEVICE_OUT_OF_MEMORY) throw;
+    }
+    if (set.int8.rows == 0) return false;
+    set.int8 = Int8Rows();
   }
-  return true;
+  return false;
 }
 
 /// The rows of a set that is on the device as a whole, and where `inverse_norms` are kept.

@@ -39,13 +39,14 @@ class Batches {
   /// - nearest: `nearest_max` clusters of each row, its own first, `cluster_count` where there are fewer.
   /// - room: rows of a batch.
   /// - least: rows that a batch has at least, at most room / 2; others are added where it has fewer.
-  Batches(std::vector<uint32_t> nearest, uint32_t cluster_count, uint64_t room, uint64_t least)
+  Batches(std::vector<uint32_t> nearest, uint32_t cluster_count, uint64_t room, uint64_t least, const Stop &stop)
       : nearest_(std::move(nearest)), row_count_(nearest_.size() / nearest_max), cluster_count_(cluster_count),
-        room_(room), least_(least), stamps_(row_count_, 0) {
+        room_(room), least_(least), stop_(stop), stamps_(row_count_, 0) {
     settle();
     collect();
     count_shared();
     for (uint32_t first = largest_left(); first < cluster_count_; first = largest_left()) {
+      stop_.check();
       if (size(first) > room_) cut(first);
       else grow(first);
     }
@@ -55,6 +56,10 @@ class Batches {
   std::vector<std::vector<uint32_t>> rows;
 
  private:
+  /// Whether the caller wants no more, now and then.
+  void ask(uint64_t row) const {
+    if (row % (1 << 20) == 0) stop_.check();
+  }
   uint64_t size(uint32_t cluster) const { return starts_[cluster + 1] - starts_[cluster]; }
 
   /// Leaves out what says nothing: a cluster named twice, and those that are no row's own, where nobody's neighbours
@@ -62,11 +67,13 @@ class Batches {
   void settle() {
     own_counts_.assign(cluster_count_, 0);
     for (uint64_t row = 0; row < row_count_; row++) {
+      ask(row);
       uint32_t &own = nearest_[row * nearest_max];
       if (own >= cluster_count_) own = 0;
       own_counts_[own]++;
     }
     for (uint64_t row = 0; row < row_count_; row++) {
+      ask(row);
       uint32_t *const clusters = &nearest_[row * nearest_max];
       for (uint32_t i = 1; i < nearest_max; i++) {
         const bool is_named = std::find(clusters, clusters + i, clusters[i]) != clusters + i;
@@ -85,6 +92,7 @@ class Batches {
     std::vector<uint64_t> next(starts_.begin(), starts_.end() - 1);
     members_.resize(starts_.back());
     for (uint64_t i = 0; i < nearest_.size(); i++) {
+      ask(i);
       if (nearest_[i] < cluster_count_) members_[next[nearest_[i]]++] = uint32_t(i / nearest_max);
     }
   }
@@ -92,6 +100,7 @@ class Batches {
   void count_shared() {
     shared_.assign(uint64_t(cluster_count_) * cluster_count_, 0);
     for (uint64_t row = 0; row < row_count_; row++) {
+      ask(row);
       const uint32_t *const clusters = &nearest_[row * nearest_max];
       for (uint32_t i = 0; i < nearest_max; i++) {
         for (uint32_t j = 0; j < nearest_max; j++) {
@@ -190,6 +199,7 @@ class Batches {
   uint64_t row_count_;
   uint32_t cluster_count_;
   uint64_t room_, least_;
+  const Stop &stop_;
   std::vector<uint64_t> own_counts_, starts_;
   std::vector<uint32_t> members_;
   /// Rows that two clusters have in common.

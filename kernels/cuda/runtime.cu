@@ -111,7 +111,11 @@ void in_parts(uint64_t count, size_t bytes, const std::function<void(uint64_t, u
   const uint64_t most = 1;
 #endif
   const uint64_t parts = std::max<uint64_t>(1, std::min(most, uint64_t(bytes >> 20)));
-  std::vector<std::thread> threads;
+  struct Threads : std::vector<std::thread> {
+    ~Threads() {
+      for (std::thread &thread : *this) thread.join();
+    }
+  } threads;
   for (uint64_t part = 1; part < parts; part++) {
     const uint64_t first = count * part / parts, end = count * (part + 1) / parts;
     try {
@@ -121,7 +125,6 @@ void in_parts(uint64_t count, size_t bytes, const std::function<void(uint64_t, u
     }
   }
   body(uint64_t(0), count / parts);
-  for (std::thread &thread : threads) thread.join();
 }
 
 namespace {
