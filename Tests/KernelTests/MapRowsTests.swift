@@ -12,7 +12,7 @@ private let shapes = [
 struct MapRowsTests {
   @Test("is one chain of fused multiply-adds a result", arguments: KernelLevel.offered, shapes)
   func isChain(level: KernelLevel, shape: (Int, Int)) {
-    for rowCount in [0, 1, 2, 3, 5, 6, 7, 12, 13, 25] {
+    for rowCount in [0, 1, 2, 3, 5, 6, 7, 12, 13, 25, 97] {
       let fixture = Mapping(inputs: shape.0, outputs: shape.1, rowCount: rowCount, scale: 1)
       #expect(fixture.results(level) == fixture.chains, "\(rowCount) rows, seed \(fixture.seed)")
     }

@@ -15,7 +15,7 @@ public struct DeviceWork: Sendable, Equatable {
   /// Over the link.
   public var bytesToDevice: Double
   public var bytesFromDevice: Double
-  /// Multiply-adds; of encoding values, of bits bytes compared, of a graph rows.
+  /// Multiply-adds; of encoding values, as often as a grid tries them, of bits bytes compared, of a graph rows.
   public var operations: Double
   /// Multiply-adds in float32 of the matrices that vectors go through while they are encoded.
   public var mapProducts: Double

@@ -3,8 +3,8 @@ internal import MoultModel
 
 /// A code whose rows a device can write, the same bytes as `encode` does.
 protocol DeviceCoded: NormalizingQuantizer {
-  /// What encoding is to the device; `nil` where it cannot.
-  var deviceKind: DeviceWork.Kind? { get }
+  /// What encoding is to the device.
+  var deviceKind: DeviceWork.Kind { get }
   /// The matrix among the code's own steps, which a device applies too.
   var ownMap: LinearTransform? { get }
   /// How often a value is encoded until its code is found.
@@ -38,7 +38,7 @@ private func withDeviceMap<Result>(
 }
 
 extension LevelQuantizer: DeviceCoded {
-  var deviceKind: DeviceWork.Kind? { .levels }
+  var deviceKind: DeviceWork.Kind { .levels }
 
   var roundsPerValue: Int { table == .grid ? 1 + gridReaches.count : 1 }
 
@@ -116,7 +116,7 @@ extension LevelQuantizer: DeviceCoded {
 }
 
 extension ScalarQuantizer: DeviceCoded {
-  var deviceKind: DeviceWork.Kind? { .bytes }
+  var deviceKind: DeviceWork.Kind { .bytes }
   var ownMap: LinearTransform? { nil }
   var roundsPerValue: Int { 1 }
 
@@ -197,15 +197,14 @@ extension VectorEncoder {
     _ vectors: UnsafePointer<Float>, count: Int, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?, on use: DeviceUse
   ) -> Bool {
-    guard count > 0, let coded = quantizer as? any DeviceCoded, let kind = coded.deviceKind else {
-      return false
-    }
+    guard count > 0, let coded = quantizer as? any DeviceCoded else { return false }
     var map: LinearTransform?
     if case .linear(let linear) = transform { map = linear }
     guard map?.isForDevice != false else { return false }
     let products = (map?.productsPerVector ?? 0) + (coded.ownMap?.productsPerVector ?? 0)
     let work = DeviceWork(
-      kind, bytesToDevice: 4 * (Double(count) * Double(map?.inputDimension ?? codeDimension) + products),
+      coded.deviceKind,
+      bytesToDevice: 4 * (Double(count) * Double(map?.inputDimension ?? codeDimension) + products),
       bytesFromDevice: Double(count * bytesPerVector),
       operations: Double(count) * Double(codeDimension) * Double(coded.roundsPerValue),
       mapProducts: Double(count) * products)

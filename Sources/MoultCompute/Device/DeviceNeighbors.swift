@@ -54,9 +54,6 @@ public struct DeviceNeighbors: GraphNeighborSource {
   /// Parts in which a graph's vectors are worked on at most. The library does up to 32, and finds less memory free than
   /// was asked for here.
   private static let partsMax = 24
-  /// A row is in so many parts, rather more than it is in the mean.
-  private static let copies = 3
-
   /// What is near every row, each row in so many parts.
   private func work(_ degree: Int, _ linkCount: Int, copies: Int = 1) -> DeviceWork {
     let rows = Double(vectors.count * copies)
@@ -70,7 +67,16 @@ public struct DeviceNeighbors: GraphNeighborSource {
   /// Whether vectors that do not fit go to the device, so many at a time.
   private func takesInParts(_ degree: Int, room: Int) -> Bool {
     room >= max(8 * (degree + 1), vectors.count / Self.partsMax)
-      && use.takes(work(degree, 0, copies: Self.copies))
+      && use.takes(work(degree, 0, copies: Self.copies(parts: (vectors.count + room - 1) / room)))
+  }
+
+  /// A row is in so many parts, rather more than it is in the mean (kernels/cuda/graph_parts.h).
+  private static func copies(parts: Int) -> Int {
+    switch parts {
+    case ...3: 3
+    case ...6: 4
+    default: 5
+    }
   }
 
   /// How many vectors the device has room for with their lists: all of them, or a part at a time. That is better known

@@ -48,7 +48,7 @@ public final class VectorEncoder: Sendable {
   ///   - vectors: `count × dimension`.
   ///   - rows: `count · rowBytes` bytes.
   ///   - side: `count · sideBytes` bytes, 4-byte aligned; `nil` leaves the side data out.
-  /// - Complexity: scratch memory ≤ 1 MiB whatever `count` is (2 MiB above 65 536 / 4 dimensions).
+  /// - Complexity: scratch memory ≤ 1.5 MiB whatever `count` is (2 MiB above 65 536 / 4 dimensions).
   public func encode(
     _ vectors: UnsafePointer<Float>, count: Int, rows: UnsafeMutableRawPointer,
     side: UnsafeMutableRawPointer?

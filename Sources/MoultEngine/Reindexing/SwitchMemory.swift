@@ -84,8 +84,10 @@ struct SwitchMemory: Sendable {
       // Links with their scores while it is built, and the file's bytes.
       let onThreads = indexRows * (2 * m * 12 + Self.bytesPerNode)
       guard usesDevice else { return onThreads }
-      // What a device finds stands beside the graph that is filled with it: neighbours with their scores, and links.
-      let found = 8 * GraphIndexBuilder.degree(m: m, efConstruction: efConstruction) + 4 * 2 * m
+      // What a device finds stands beside the graph that is filled with it: neighbours with their scores, and links; in
+      // parts, which it may come to, neighbours once more by the rows that they name, and what puts rows into parts.
+      let lists = 8 * GraphIndexBuilder.degree(m: m, efConstruction: efConstruction)
+      let found = max(lists + 4 * 2 * m, 2 * lists + 16 + 76)
       return onThreads + indexRows * found + Self.pinned
     case .ivf(let wanted):
       let lists = Self.listCount(wanted, rowCount: indexRows)

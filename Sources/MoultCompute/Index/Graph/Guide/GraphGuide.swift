@@ -26,7 +26,6 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
   public let count: Int
 
   private let encoder: VectorEncoder
-  private let map: LinearTransform
   private let queryMap: GuideMap
   private let centre: FloatBuffer
   private let queryLength: Float
@@ -86,7 +85,7 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
     centre = basis.centre
     queryLength = basis.length
     let matrix = UnsafeBufferPointer(start: basis.directions.pointer, count: layout.count * dimension)
-    map = LinearTransform(
+    let map = LinearTransform(
       matrix: FloatBuffer(Array(matrix)), bias: nil, inputDimension: dimension, outputDimension: layout.count,
       isOrthonormal: true)
     queryMap = GuideMap(map)
@@ -102,7 +101,7 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
     let parts = (codes.count + Self.partRowCount - 1) / Self.partRowCount
     parallel.run(parts) { part in
       let first = part * Self.partRowCount
-      self.write(first..<min(first + Self.partRowCount, codes.count), of: codes)
+      self.write(first..<min(first + Self.partRowCount, codes.count), of: codes, by: map)
     }
   }
 
@@ -112,7 +111,7 @@ public final class GraphGuide: @unchecked Sendable {  // written only while it i
 
   // MARK: Rows
 
-  private func write(_ rows: Range<Int>, of codes: CodeView) {
+  private func write(_ rows: Range<Int>, of codes: CodeView, by map: LinearTransform) {
     let block = map.blockCount
     let dimension = dimension
     withUnsafeTemporaryAllocation(of: Float.self, capacity: block * (dimension + layout.count)) { buffer in
